@@ -1,0 +1,170 @@
+//! `image create`: from flags and spec to a published, supervised build.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use chrono::Datelike as _;
+use serde_json::json;
+
+use super::jobs::stay;
+use super::{plain, read_file, read_spec};
+use crate::cli::ImageCreate;
+use crate::engine::inspect::Version;
+use crate::engine::{Engine, argv};
+use crate::env::Env;
+use crate::error::{Failure, Kind as ErrorKind};
+use crate::job::record::{Build, FORMAT, Kind, Record, Work};
+use crate::job::store::Store;
+use crate::names::{ImageName, ImageRef, Label, LabelKey};
+use crate::output;
+use crate::recipe::{Builder, CaCert, Recipe, Spec as RecipeSpec};
+use crate::spec::{Spec, missing};
+use crate::supervisor::{self, Secrets, choose_builder};
+
+/// What the flags and the spec ask for together.
+struct Request {
+    recipe: RecipeSpec,
+    labels: BTreeMap<String, String>,
+    pull: bool,
+    no_cache: bool,
+}
+
+/// Starts the build and returns, unless it is to stay.
+pub fn create(env: &Env, json: bool, args: &ImageCreate) -> Result<u8> {
+    let request = request(args)?;
+    let ca_cert = ca_cert(request.recipe.ca_cert.as_deref().or(env.ca_cert.as_deref()))?;
+    let recipe = Recipe::new(&request.recipe, ca_cert.clone())?;
+    let engine = env.engine()?;
+    if args.stay.dry_run {
+        return dry_run(env, json, &engine, &recipe);
+    }
+    super::run::check_id_file(args.stay.id_file.as_deref())?;
+    let store = Store::make(env, Kind::Build)?;
+    // The one engine call on the user's time. Whether the base image is there only the build can tell: it may be
+    // pulled.
+    let _: Version = engine
+        .json(&argv::version())
+        .map_err(|error| error.failure(&format!("could not build image {:?}", recipe.name.as_str())))?;
+    let record = Record {
+        format: FORMAT,
+        id: Store::new_id(),
+        kind: Kind::Build,
+        name: Some(recipe.name.normalized()),
+        created: env.now(),
+        image: recipe.base.to_string(),
+        labels: request.labels,
+        docker: engine.program.clone(),
+        endpoint: engine.endpoint.clone(),
+        boot_id: env.boot_id(),
+        uid: env.uid,
+        host: env.host(),
+        work: Work::Build(Build {
+            tag: recipe.name.clone(),
+            recipe: request.recipe,
+            ca_cert: ca_cert.as_ref().map(|cert| cert.as_pem().to_owned()),
+            pull: request.pull,
+            no_cache: request.no_cache,
+        }),
+    };
+    let (job, lock) = store.publish(&record, true)?;
+    if let Err(error) = supervisor::launch(&job, lock, &Secrets::default()) {
+        store.unname(&job);
+        store.discard(&job.id);
+        return Err(error);
+    }
+    super::run::write_id_file(args.stay.id_file.as_deref(), &job.id)?;
+    let name = recipe.name.as_str();
+    let answer = json!({"success": true, "name": name, "id": job.id});
+    stay(env, json, &job, &args.stay, answer, name)
+}
+
+/// Flags win over the file; lists of flags take the place of the file's list.
+fn request(args: &ImageCreate) -> Result<Request> {
+    let mut spec = read_spec(args.spec.as_deref())?;
+    let text = |given: Option<String>, key, spec: &mut Spec| -> Result<Option<String>, Failure> {
+        let filed = spec.string(key)?;
+        Ok(given.or(filed))
+    };
+    let list = |given: &[String], with: &str| (!given.is_empty()).then(|| given.join(with));
+    let name = text(args.name.as_ref().map(ToString::to_string), "name", &mut spec)?;
+    let base = text(args.base.as_ref().map(ToString::to_string), "baseImage", &mut spec)?;
+    let update = spec.boolean("update")? || args.update;
+    let apt = text(list(&args.apt, " "), "aptInstall", &mut spec)?;
+    let pip = text(list(&args.pip, "\n"), "pipInstall", &mut spec)?;
+    let commands = text(list(&args.run, "\n"), "additionalCommand", &mut spec)?;
+    let certificate = spec.string("caCert")?.map(PathBuf::from);
+    let recipe = RecipeSpec {
+        name: String::new(),
+        base_image: String::new(),
+        update,
+        apt_install: apt.unwrap_or_default(),
+        pip_install: pip.unwrap_or_default(),
+        additional_command: commands.unwrap_or_default(),
+        ca_cert: args.ca_cert.clone().or(certificate),
+        pip_index_url: text(args.pip_index_url.clone(), "pipIndexUrl", &mut spec)?,
+        apt_mirror: text(args.apt_mirror.clone(), "aptMirror", &mut spec)?,
+        recommends: spec.boolean("recommends")? || args.recommends,
+    };
+    let mut labels = spec_labels(&mut spec)?;
+    labels.extend(flag_labels(&args.labels));
+    let pull = spec.boolean("pull")? || args.pull;
+    let no_cache = spec.boolean("noCache")? || args.no_cache;
+    spec.finish()?;
+    let name = ImageName::parse(&name.ok_or_else(|| missing("name", "NAME"))?)?;
+    let base = ImageRef::parse(&base.ok_or_else(|| missing("baseImage", "--base"))?)?;
+    let recipe = RecipeSpec { name: name.to_string(), base_image: base.to_string(), ..recipe };
+    Ok(Request { recipe, labels, pull, no_cache })
+}
+
+/// `labels` of a spec, checked as flags are.
+pub fn spec_labels(spec: &mut Spec) -> Result<BTreeMap<String, String>> {
+    let labels = spec.map("labels")?.into_iter().map(|(key, value)| {
+        let label = Label::new(LabelKey::parse(&key)?, value.as_deref().unwrap_or_default())?;
+        Ok((label.key.to_string(), label.value))
+    });
+    labels.collect()
+}
+
+/// Labels as flags gave them; the last of a key wins.
+pub fn flag_labels(labels: &[Label]) -> BTreeMap<String, String> {
+    labels.iter().map(|label| (label.key.to_string(), label.value.clone())).collect()
+}
+
+fn ca_cert(path: Option<&Path>) -> Result<Option<CaCert>> {
+    let Some(path) = path else { return Ok(None) };
+    let bytes = read_file(path, "the certificates")?;
+    let parsed = CaCert::parse(&bytes)
+        .map_err(|error| Failure::usage(format!("could not use the certificates {}: {error:#}", path.display())))?;
+    Ok(Some(parsed))
+}
+
+/// Prints what would be built, for the builder that is there.
+fn dry_run(env: &Env, json: bool, engine: &Engine, recipe: &Recipe) -> Result<u8> {
+    let version: Version =
+        engine.json(&argv::version()).map_err(|error| error.failure("could not find out which builder there is"))?;
+    let client = choose_builder(engine, &version, env.docker_buildkit.as_deref());
+    let builder = if client == argv::Client::Legacy { Builder::Legacy } else { Builder::BuildKit };
+    let week = env.now().iso_week();
+    let context = recipe.render(builder, &format!("{}-W{:02}", week.year(), week.week()));
+    let files: Vec<(String, String)> = context
+        .entries()
+        .map(|(name, contents)| (name.to_owned(), String::from_utf8_lossy(contents).into_owned()))
+        .collect();
+    if json {
+        let files: serde_json::Map<_, _> = files.into_iter().map(|(name, text)| (name, text.into())).collect();
+        output::json(&json!({"name": recipe.name, "builder": client.word(), "files": files}))?;
+        return Ok(0);
+    }
+    for (name, text) in files {
+        output::line(env, &format!("# {name}"))?;
+        output::line(env, text.trim_end())?;
+        output::line(env, "")?;
+    }
+    Ok(0)
+}
+
+/// For messages about files the user named.
+pub fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(ErrorKind::Internal, format!("could not write {}: {}", path.display(), plain(error)))
+}

@@ -1,0 +1,81 @@
+//! The commands: resolve, ask, decide, print. Each reads like its help text.
+
+mod create;
+mod exec;
+mod image;
+mod jobs;
+mod paths;
+mod run;
+
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Command, Exec, Image};
+use crate::env::Env;
+use crate::error::{Failure, Verb};
+use crate::spec::Spec;
+use crate::supervisor;
+
+/// Runs the command; the number is the exit code.
+///
+/// # Errors
+/// What `main` prints.
+pub fn run(env: &Env, cli: Cli) -> Result<u8> {
+    let json = cli.global.json;
+    match cli.command {
+        Command::Image(command) => image::run(env, json, command),
+        Command::Exec(command) => exec::run(env, json, command),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "longshore", &mut script);
+            std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
+            Ok(0)
+        }
+        Command::Supervise { kind, id } => supervisor::supervise(env, &kind, &id).map(|()| 0),
+    }
+}
+
+/// Whether the exit code may be a program's.
+#[must_use]
+pub fn verb(command: &Command) -> Verb {
+    let passes_on = match command {
+        Command::Image(Image::Create(create)) => create.stay.stays(),
+        Command::Exec(Exec::Run(run)) => run.stay.stays(),
+        Command::Image(Image::Wait(_)) | Command::Exec(Exec::Wait(_)) => true,
+        Command::Image(Image::Logs(logs)) => logs.how.exit_code,
+        Command::Exec(Exec::Logs(logs)) => logs.how.exit_code,
+        _ => false,
+    };
+    if passes_on { Verb::PassesOn } else { Verb::Plain }
+}
+
+/// Reads `--spec FILE`, or stdin for `-`.
+fn read_spec(path: Option<&Path>) -> Result<Spec> {
+    let Some(path) = path else { return Ok(Spec::parse(b"{}")?) };
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).context("could not read the spec from stdin")?;
+        bytes
+    } else {
+        read_file(path, "the spec")?
+    };
+    Ok(Spec::parse(&bytes)?)
+}
+
+/// Reads a file the user named.
+fn read_file(path: &Path, what: &str) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        let failure = Failure::usage(format!("could not read {what} {}: {}", path.display(), plain(&error)));
+        failure.into()
+    })
+}
+
+/// An I/O error without the number that Rust puts behind it.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    text[..1].to_lowercase() + &text[1..]
+}

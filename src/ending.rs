@@ -1,0 +1,357 @@
+//! From the docker client's end to the job's terminal record: what really became of the container or the image, the
+//! log made whole, the record written, the leftovers removed.
+//!
+//! The client's exit code is a hint; the truth is the engine's. Each step can be repeated, so whoever finds a job
+//! whose supervisor was killed can finish it from here.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::process::ExitStatus;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::engine::inspect::{Phase, Side};
+use crate::engine::questions::Container;
+use crate::engine::{Engine, PATIENCE, argv, ended};
+use crate::env::Env;
+use crate::error::Failure;
+use crate::job::record::{Begun, Exit, LogState, Outcome, Record, Run, Work};
+use crate::job::status::{conclude, start_error};
+use crate::job::store::Store;
+use crate::job::{CONTEXT, FORGOTTEN, IMAGE_ID, INSPECT, Job, LOG, LOG_RECOVERED, WAITING};
+
+/// Between two questions to an engine that does not answer; doubled each time up to the second value.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// How often an engine that answers, but not sensibly, is asked again.
+const PATIENT_TRIES: u32 = 5;
+/// Last lines of the log that are compared with the engine's copy.
+const COMPARED_LINES: &str = "20";
+
+/// Finishes a run whose client has ended.
+pub fn end_run(env: &Env, job: &Job, engine: &Engine, record: &Record, begun: &Begun, client: Option<ExitStatus>) {
+    let Work::Run(run) = &record.work else { return };
+    let found = await_container(env, job, engine, record, client);
+    let mut exit = match &found {
+        Ok(container) => concluded(job, container, run, client),
+        Err(why) => without_container(job, why, client),
+    };
+    exit.started = exit.started.or(Some(begun.started));
+    exit.finished = exit.finished.or_else(|| Some(env.now()));
+    let Ok(container) = found else {
+        finish(job, &exit);
+        return;
+    };
+    let suspicious = client.and_then(|status| status.code()) != exit.exit_code
+        || begun.client_version.clone().is_none_or(|version| Side { version }.cuts_output());
+    let (log, why) = complete_log(job, engine, &container.state.id, suspicious);
+    exit.log = log;
+    if let Some(why) = why {
+        let reason = exit.reason.take().map(|reason| reason + "; ").unwrap_or_default();
+        exit.reason = Some(format!("{reason}log: incomplete: {why}"));
+    }
+    let kept = job.write_json(INSPECT, &container.object).is_ok();
+    let finished = finish(job, &exit);
+    // The container is the last copy of what could not be written.
+    if kept && finished && exit.log != LogState::Incomplete && !run.keep {
+        let _ = engine.run(&argv::remove(&container.state.id), PATIENCE);
+    }
+}
+
+/// Waits until the container has ended for certain. While the engine does not answer, the job says so and waits.
+fn await_container(
+    env: &Env,
+    job: &Job,
+    engine: &Engine,
+    record: &Record,
+    client: Option<ExitStatus>,
+) -> Result<Container, NoContainer> {
+    let (mut pause, mut tries) = (BACKOFF.0, 0);
+    loop {
+        let asked = engine.container_of(&record.id);
+        let unreachable = asked.as_ref().is_err_and(crate::engine::EngineError::is_unreachable);
+        mark_waiting(env, job, unreachable);
+        match asked {
+            Ok(Some(container)) => match container.state.phase {
+                Phase::Exited | Phase::Dead => return Ok(container),
+                Phase::Created if tries >= PATIENT_TRIES || start_error(&container.state).is_some() => {
+                    return Ok(container);
+                }
+                // A client that was killed may have asked for the start a moment before.
+                Phase::Created => tries += 1,
+                _ => {
+                    let _ = engine.command(&argv::wait(&container.state.id)).output();
+                    continue;
+                }
+            },
+            Ok(None) if tries >= PATIENT_TRIES || client.is_some_and(|status| status.code() == Some(125)) => {
+                return Err(NoContainer::Absent);
+            }
+            Ok(None) => tries += 1,
+            Err(error) if !unreachable && tries >= PATIENT_TRIES => {
+                return Err(NoContainer::Nonsense(error.to_string()));
+            }
+            Err(_) => {
+                tries += u32::from(!unreachable);
+                sleep(pause);
+                pause = (pause * 2).min(BACKOFF.1);
+                continue;
+            }
+        }
+        sleep(BACKOFF.0);
+    }
+}
+
+enum NoContainer {
+    Absent,
+    Nonsense(String),
+}
+
+fn mark_waiting(env: &Env, job: &Job, unreachable: bool) {
+    if unreachable == job.dir.has(WAITING) {
+        return;
+    }
+    let _ =
+        if unreachable { job.dir.replace(WAITING, env.now().to_rfc3339().as_bytes()) } else { job.dir.remove(WAITING) };
+}
+
+fn concluded(job: &Job, container: &Container, run: &Run, client: Option<ExitStatus>) -> Exit {
+    let state = &container.state;
+    if state.phase != Phase::Created {
+        return conclude(state, job.stop().as_ref(), run.memory);
+    }
+    // It was made and could not be started: no such program (127), not executable (126), no such device (125).
+    let code = i32::try_from(state.exit_code).ok().filter(|code| *code != 0).or_else(|| client.and_then(|s| s.code()));
+    match start_error(state) {
+        Some(why) => Exit {
+            exit_code: code.filter(|code| *code != 0).or(Some(125)),
+            reason: Some(why),
+            container_id: Some(state.id.clone()),
+            ..Exit::new(if job.stop().is_some() { Outcome::Cancelled } else { Outcome::Failed })
+        },
+        None => Exit {
+            reason: Some("its docker client was killed before it started the container".into()),
+            container_id: Some(state.id.clone()),
+            ..Exit::new(Outcome::Lost)
+        },
+    }
+}
+
+fn without_container(job: &Job, why: &NoContainer, client: Option<ExitStatus>) -> Exit {
+    let how = client.map_or_else(|| "ended".into(), ended);
+    match (why, client.and_then(|status| status.code())) {
+        (NoContainer::Absent, Some(125)) => Exit {
+            exit_code: Some(125),
+            reason: Some(last_words(job).unwrap_or_else(|| "docker could not make the container".into())),
+            ..Exit::new(Outcome::Failed)
+        },
+        (NoContainer::Absent, _) => Exit {
+            reason: Some(format!("its container was removed behind longshore's back (the docker client {how})")),
+            ..Exit::new(Outcome::Lost)
+        },
+        (NoContainer::Nonsense(why), _) => Exit { reason: Some(why.clone()), ..Exit::new(Outcome::Lost) },
+    }
+}
+
+/// Finishes a build whose client has ended; without a status it was never started, because it was cancelled first.
+pub fn end_build(env: &Env, job: &Job, engine: &Engine, record: &Record, client: Option<ExitStatus>) {
+    let stopped = job.stop();
+    let mut exit = match client {
+        None => Exit::new(Outcome::Cancelled),
+        Some(status) if status.success() => proven_image(env, job, engine, record),
+        Some(status) => {
+            use std::os::unix::process::ExitStatusExt as _;
+            let outcome = if stopped.is_some() { Outcome::Cancelled } else { Outcome::Failed };
+            let reason = last_words(job).filter(|_| stopped.is_none());
+            Exit {
+                exit_code: status.code(),
+                signal: status.signal(),
+                reason: Some(reason.unwrap_or_else(|| format!("docker build {}", ended(status)))),
+                ..Exit::new(outcome)
+            }
+        }
+    };
+    if exit.outcome == Outcome::Cancelled {
+        exit.reason = Some("ended by longshore image cancel".into());
+    }
+    exit.started = job.begun().map(|begun| begun.started);
+    exit.finished = Some(env.now());
+    finish(job, &exit);
+}
+
+/// `docker build` exits 0 also when its output could not be written. A build has succeeded when the id that it left
+/// is that of an image with this job's label.
+fn proven_image(env: &Env, job: &Job, engine: &Engine, record: &Record) -> Exit {
+    let failed = |why: &str| Exit { exit_code: Some(0), reason: Some(why.into()), ..Exit::new(Outcome::Failed) };
+    let Some(image_id) = job.image_id() else {
+        return failed("docker build exited with status 0 and left no image id");
+    };
+    let mut pause = BACKOFF.0;
+    loop {
+        let asked = engine.image_labels(&image_id);
+        let unreachable = asked.as_ref().is_err_and(crate::engine::EngineError::is_unreachable);
+        mark_waiting(env, job, unreachable);
+        match asked {
+            Ok(Some(labels)) if labels.get(argv::JOB_LABEL).is_some_and(|label| *label == record.id.as_str()) => {
+                return Exit { exit_code: Some(0), image_id: Some(image_id), ..Exit::new(Outcome::Succeeded) };
+            }
+            Ok(Some(_)) => return failed("docker build exited with status 0, but the image is not this build's"),
+            Ok(None) => return failed("docker build exited with status 0, but there is no such image"),
+            Err(error) if !unreachable => return failed(&error.to_string()),
+            Err(_) => sleep(pause),
+        }
+        pause = (pause * 2).min(BACKOFF.1);
+    }
+}
+
+/// Records that a job ended before docker was started.
+pub fn not_started(env: &Env, job: &Job, error: &anyhow::Error) {
+    let failure = Failure::of(error);
+    if let Ok(mut log) = job.dir.append(LOG) {
+        let detail = failure.detail.as_deref().map(|detail| format!("\n{detail}")).unwrap_or_default();
+        let _ = writeln!(log, "longshore: {}{detail}", failure.message);
+    }
+    let exit = Exit { exit_code: Some(125), reason: Some(failure.message), ..Exit::new(Outcome::Failed) };
+    finish(job, &Exit { finished: Some(env.now()), ..exit });
+}
+
+fn finish(job: &Job, exit: &Exit) -> bool {
+    if let Ok(log) = job.dir.open_file(LOG) {
+        let _ = log.sync_all();
+    }
+    let finished = job.finish(exit).is_ok();
+    if finished {
+        let _ = job.dir.remove_tree(CONTEXT);
+        for name in [WAITING, IMAGE_ID] {
+            let _ = job.dir.remove(name);
+        }
+    }
+    finished
+}
+
+/// Removes a job that was forgotten while it ran.
+pub fn clean_up(store: &Store, job: &Job) {
+    if job.dir.has(FORGOTTEN) {
+        store.unname(job);
+        store.discard(&job.id);
+    }
+}
+
+/// The last line of the log that says something, for a reason; our own steps mark theirs with "longshore: ".
+fn last_words(job: &Job) -> Option<String> {
+    let mut log = job.dir.open_file(LOG).ok()?;
+    let end = log.seek(SeekFrom::End(0)).ok()?;
+    log.seek(SeekFrom::Start(end.saturating_sub(8192))).ok()?;
+    let mut bytes = Vec::new();
+    log.read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = || text.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    let ours = lines().find_map(|line| line.split_once("longshore: ").map(|(_, words)| words.to_owned()));
+    let docker = || lines().find_map(|line| line.strip_prefix("docker: ").map(str::to_owned));
+    ours.or_else(docker)
+}
+
+/// Holds the log against the engine's copy, and fetches that one when ours is short. Never spliced: the other one is
+/// put beside ours whole. `suspicious` says that the client did not end as the container did.
+fn complete_log(job: &Job, engine: &Engine, container: &str, suspicious: bool) -> (LogState, Option<String>) {
+    let whole = |compare: fn(u64, u64) -> bool| -> io::Result<LogState> {
+        let fetched = fetch(job, engine, container, "all")?;
+        let (length, theirs) = (job.dir.open_file(LOG)?.metadata()?.len(), fetched.file.metadata()?.len());
+        if theirs >= length && compare(theirs, length) && !same(&job.dir.open_file(LOG)?, &fetched.file)? {
+            fetched.file.sync_all()?;
+            job.dir.rename(&fetched.name, &job.dir, LOG_RECOVERED)?;
+            return Ok(LogState::Recovered);
+        }
+        job.dir.remove(&fetched.name)?;
+        Ok(if theirs < length && suspicious { LogState::Incomplete } else { LogState::Complete })
+    };
+    let result = if suspicious {
+        whole(|_, _| true)
+    } else {
+        match tail_fits(job, engine, container) {
+            Ok(true) => Ok(LogState::Complete),
+            // Where both streams were written at once, the engine's order of lines may differ; then only a copy that
+            // is longer proves that something is missing.
+            Ok(false) => whole(|theirs, ours| theirs > ours),
+            // A driver that cannot be read. The client ended as the container did, so its copy stands.
+            Err(_) => Ok(LogState::Complete),
+        }
+    };
+    match result {
+        Ok(LogState::Incomplete) => {
+            (LogState::Incomplete, Some("the docker client was cut off, and the engine's own copy is shorter".into()))
+        }
+        Ok(state) => (state, None),
+        Err(error) => (LogState::Incomplete, Some(format!("the docker client was cut off: {error}"))),
+    }
+}
+
+struct Fetched {
+    name: String,
+    file: File,
+}
+
+/// The engine's copy as a file beside the log, both streams in the order in which the engine gives them.
+fn fetch(job: &Job, engine: &Engine, container: &str, tail: &str) -> io::Result<Fetched> {
+    let name = format!(".fetched.{}", crate::fs::random_name());
+    let out = job.dir.append(&name)?;
+    let mut command = engine.command(&argv::logs(container, tail));
+    let status = command.stdout(out.try_clone()?).stderr(out).status();
+    drop(command);
+    match status {
+        Ok(status) if status.success() => Ok(Fetched { file: job.dir.open_file(&name)?, name }),
+        other => {
+            let _ = job.dir.remove(&name);
+            Err(io::Error::other(
+                other.map_or_else(|error| error.to_string(), |status| format!("docker logs {}", ended(status))),
+            ))
+        }
+    }
+}
+
+/// The engine's copy of the output for one reader: a file without a name, from its beginning.
+///
+/// # Errors
+/// When the engine does not give it.
+pub fn fetch_unnamed(job: &Job, engine: &Engine, container: &str) -> io::Result<File> {
+    let fetched = fetch(job, engine, container, "all")?;
+    job.dir.remove(&fetched.name)?;
+    Ok(fetched.file)
+}
+
+fn tail_fits(job: &Job, engine: &Engine, container: &str) -> io::Result<bool> {
+    let fetched = fetch(job, engine, container, COMPARED_LINES)?;
+    let _ = job.dir.remove(&fetched.name);
+    let mut log = job.dir.open_file(LOG)?;
+    let (length, theirs) = (log.metadata()?.len(), fetched.file.metadata()?.len());
+    if theirs > length {
+        return Ok(false);
+    }
+    log.seek(SeekFrom::Start(length - theirs))?;
+    same(&log, &fetched.file)
+}
+
+/// Whether two files agree from where they stand to the end. A chunk at a time: a line may be larger than memory.
+fn same(a: &File, b: &File) -> io::Result<bool> {
+    let (mut left, mut right) = ([0; 8192], [0; 8192]);
+    let (mut a, mut b) = (io::BufReader::with_capacity(8192, a), io::BufReader::with_capacity(8192, b));
+    loop {
+        let (one, two) = (fill(&mut a, &mut left)?, fill(&mut b, &mut right)?);
+        if one != two || left[..one] != right[..two] {
+            return Ok(false);
+        }
+        if one == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+fn fill(from: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match from.read(&mut buffer[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
+}

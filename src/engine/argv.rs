@@ -1,0 +1,280 @@
+//! Command lines as data: what docker is asked, without program and endpoint. Pure.
+
+use std::collections::BTreeMap;
+
+use crate::names::{Gpus, ImageRef, JobId, MountPath, NetworkName, csv_field};
+use crate::units::Cpus;
+
+/// The label by which a job's container or image is found, whatever somebody renamed it to.
+pub const JOB_LABEL: &str = "longshore.job";
+
+/// Everything a `docker run` of ours depends on.
+#[derive(Debug, Clone)]
+pub struct RunPlan {
+    /// The job.
+    pub id: JobId,
+    /// Name the user gave the run.
+    pub name: Option<String>,
+    /// The image to run in.
+    pub image: ImageRef,
+    /// Mounted at `/app`.
+    pub src: MountPath,
+    /// Mounted at `/app/data`, read-only.
+    pub input: Option<MountPath>,
+    /// Mounted at `/app/output`.
+    pub output: Option<MountPath>,
+    /// The file to run, as python gets it.
+    pub main: String,
+    /// Arguments of the program.
+    pub args: Vec<String>,
+    /// `UID:GID`; absent for the image's own user.
+    pub user: Option<String>,
+    /// A name for that user, for programs that ask.
+    pub user_name: Option<String>,
+    /// Variables whose values stand in the client's environment.
+    pub env: Vec<String>,
+    /// Variables whose values come on the client's stdin, for in its environment they would change the client itself.
+    pub env_stdin: Vec<String>,
+    /// The user's labels.
+    pub labels: BTreeMap<String, String>,
+    /// Limit.
+    pub cpus: Option<Cpus>,
+    /// Limit in bytes.
+    pub memory: Option<u64>,
+    /// Bytes of `/dev/shm`.
+    pub shm_size: Option<u64>,
+    /// Devices.
+    pub gpus: Option<Gpus>,
+    /// Network to join.
+    pub network: Option<NetworkName>,
+    /// Where the engine keeps its own copy of the output.
+    pub log_driver: String,
+}
+
+/// The container of a run.
+#[must_use]
+pub fn container_name(id: &JobId) -> String {
+    format!("longshore-{id}")
+}
+
+/// `docker run …`. Never `--rm`, which loses the exit code when the client dies; never `--cidfile`, which is left
+/// empty by a kill. Name and label are set by the engine in one step with the container.
+#[must_use]
+pub fn run(plan: &RunPlan) -> Vec<String> {
+    let mut argv = words(["run", "--name", &container_name(&plan.id)]);
+    argv.extend(words(["--label", &format!("{JOB_LABEL}={}", plan.id)]));
+    if let Some(name) = &plan.name {
+        argv.extend(words(["--label", &format!("longshore.name={name}")]));
+    }
+    argv.extend(plan.labels.iter().flat_map(|(key, value)| words(["--label", &format!("{key}={value}")])));
+    argv.extend(words(["--init", "--restart", "no", "--pull", "never", "--log-driver", &plan.log_driver]));
+    // A daemon-wide log-opts default merges into containers of the same driver and may cap the log, so ours are
+    // explicit. One uncompressed file without a limit is what `local` writes fastest.
+    let options: &[&str] = match plan.log_driver.as_str() {
+        "local" => &["max-size=1000p", "max-file=1", "compress=false"],
+        "json-file" => &["max-size=1000p", "max-file=1"],
+        _ => &[],
+    };
+    argv.extend(options.iter().flat_map(|option| words(["--log-opt", option])));
+    argv.extend(mount(&plan.src, "/app", ""));
+    argv.extend(plan.input.iter().flat_map(|path| mount(path, "/app/data", ",readonly")));
+    argv.extend(plan.output.iter().flat_map(|path| mount(path, "/app/output", "")));
+    argv.extend(words(["--workdir", "/app"]));
+    argv.extend(plan.user.iter().flat_map(|user| words(["--user", user])));
+    argv.extend(default_env(plan));
+    if !plan.env_stdin.is_empty() {
+        argv.extend(words(["--env-file", "/dev/stdin"]));
+    }
+    argv.extend(plan.env.iter().flat_map(|key| words(["--env", key])));
+    let limits = [
+        ("--cpus", plan.cpus.as_ref().map(ToString::to_string)),
+        ("--memory", plan.memory.map(|bytes| bytes.to_string())),
+        ("--shm-size", plan.shm_size.map(|bytes| bytes.to_string())),
+        ("--gpus", plan.gpus.as_ref().map(Gpus::argument)),
+        ("--network", plan.network.as_ref().map(ToString::to_string)),
+    ];
+    for (flag, value) in limits {
+        argv.extend(value.iter().flat_map(|value| words([flag, value])));
+    }
+    argv.extend(words(["--entrypoint", "python3", plan.image.as_str(), &plan.main]));
+    argv.extend(plan.args.iter().cloned());
+    argv
+}
+
+/// What a program finds in its environment unless the user set it: output at once, and, since a uid without a passwd
+/// entry has neither, a home and a name.
+fn default_env(plan: &RunPlan) -> Vec<String> {
+    let name = plan.user_name.as_deref().unwrap_or("user");
+    let mut defaults = vec![("PYTHONUNBUFFERED", "1")];
+    if plan.user.is_some() {
+        defaults.extend([("HOME", "/tmp"), ("USER", name), ("LOGNAME", name)]);
+    }
+    let set = |key: &str| plan.env.iter().chain(&plan.env_stdin).any(|known| known == key);
+    let defaults = defaults.into_iter().filter(|(key, _)| !set(key));
+    defaults.flat_map(|(key, value)| words(["--env", &format!("{key}={value}")])).collect()
+}
+
+/// A path with a colon breaks `-v`, which also makes a missing source directory as root. `--mount` does neither.
+fn mount(source: &MountPath, target: &str, more: &str) -> Vec<String> {
+    let source = csv_field(&format!("source={}", source.as_str()));
+    words(["--mount", &format!("type=bind,{source},target={target}{more}")])
+}
+
+/// Everything a `docker build` of ours depends on. Paths are the supervisor's.
+#[derive(Debug, Clone)]
+pub struct BuildPlan {
+    /// `name:tag`
+    pub tag: String,
+    /// The directory with the Dockerfile.
+    pub context: String,
+    /// Where the client writes the image's id.
+    pub iid: String,
+    /// On the image's configuration; no step's cache depends on them.
+    pub labels: BTreeMap<String, String>,
+    /// Values of the Dockerfile's ARGs.
+    pub build_args: Vec<(String, String)>,
+    /// Ask the registry for a newer base.
+    pub pull: bool,
+    /// Use no cached layer.
+    pub no_cache: bool,
+    /// Which program builds.
+    pub builder: Client,
+}
+
+/// The ways to reach a builder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client {
+    /// The buildx plugin: BuildKit from client 23 on.
+    Buildx,
+    /// A client before 23 with BuildKit in it, behind `DOCKER_BUILDKIT=1`.
+    BuiltIn,
+    /// The legacy builder.
+    Legacy,
+}
+
+impl Client {
+    /// What a record and `inspect` call it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Buildx => "buildx",
+            Self::BuiltIn => "buildkit",
+            Self::Legacy => "legacy",
+        }
+    }
+
+    /// The value of `DOCKER_BUILDKIT`.
+    #[must_use]
+    pub fn switch(self) -> &'static str {
+        if self == Self::Legacy { "0" } else { "1" }
+    }
+}
+
+/// `docker build …`, in the words of the builder that is there.
+#[must_use]
+pub fn build(plan: &BuildPlan) -> Vec<String> {
+    let mut argv = match plan.builder {
+        // --load: a builder in a container of its own would otherwise keep the image to itself.
+        Client::Buildx => words(["buildx", "build", "--load", "--progress=plain"]),
+        Client::BuiltIn => words(["build", "--progress=plain"]),
+        Client::Legacy => words(["build", "--force-rm"]),
+    };
+    argv.extend(words(["--tag", &plan.tag, "--iidfile", &plan.iid]));
+    argv.extend(plan.labels.iter().flat_map(|(key, value)| words(["--label", &format!("{key}={value}")])));
+    argv.extend(plan.build_args.iter().flat_map(|(key, value)| words(["--build-arg", &format!("{key}={value}")])));
+    if plan.pull {
+        argv.push("--pull".into());
+    }
+    if plan.no_cache {
+        argv.push("--no-cache".into());
+    }
+    argv.push(plan.context.clone());
+    argv
+}
+
+/// Both versions; ends with 1 when no engine answers.
+#[must_use]
+pub fn version() -> Vec<String> {
+    words(["version", "--format", "{{json .}}"])
+}
+
+/// The engine's own id.
+#[must_use]
+pub fn engine_id() -> Vec<String> {
+    words(["info", "--format", "{{json .ID}}"])
+}
+
+/// Whether the buildx plugin is there.
+#[must_use]
+pub fn buildx_version() -> Vec<String> {
+    words(["buildx", "version"])
+}
+
+/// Everything about some images.
+#[must_use]
+pub fn image_inspect(images: &[String]) -> Vec<String> {
+    let mut argv = words(["image", "inspect"]);
+    argv.extend(images.iter().cloned());
+    argv
+}
+
+/// The ids of all tagged images, one JSON string a line.
+#[must_use]
+pub fn image_ids(filters: &[String]) -> Vec<String> {
+    let mut argv = words(["image", "ls", "--no-trunc", "--format", "{{json .ID}}"]);
+    argv.extend(filters.iter().flat_map(|filter| words(["--filter", filter])));
+    argv
+}
+
+/// Everything about some containers.
+#[must_use]
+pub fn container_inspect(containers: &[String]) -> Vec<String> {
+    let mut argv = words(["container", "inspect"]);
+    argv.extend(containers.iter().cloned());
+    argv
+}
+
+/// Ids of the containers with a label, running or not. Unlike `inspect` it exits 0 for "none" and 1 for "no engine".
+#[must_use]
+pub fn containers_labelled(label: &str) -> Vec<String> {
+    words(["ps", "--all", "--no-trunc", "--filter", &format!("label={label}"), "--format", "{{json .ID}}"])
+}
+
+/// Waits until a container has ended.
+#[must_use]
+pub fn wait(container: &str) -> Vec<String> {
+    words(["wait", container])
+}
+
+/// The engine's copy of the output; `all` or a number of last lines.
+#[must_use]
+pub fn logs(container: &str, tail: &str) -> Vec<String> {
+    words(["logs", "--tail", tail, container])
+}
+
+/// Asks a container to end, and kills it after `grace` seconds.
+#[must_use]
+pub fn stop(container: &str, grace: u64) -> Vec<String> {
+    words(["stop", "-t", &grace.to_string(), container])
+}
+
+/// Sends a signal.
+#[must_use]
+pub fn kill(container: &str, signal: &str) -> Vec<String> {
+    words(["kill", "--signal", signal, container])
+}
+
+/// Removes an ended container and its anonymous volumes.
+#[must_use]
+pub fn remove(container: &str) -> Vec<String> {
+    words(["rm", "--volumes", container])
+}
+
+/// Owned words.
+pub fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    words.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+#[path = "argv_tests.rs"]
+mod tests;

@@ -1,0 +1,180 @@
+//! The engine's JSON, as far as longshore reads it: pure functions of text.
+//!
+//! What is used is read with types; what is unknown is tolerated; an answer that lacks what is needed is an error in
+//! words, which makes a status `unknown` instead of wrong.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A container's `State.Status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Made and not started.
+    Created,
+    /// Running.
+    Running,
+    /// Running, frozen.
+    Paused,
+    /// Between two runs of a restart policy.
+    Restarting,
+    /// Being removed.
+    Removing,
+    /// Ended.
+    Exited,
+    /// Ended, and its removal failed.
+    Dead,
+}
+
+/// A container's state, as far as a status depends on it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerState {
+    /// The container's id.
+    pub id: String,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// The code of its process; 0 also while it runs, so read `phase` first.
+    pub exit_code: i64,
+    /// The kernel killed it for its memory.
+    pub oom_killed: bool,
+    /// Why it could not be started.
+    pub error: String,
+    /// When its process started.
+    pub started: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished: Option<DateTime<Utc>>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawContainer {
+    id: String,
+    state: RawState,
+    #[serde(default)]
+    config: RawConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawState {
+    status: Phase,
+    #[serde(default)]
+    exit_code: i64,
+    #[serde(default, rename = "OOMKilled")]
+    oom_killed: bool,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    started_at: String,
+    #[serde(default)]
+    finished_at: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct RawConfig {
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+/// Reads one object of `docker container inspect`.
+///
+/// # Errors
+/// In words, when it lacks what a status depends on.
+pub fn container_state(object: &Value) -> Result<ContainerState, String> {
+    let raw = RawContainer::deserialize(object).map_err(|error| error.to_string())?;
+    Ok(ContainerState {
+        id: raw.id,
+        phase: raw.state.status,
+        exit_code: raw.state.exit_code,
+        oom_killed: raw.state.oom_killed,
+        error: raw.state.error,
+        started: moment(&raw.state.started_at),
+        finished: moment(&raw.state.finished_at),
+        labels: raw.config.labels.unwrap_or_default(),
+    })
+}
+
+/// Reads the one object out of what `docker … inspect ID` prints.
+///
+/// # Errors
+/// In words, when it is not an array of one.
+pub fn only(array: Value) -> Result<Value, String> {
+    match array {
+        Value::Array(mut items) if items.len() == 1 => Ok(items.remove(0)),
+        Value::Array(items) => Err(format!("{} objects instead of one", items.len())),
+        _ => Err("not an array".into()),
+    }
+}
+
+/// A time of the engine's; its year 1 means never.
+fn moment(text: &str) -> Option<DateTime<Utc>> {
+    let time = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
+    (time.timestamp() > 0).then_some(time)
+}
+
+/// What `docker version` tells of both sides.
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "PascalCase")]
+pub struct Version {
+    /// The client's.
+    pub client: Side,
+    /// The engine's; absent when none answers.
+    pub server: Option<Side>,
+}
+
+/// One side's version.
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "PascalCase")]
+pub struct Side {
+    /// Such as `28.2.2` or `20.10.24+dfsg1`.
+    pub version: String,
+}
+
+impl Side {
+    /// The number before the first point; 0 when there is none.
+    #[must_use]
+    pub fn major(&self) -> u32 {
+        self.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
+    }
+
+    /// Clients 28.0.0 to 28.0.2 may cut the end of stdout (docker/cli#5957).
+    #[must_use]
+    pub fn cuts_output(&self) -> bool {
+        matches!(self.version.as_str(), "28.0.0" | "28.0.1" | "28.0.2")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_container_is_read_and_the_rest_of_it_tolerated() {
+        let state = container_state(&json!({
+            "Id": "abc", "Extra": [1, 2],
+            "State": {"Status": "exited", "ExitCode": 137, "OOMKilled": true, "Error": "",
+                      "StartedAt": "2026-01-02T03:04:05.678901234Z", "FinishedAt": "0001-01-01T00:00:00Z"},
+            "Config": {"Labels": null},
+        }))
+        .unwrap();
+        assert_eq!((state.phase, state.exit_code, state.oom_killed), (Phase::Exited, 137, true));
+        assert!(state.started.is_some());
+        assert_eq!(state.finished, None);
+    }
+
+    #[test]
+    fn an_answer_without_a_state_is_an_error_in_words() {
+        for broken in [json!({}), json!({"Id": 3, "State": {}}), json!({"Id": "x", "State": {"Status": "dancing"}})] {
+            assert!(container_state(&broken).is_err());
+        }
+        assert_eq!(only(json!([])).unwrap_err(), "0 objects instead of one");
+        assert_eq!(only(json!({})).unwrap_err(), "not an array");
+    }
+}

@@ -1,0 +1,97 @@
+//! What longshore asks an engine, each as a method: containers and images of a job, and which engine it is.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::inspect::{self, ContainerState};
+use super::{Answer, Engine, EngineError, PATIENCE, argv};
+use crate::names::JobId;
+
+/// A container as the engine described it, whole, and what a status depends on.
+#[derive(Debug, Clone)]
+pub struct Container {
+    /// The engine's own object.
+    pub object: Value,
+    /// What was read of it.
+    pub state: ContainerState,
+}
+
+impl Engine {
+    /// The container of a job: by its name in one call, and by its label when somebody renamed it.
+    ///
+    /// # Errors
+    /// When the engine does not answer, or makes no sense. "There is none" is an answer.
+    pub fn container_of(&self, id: &JobId) -> Answer<Option<Container>> {
+        let args = argv::container_inspect(&[argv::container_name(id)]);
+        let output = self.run(&args, PATIENCE)?;
+        if output.status.success() {
+            let container = self.container(&args, &output.stdout)?;
+            if container.state.labels.get(argv::JOB_LABEL).is_some_and(|label| label == id.as_str()) {
+                return Ok(Some(container));
+            }
+        }
+        let label = format!("{}={id}", argv::JOB_LABEL);
+        let ids: Vec<String> = self.json_lines(&argv::containers_labelled(&label))?;
+        let Some(found) = ids.first() else { return Ok(None) };
+        let args = argv::container_inspect(std::slice::from_ref(found));
+        let output = self.run(&args, PATIENCE)?;
+        if output.status.success() { self.container(&args, &output.stdout).map(Some) } else { Ok(None) }
+    }
+
+    /// The containers of all jobs on this engine, in at most two calls.
+    ///
+    /// # Errors
+    /// As [`Engine::container_of`].
+    pub fn containers_of_jobs(&self) -> Answer<HashMap<String, ContainerState>> {
+        let ids: Vec<String> = self.json_lines(&argv::containers_labelled(argv::JOB_LABEL))?;
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        // One that is removed meanwhile makes the status 1; the others are printed all the same.
+        let args = argv::container_inspect(&ids);
+        let output = self.run(&args, PATIENCE)?;
+        let objects: Vec<Value> =
+            serde_json::from_slice(&output.stdout).map_err(|error| self.nonsense(&args, &error.to_string()))?;
+        let states = objects.iter().filter_map(|object| inspect::container_state(object).ok());
+        Ok(states.filter_map(|state| Some((state.labels.get(argv::JOB_LABEL)?.clone(), state))).collect())
+    }
+
+    /// The labels of an image; nothing when there is no such image.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn image_labels(&self, image: &str) -> Answer<Option<BTreeMap<String, String>>> {
+        let args = argv::image_inspect(&[image.to_owned()]);
+        let output = self.run(&args, PATIENCE)?;
+        if !output.status.success() {
+            return match self.explain(&args, &output) {
+                EngineError::Failed { .. } => Ok(None),
+                error => Err(error),
+            };
+        }
+        let object = self.only(&args, &output.stdout)?;
+        let labels = object.pointer("/Config/Labels").cloned().unwrap_or_default();
+        Ok(Some(serde_json::from_value(labels).unwrap_or_default()))
+    }
+
+    /// The engine's own id.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn id(&self) -> Answer<String> {
+        self.json(&argv::engine_id())
+    }
+
+    fn container(&self, args: &[String], stdout: &[u8]) -> Answer<Container> {
+        let object = self.only(args, stdout)?;
+        let state = inspect::container_state(&object).map_err(|why| self.nonsense(args, &why))?;
+        Ok(Container { object, state })
+    }
+
+    fn only(&self, args: &[String], stdout: &[u8]) -> Answer<Value> {
+        let array = serde_json::from_slice(stdout).map_err(|error| self.nonsense(args, &error.to_string()))?;
+        inspect::only(array).map_err(|why| self.nonsense(args, &why))
+    }
+}

@@ -1,0 +1,177 @@
+//! Everything read from outside, once: directories, variables, terminal, identity, clock.
+//!
+//! Commands get an [`Env`] and ask nothing else. Tests set the variables of one process and have a world of their own.
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+use crate::engine::{Endpoint, Engine, find};
+use crate::error::{Failure, Kind};
+
+/// The outside world, as one process sees it.
+#[derive(Debug)]
+pub struct Env {
+    state: Result<PathBuf, String>,
+    docker: Option<PathBuf>,
+    path: Option<OsString>,
+    docker_host: Option<String>,
+    docker_context: Option<String>,
+    docker_config: Option<PathBuf>,
+    /// Given on the command line; wins over everything.
+    pub endpoint: Option<Endpoint>,
+    /// Print every engine command line (`-v`).
+    pub trace: Option<fn(&str)>,
+    /// Whether stdout is a terminal.
+    pub stdout_terminal: bool,
+    /// Whether stderr is a terminal.
+    pub stderr_terminal: bool,
+    /// Columns of the terminal.
+    pub width: u16,
+    /// `NO_COLOR` is set.
+    pub no_color: bool,
+    /// `CLICOLOR_FORCE` is set.
+    pub force_color: bool,
+    /// A certificate bundle for builds, for all that do not name one.
+    pub ca_cert: Option<PathBuf>,
+    /// `DOCKER_BUILDKIT`, docker's own switch between the builders.
+    pub docker_buildkit: Option<String>,
+    /// The user takes the risk of a network file system.
+    pub any_file_system: bool,
+    /// The caller's user id.
+    pub uid: u32,
+    /// The caller's group id.
+    pub gid: u32,
+    /// The caller's name, if the environment tells.
+    pub user: Option<String>,
+}
+
+impl Env {
+    /// Reads it all.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn gather() -> Self {
+        let text = |key: &str| std::env::var(key).ok().filter(|value| !value.is_empty());
+        let path = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let uid = rustix::process::geteuid().as_raw();
+        Self {
+            state: state_dir(uid, text("SUDO_UID").is_some()),
+            docker: path("LONGSHORE_DOCKER"),
+            path: std::env::var_os("PATH"),
+            docker_host: text("DOCKER_HOST"),
+            docker_context: text("DOCKER_CONTEXT"),
+            docker_config: path("DOCKER_CONFIG")
+                .or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".docker"))),
+            endpoint: None,
+            trace: None,
+            stdout_terminal: std::io::stdout().is_terminal(),
+            stderr_terminal: std::io::stderr().is_terminal(),
+            width: terminal_width(),
+            no_color: text("NO_COLOR").is_some(),
+            force_color: text("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+            ca_cert: path("LONGSHORE_CA_CERT"),
+            docker_buildkit: text("DOCKER_BUILDKIT"),
+            any_file_system: text("LONGSHORE_ANY_FILE_SYSTEM").is_some_and(|value| value == "1"),
+            uid,
+            gid: rustix::process::getegid().as_raw(),
+            user: text("USER").or_else(|| text("LOGNAME")),
+        }
+    }
+
+    /// Where the jobs are.
+    ///
+    /// # Errors
+    /// [`Kind::State`] when no home is known, or when it is another user's (sudo without `-H`).
+    pub fn state_dir(&self) -> Result<&Path> {
+        self.state.as_deref().map_err(|why| {
+            Failure::new(Kind::State, format!("cannot use the state directory: {why}"))
+                .hint("set XDG_STATE_HOME to a directory of your own")
+                .into()
+        })
+    }
+
+    /// The engine this command talks to: `--host` or `--context`, else by docker's own rules, but pinned.
+    ///
+    /// # Errors
+    /// When there is no docker program that could be run.
+    pub fn engine(&self) -> Result<Engine> {
+        let program = find(self.docker.as_deref(), self.path.as_deref()).map_err(|error| error.failure(""))?;
+        Ok(Engine { program, endpoint: self.choose_endpoint(), trace: self.trace })
+    }
+
+    /// The engine a job was started on, called by today's docker program if the recorded one is gone.
+    #[must_use]
+    pub fn engine_of(&self, program: &Path, endpoint: &Endpoint) -> Engine {
+        let found = find(Some(program), None).or_else(|_| find(self.docker.as_deref(), self.path.as_deref()));
+        let program = found.unwrap_or_else(|_| program.to_path_buf());
+        Engine { program, endpoint: endpoint.clone(), trace: self.trace }
+    }
+
+    /// docker's own order: `DOCKER_HOST`, `DOCKER_CONTEXT`, the configuration's current context, the default.
+    fn choose_endpoint(&self) -> Endpoint {
+        if let Some(endpoint) = &self.endpoint {
+            return endpoint.clone();
+        }
+        if let Some(host) = &self.docker_host {
+            return Endpoint::Host(host.clone());
+        }
+        let configured = || {
+            let bytes = std::fs::read(self.docker_config.as_ref()?.join("config.json")).ok()?;
+            let config: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+            config.get("currentContext")?.as_str().filter(|name| !name.is_empty()).map(str::to_owned)
+        };
+        let context = self.docker_context.clone().or_else(configured);
+        Endpoint::Context(context.unwrap_or_else(|| "default".into()))
+    }
+
+    /// The clock.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    pub fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    /// One variable of the caller's, for `--env KEY`.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn variable(&self, key: &str) -> Option<String> {
+        std::env::var(key).ok()
+    }
+
+    /// The kernel's id of this boot; empty where it has none, and then all boots look alike.
+    #[must_use]
+    pub fn boot_id(&self) -> String {
+        std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+    }
+
+    /// The host's name.
+    #[must_use]
+    pub fn host(&self) -> String {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
+    }
+}
+
+fn state_dir(uid: u32, sudo: bool) -> Result<PathBuf, String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let Some(dirs) = directories::ProjectDirs::from("", "", "longshore") else {
+        return Err("there is no home directory".into());
+    };
+    let state = dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_path_buf();
+    let home = directories::BaseDirs::new().map(|base| base.home_dir().to_path_buf()).unwrap_or_default();
+    let owner = std::fs::metadata(&home).map_or(uid, |data| data.uid());
+    if sudo && uid == 0 && owner != 0 && state.starts_with(&home) {
+        return Err(format!("under sudo it would lie in {}, which belongs to uid {owner}", home.display()));
+    }
+    Ok(state)
+}
+
+fn terminal_width() -> u16 {
+    rustix::termios::tcgetwinsize(std::io::stdout())
+        .map(|size| size.ws_col)
+        .ok()
+        .filter(|width| *width > 0)
+        .unwrap_or(80)
+}

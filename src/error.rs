@@ -1,0 +1,168 @@
+//! Exit codes, hints, and what kind of failure an error is.
+//!
+//! Inside, errors are `anyhow` with context. A [`Failure`] is made where somebody branches on the kind (the exit
+//! code, the hint, the JSON document). `main` prints the one error and leaves with the one code.
+
+use std::fmt;
+
+use crate::names::Invalid;
+
+/// What went wrong, as far as somebody may branch on it. The name is what `--json` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The command line or a spec was not understood.
+    Usage,
+    /// No job, container, image or file of that name.
+    NotFound,
+    /// A prefix that fits several.
+    Ambiguous,
+    /// The name is in use, or the job is in the wrong state for it.
+    Conflict,
+    /// There is no docker program.
+    EngineNotFound,
+    /// The docker program cannot be run.
+    EngineNotExecutable,
+    /// The docker program runs, and no engine answers it.
+    EngineUnreachable,
+    /// An engine call ended badly.
+    EngineFailed,
+    /// The state directory cannot be used.
+    State,
+    /// It ran, and the answer is "failed".
+    Failed,
+    /// A time limit of the caller's ran out.
+    Timeout,
+    /// Ctrl-C or another signal ended it.
+    Interrupted,
+    /// Whatever else, a full disk for one.
+    Internal,
+}
+
+/// A failure of a known kind. `Display` is the one line that says what could not be done, to what, and why.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Decides the exit code.
+    pub kind: Kind,
+    /// The fact in one line, lower case, no full stop.
+    pub message: String,
+    /// The last of somebody else's words (the engine's, a log's), shown indented below.
+    pub detail: Option<String>,
+    /// What the user could do next.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure of that kind.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), detail: None, hint: None }
+    }
+
+    /// A command line that was not understood.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Adds what the user could do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds somebody else's words.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        self.detail = (!detail.trim().is_empty()).then_some(detail);
+        self
+    }
+
+    /// Finds the failure in an error, or makes one of the whole chain.
+    #[must_use]
+    pub fn of(error: &anyhow::Error) -> Self {
+        if let Some(failure) = error.chain().find_map(|cause| cause.downcast_ref::<Self>()) {
+            let mut failure = failure.clone();
+            if !error.is::<Self>() {
+                failure.message = one_line(error);
+            }
+            return failure;
+        }
+        if let Some(invalid) = error.chain().find_map(|cause| cause.downcast_ref::<Invalid>()) {
+            let hint = invalid.hint.clone();
+            return Self { hint, ..Self::usage(one_line(error)) };
+        }
+        let full = error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+            .any(|cause| matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded));
+        let failure = Self::new(Kind::Internal, one_line(error));
+        if full {
+            failure.hint(
+                "the disk is full: free some space; longshore prints where it keeps its files with: longshore --help",
+            )
+        } else {
+            failure
+        }
+    }
+}
+
+fn one_line(error: &anyhow::Error) -> String {
+    format!("{error:#}").replace('\n', " ")
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// How a verb uses its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// The code is longshore's own.
+    Plain,
+    /// The code is a program's: `wait`, `--wait`, `--exit-code`. Ours must not be taken for it.
+    PassesOn,
+}
+
+/// The one table of exit codes for failures.
+#[must_use]
+pub fn exit_code(failure: &Failure, verb: Verb) -> u8 {
+    match (failure.kind, verb) {
+        (Kind::Interrupted, _) => 130,
+        (Kind::Timeout, _) => 124,
+        (Kind::Failed, _) => 1,
+        (_, Verb::PassesOn) => 125,
+        (Kind::Usage, Verb::Plain) => 2,
+        (_, Verb::Plain) => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_failure_is_found_under_its_context() {
+        let error = Err::<(), _>(Failure::usage("no such key").hint("try another"))
+            .context("could not read the spec")
+            .unwrap_err();
+        let failure = Failure::of(&error);
+        assert_eq!(failure.kind, Kind::Usage);
+        assert_eq!(failure.message, "could not read the spec: no such key");
+        assert_eq!(failure.hint.as_deref(), Some("try another"));
+    }
+
+    #[test]
+    fn a_verb_that_passes_a_code_on_never_uses_a_programs_code_for_its_own_failure() {
+        for kind in [Kind::Usage, Kind::NotFound, Kind::EngineUnreachable, Kind::State, Kind::Internal] {
+            assert_eq!(exit_code(&Failure::new(kind, ""), Verb::PassesOn), 125);
+        }
+        assert_eq!(exit_code(&Failure::usage(""), Verb::Plain), 2);
+        assert_eq!(exit_code(&Failure::new(Kind::NotFound, ""), Verb::Plain), 1);
+    }
+}

@@ -1,0 +1,391 @@
+//! Atomic, private, link-safe files: the only module that writes state.
+//!
+//! Everything is opened relative to a held directory descriptor, without following links, and what is found
+//! there is checked before it is trusted: ours, not writable by others, a regular file with one link. Files are
+//! 0600 and directories 0700 whatever the umask is.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+
+const FILE: Mode = Mode::from_raw_mode(0o600);
+const DIRECTORY: Mode = Mode::from_raw_mode(0o700);
+
+/// A held, checked directory. Its files are named relative to it, so a rename of it does not lose them.
+#[derive(Debug)]
+pub struct Dir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Dir {
+    /// Opens `path`, creating it (and its parents) when it is missing.
+    ///
+    /// # Errors
+    /// When it is a link, belongs to somebody else, can be written by others, or cannot be made.
+    pub fn make(path: &Path) -> io::Result<Self> {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        match rustix::fs::mkdir(path, DIRECTORY) {
+            Ok(()) => {
+                let dir = Self::open(path)?;
+                rustix::fs::fchmod(&dir.fd, DIRECTORY)?;
+                Ok(dir)
+            }
+            Err(rustix::io::Errno::EXIST) => Self::open(path),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens an existing directory of ours.
+    ///
+    /// # Errors
+    /// As [`Dir::make`]; [`io::ErrorKind::NotFound`] when there is none.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let fd = rustix::fs::open(path, directory_flags(), Mode::empty())?;
+        Self::checked(fd, path.to_path_buf())
+    }
+
+    /// Opens the directory `name` inside this one.
+    ///
+    /// # Errors
+    /// As [`Dir::open`].
+    pub fn subdir(&self, name: &str) -> io::Result<Self> {
+        let fd = rustix::fs::openat(&self.fd, name, directory_flags(), Mode::empty())?;
+        Self::checked(fd, self.path.join(name))
+    }
+
+    /// Opens the directory `name` inside this one, creating it when it is missing.
+    ///
+    /// # Errors
+    /// As [`Dir::make`].
+    pub fn make_subdir(&self, name: &str) -> io::Result<Self> {
+        match rustix::fs::mkdirat(&self.fd, name, DIRECTORY) {
+            Ok(()) => {
+                let dir = self.subdir(name)?;
+                rustix::fs::fchmod(&dir.fd, DIRECTORY)?;
+                Ok(dir)
+            }
+            Err(rustix::io::Errno::EXIST) => self.subdir(name),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn checked(fd: OwnedFd, path: PathBuf) -> io::Result<Self> {
+        let stat = rustix::fs::fstat(&fd)?;
+        if stat.st_uid != rustix::process::geteuid().as_raw() {
+            return Err(refused(format!("{} belongs to uid {}, not to you", path.display(), stat.st_uid)));
+        }
+        if stat.st_mode & 0o022 != 0 {
+            let mode = stat.st_mode & 0o7777;
+            return Err(refused(format!("{} can be written by others (mode {mode:04o})", path.display())));
+        }
+        Ok(Self { fd, path })
+    }
+
+    /// Where it was opened; for messages and for programs that need a path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names in it that could be names of ours: UTF-8, in no order.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.fd)? {
+            if let Ok(name) = entry?.file_name().to_str()
+                && name != "."
+                && name != ".."
+            {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether something of that name is there, a dangling link included.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.stat(name).is_ok()
+    }
+
+    fn stat(&self, name: &str) -> rustix::io::Result<Stat> {
+        rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] when there is none; refused when it is no regular file of ours.
+    pub fn open_file(&self, name: &str) -> io::Result<File> {
+        self.file(name, OFlags::RDONLY)
+    }
+
+    /// Opens a file for appending, creating it when it is missing.
+    ///
+    /// # Errors
+    /// As [`Dir::open_file`].
+    pub fn append(&self, name: &str) -> io::Result<File> {
+        self.file(name, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE)
+    }
+
+    /// Opens a file whose lock is the point of it, creating it when it is missing.
+    ///
+    /// # Errors
+    /// As [`Dir::open_file`].
+    pub fn lock_file(&self, name: &str) -> io::Result<File> {
+        self.file(name, OFlags::RDWR | OFlags::CREATE)
+    }
+
+    /// NONBLOCK keeps a FIFO planted in a file's place from hanging the reader; regular files ignore it.
+    fn file(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let fd = rustix::fs::openat(&self.fd, name, flags, FILE)?;
+        let stat = rustix::fs::fstat(&fd)?;
+        let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
+        if !regular || stat.st_nlink > 1 || stat.st_uid != rustix::process::geteuid().as_raw() {
+            let path = self.path.join(name);
+            return Err(refused(format!("{} is not a plain file of yours with one link", path.display())));
+        }
+        if flags.contains(OFlags::CREATE) && stat.st_size == 0 && stat.st_mode & 0o777 != 0o600 {
+            rustix::fs::fchmod(&fd, FILE)?;
+        }
+        Ok(File::from(fd))
+    }
+
+    /// Reads a whole small file; one of more than `limit` bytes is refused, so that a planted giant costs nothing.
+    ///
+    /// # Errors
+    /// As [`Dir::open_file`], and [`io::ErrorKind::InvalidData`] when it is too large.
+    pub fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open_file(name)?.take(limit + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{name} is larger than {limit} bytes")));
+        }
+        Ok(bytes)
+    }
+
+    /// Makes a new file with this content; it must not be there yet. Synced, except an empty one.
+    ///
+    /// # Errors
+    /// When it exists or cannot be written whole; what was written of it is removed again.
+    pub fn write_new(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        let written = file.write_all(bytes).and_then(|()| if bytes.is_empty() { Ok(()) } else { file.sync_all() });
+        if written.is_err() {
+            let _ = self.remove(name);
+        }
+        written
+    }
+
+    /// Makes a new file that everybody may read who gets to see its directory: the engine copies it into images.
+    ///
+    /// # Errors
+    /// As [`Dir::write_new`].
+    pub fn write_public(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(0o644))?;
+        file.write_all(bytes)
+    }
+
+    /// Puts a file in place whole or not at all: a temporary name, sync, rename.
+    ///
+    /// # Errors
+    /// When it cannot be written; then what was there before is untouched.
+    pub fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let temporary = format!(".{name}.{}", random_name());
+        self.write_new(&temporary, bytes)?;
+        self.rename(&temporary, self, name).inspect_err(|_| drop(self.remove(&temporary)))
+    }
+
+    /// Overwrites the first bytes of a file in place. Its blocks are there already, so a full disk cannot stop it.
+    ///
+    /// # Errors
+    /// When the file is missing or cannot be written.
+    pub fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.file(name, OFlags::WRONLY)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    }
+
+    /// Renames an entry of this directory to one of `target`, and syncs `target`.
+    ///
+    /// # Errors
+    /// As `rename(2)`; a directory is never renamed onto one that has entries.
+    pub fn rename(&self, from: &str, target: &Self, to: &str) -> io::Result<()> {
+        rustix::fs::renameat(&self.fd, from, &target.fd, to)?;
+        target.sync()
+    }
+
+    /// Makes entries created, renamed or removed in this directory durable.
+    ///
+    /// # Errors
+    /// As `fsync(2)`.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(self.fd.as_fd())?)
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// As `unlink(2)`.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
+    }
+
+    /// Removes a directory and all in it, without following links. One that is gone already is fine.
+    ///
+    /// # Errors
+    /// When something in it cannot be removed.
+    pub fn remove_tree(&self, name: &str) -> io::Result<()> {
+        match std::fs::remove_dir_all(self.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the named pipe by which a running job can be woken.
+    ///
+    /// # Errors
+    /// As `mkfifo(3)`.
+    pub fn make_fifo(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::mknodat(&self.fd, name, rustix::fs::FileType::Fifo, FILE, 0)?)
+    }
+
+    /// Opens our end of the named pipe. Open for both directions it never reports an end of file.
+    ///
+    /// # Errors
+    /// When it is missing or no pipe.
+    pub fn open_fifo(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(&self.fd, name, flags, Mode::empty())?))
+    }
+
+    /// Wakes whoever holds the named pipe open; says whether somebody does.
+    #[must_use]
+    pub fn poke_fifo(&self, name: &str) -> bool {
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&self.fd, name, flags, Mode::empty());
+        opened.is_ok_and(|fd| {
+            let fifo =
+                rustix::fs::fstat(&fd).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo());
+            fifo && rustix::io::write(&fd, b"!").is_ok()
+        })
+    }
+
+    /// The file system's name when locks and renames on it cannot be trusted: NFS, SMB, FUSE.
+    #[must_use]
+    pub fn untrusted_file_system(&self) -> Option<&'static str> {
+        // The magic numbers of statfs(2).
+        #[cfg(target_os = "linux")]
+        match u64::from_ne_bytes((rustix::fs::fstatfs(&self.fd).ok()?.f_type as i64).to_ne_bytes()) {
+            0x6969 => Some("NFS"),
+            0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
+            0x6573_5546 => Some("FUSE"),
+            _ => None,
+        }
+        #[cfg(not(target_os = "linux"))]
+        None
+    }
+}
+
+fn directory_flags() -> OFlags {
+    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
+}
+
+fn refused(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, why)
+}
+
+/// Eighty random bits in hexadecimal, for names that must not collide.
+#[must_use]
+pub fn random_name() -> String {
+    random_bytes::<10>().iter().fold(String::new(), |name, byte| name + &format!("{byte:02x}"))
+}
+
+/// Random bytes from the kernel.
+///
+/// # Panics
+/// When the kernel has none to give, which it documents never to happen once booted.
+#[must_use]
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    assert_eq!(got, Ok(N), "the kernel gave no random bytes");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    fn dir() -> (tempfile::TempDir, Dir) {
+        let temporary = tempfile::tempdir().expect("a temporary directory");
+        let dir = Dir::make(&temporary.path().join("state")).expect("a directory");
+        (temporary, dir)
+    }
+
+    #[test]
+    fn a_link_in_a_files_place_is_refused() {
+        let (temporary, dir) = dir();
+        std::fs::write(temporary.path().join("secret"), "x").unwrap();
+        symlink(temporary.path().join("secret"), dir.path().join("log")).unwrap();
+        assert!(dir.open_file("log").is_err());
+        assert!(dir.append("log").is_err());
+    }
+
+    #[test]
+    fn a_hard_link_and_a_fifo_are_refused_without_hanging() {
+        let (temporary, dir) = dir();
+        std::fs::write(temporary.path().join("other"), "x").unwrap();
+        std::fs::hard_link(temporary.path().join("other"), dir.path().join("log")).unwrap();
+        assert_eq!(dir.open_file("log").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        dir.make_fifo("pipe").unwrap();
+        assert_eq!(dir.open_file("pipe").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn a_directory_others_can_write_is_refused() {
+        let (temporary, _) = dir();
+        let path = temporary.path().join("state");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(Dir::open(&path).unwrap_err().to_string().contains("mode 0777"));
+    }
+
+    #[test]
+    fn replace_leaves_one_file_with_the_new_content() {
+        let (_temporary, dir) = dir();
+        dir.replace("a", b"one").unwrap();
+        dir.replace("a", b"two").unwrap();
+        assert_eq!(dir.read("a", 10).unwrap(), b"two");
+        assert_eq!(dir.names().unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_refused() {
+        let (_temporary, dir) = dir();
+        dir.write_new("big", &[0; 100]).unwrap();
+        assert_eq!(dir.read("big", 99).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(dir.read("big", 100).unwrap().len(), 100);
+    }
+
+    #[test]
+    fn a_fifo_nobody_holds_cannot_be_poked() {
+        let (_temporary, dir) = dir();
+        dir.make_fifo("control").unwrap();
+        assert!(!dir.poke_fifo("control"));
+        let held = dir.open_fifo("control").unwrap();
+        assert!(dir.poke_fifo("control"));
+        drop(held);
+        assert!(!dir.poke_fifo("control"));
+    }
+}

@@ -1,0 +1,194 @@
+//! A job: one build or run that was asked for, as a directory.
+//!
+//! There is no daemon, no pid and no database. A job runs if and only if a lock in its directory is held; how it
+//! ended is one file that appears whole. Everything a reader says is derived from those facts and, where they are
+//! not enough, from the engine. This module owns one job's directory; `store` owns the directory of all of them.
+
+pub mod log;
+pub mod record;
+pub mod select;
+pub mod status;
+pub mod store;
+
+use std::fs::{File, TryLockError};
+use std::io;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+
+use crate::fs::Dir;
+use crate::names::JobId;
+use record::{Begun, Exit, Kind, Record, Stop};
+use status::{Damaged, Facts};
+
+/// Held from before the job is published until its supervisor ends.
+pub const LOCK: &str = "lock";
+/// What the docker client wrote; locked by that client's own open file.
+pub const LOG: &str = "log";
+/// The log fetched anew from the engine, when the client's copy was short.
+pub const LOG_RECOVERED: &str = "log.recovered";
+/// What was asked.
+pub const RECORD: &str = "job.json";
+/// What the supervisor found when it began.
+pub const BEGUN: &str = "begun.json";
+/// Room for the exit record, written in advance so that a full disk cannot keep a job from ending.
+pub const EXIT_ROOM: &str = "exit.tmp";
+/// How it ended.
+pub const EXIT: &str = "exit.json";
+/// The engine's last word on a run's container.
+pub const INSPECT: &str = "inspect.json";
+/// That somebody asked for an end, how, and when.
+pub const STOP: &str = "stop.json";
+/// There while the supervisor waits for an engine that does not answer.
+pub const WAITING: &str = "waiting";
+/// There once nobody wants to hear of a job that still runs.
+pub const FORGOTTEN: &str = "forgotten";
+/// By which a supervisor is woken to look at `stop.json`.
+pub const CONTROL: &str = "control";
+/// The build context.
+pub const CONTEXT: &str = "ctx";
+/// Where the docker client leaves the id of the image.
+pub const IMAGE_ID: &str = "iid";
+
+/// Bytes kept free for the exit record; no record is longer.
+pub const EXIT_SIZE: usize = 4096;
+const SMALL_FILE: u64 = 4 << 20;
+
+/// A published job's directory, held open.
+#[derive(Debug)]
+pub struct Job {
+    /// Its random name.
+    pub id: JobId,
+    /// Build or run.
+    pub kind: Kind,
+    /// The directory itself.
+    pub dir: Dir,
+}
+
+impl Job {
+    /// What was asked.
+    ///
+    /// # Errors
+    /// When the record is missing, damaged, or of a newer format.
+    pub fn record(&self) -> Result<Record, Damaged> {
+        let bytes = self.dir.read(RECORD, SMALL_FILE).map_err(|error| Damaged(format!("its record: {error}")))?;
+        Record::parse(&bytes).map_err(|why| Damaged(format!("its record {why}")))
+    }
+
+    /// How it ended, if it did.
+    #[must_use]
+    pub fn exit(&self) -> Option<Result<Exit, Damaged>> {
+        match self.dir.read(EXIT, EXIT_SIZE as u64) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(Err(Damaged(format!("its exit record: {error}")))),
+            Ok(bytes) => Some(Exit::parse(&bytes).map_err(|why| Damaged(format!("its exit record {why}")))),
+        }
+    }
+
+    /// What the supervisor found when it began; absent before that.
+    #[must_use]
+    pub fn begun(&self) -> Option<Begun> {
+        serde_json::from_slice(&self.dir.read(BEGUN, SMALL_FILE).ok()?).ok()
+    }
+
+    /// The last request to end it.
+    #[must_use]
+    pub fn stop(&self) -> Option<Stop> {
+        serde_json::from_slice(&self.dir.read(STOP, SMALL_FILE).ok()?).ok()
+    }
+
+    /// Records that somebody asks for an end.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn request_stop(&self, stop: &Stop) -> Result<()> {
+        self.write_json(STOP, stop)
+    }
+
+    /// Puts a small file of ours in place.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<()> {
+        let bytes = serde_json::to_vec_pretty(value)?;
+        self.dir.replace(name, &bytes).with_context(|| format!("could not write {name} of job {}", self.id))
+    }
+
+    /// The engine's last word on the container, as it was given.
+    #[must_use]
+    pub fn last_inspect(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.dir.read(INSPECT, 64 << 20).ok()?).ok()
+    }
+
+    /// Makes the job ended, in one step that cannot be half done and needs no space: fill the room kept for it,
+    /// sync, rename, sync.
+    ///
+    /// # Errors
+    /// When the state directory has gone or the device fails.
+    pub fn finish(&self, exit: &Exit) -> Result<()> {
+        let write = || -> io::Result<()> {
+            self.dir.overwrite(EXIT_ROOM, &exit.to_bytes())?;
+            self.dir.rename(EXIT_ROOM, &self.dir, EXIT)
+        };
+        write().with_context(|| format!("could not record the end of job {}", self.id))
+    }
+
+    /// Gathers what the directory alone can tell, in the order that makes it safe: the exit record, the lock, and
+    /// the exit record again, because a job may end between the first two.
+    #[must_use]
+    pub fn facts(&self, boot_id: &str) -> Facts {
+        let mut exit = self.exit();
+        let mut locked = false;
+        if exit.is_none() {
+            locked = is_locked(&self.dir, LOCK);
+            if !locked {
+                exit = self.exit();
+            }
+        }
+        let ended = exit.is_some();
+        Facts {
+            id: self.id.clone(),
+            kind: self.kind,
+            record: self.record(),
+            log_locked: !ended && !locked && is_locked(&self.dir, LOG),
+            begun: if ended { None } else { self.begun() },
+            waiting: locked && self.dir.has(WAITING),
+            stop: if ended { None } else { self.stop() },
+            image_id: if ended { None } else { self.image_id() },
+            same_boot: None,
+            exit,
+            locked,
+        }
+        .on_boot(boot_id)
+    }
+
+    /// Whether it has an exit record or nobody holds its locks any more: the cheap question of those who wait.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.dir.has(EXIT) || !(is_locked(&self.dir, LOCK) || is_locked(&self.dir, LOG))
+    }
+
+    /// The image id the docker client left, when it is one.
+    #[must_use]
+    pub fn image_id(&self) -> Option<String> {
+        let text = String::from_utf8(self.dir.read(IMAGE_ID, 200).ok()?).ok()?;
+        let hex = text.trim().strip_prefix("sha256:")?;
+        let valid = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        valid.then(|| text.trim().to_owned())
+    }
+
+    /// When it was asked for, for sorting; the epoch when the record is damaged.
+    #[must_use]
+    pub fn created(&self) -> DateTime<Utc> {
+        self.record().map(|record| record.created).unwrap_or_default()
+    }
+}
+
+/// Whether somebody holds the lock on this file. The shared lock taken to find out is dropped at once.
+fn is_locked(dir: &Dir, name: &str) -> bool {
+    dir.open_file(name).is_ok_and(|file| try_shared(&file))
+}
+
+fn try_shared(file: &File) -> bool {
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}

@@ -1,0 +1,322 @@
+//! The files of a job as data: what was asked, what was found at the start, what was requested, how it ended.
+//!
+//! Each carries a format number, has one writer and one moment of writing. An older longshore refuses a newer
+//! format by name instead of misreading it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Endpoint;
+use crate::names::{ImageName, JobId};
+use crate::recipe::Spec;
+
+/// The format this longshore writes, and the newest it reads.
+pub const FORMAT: u32 = 1;
+
+/// What a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// `image create`
+    Build,
+    /// `exec run`
+    Run,
+}
+
+impl Kind {
+    /// The word for it, also its directory's name.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Run => "run",
+        }
+    }
+
+    /// The noun of the commands that read it.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Build => "image",
+            Self::Run => "exec",
+        }
+    }
+}
+
+/// What was asked: written once, before the job is published, never changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// [`FORMAT`]
+    pub format: u32,
+    /// The directory's name.
+    pub id: JobId,
+    /// Build or run.
+    pub kind: Kind,
+    /// A run's name, or the image's name in full.
+    pub name: Option<String>,
+    /// When it was asked for.
+    pub created: DateTime<Utc>,
+    /// The image to run in, or the one to start from.
+    pub image: String,
+    /// The user's labels.
+    pub labels: BTreeMap<String, String>,
+    /// The docker program, as it was found.
+    pub docker: PathBuf,
+    /// Which engine, pinned.
+    pub endpoint: Endpoint,
+    /// Which boot of the host.
+    pub boot_id: String,
+    /// Whose it is.
+    pub uid: u32,
+    /// The host's name, for state directories that travel.
+    pub host: String,
+    /// What to do, by kind.
+    pub work: Work,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Work {
+    /// A `docker build`, whose arguments depend on the builder that the supervisor finds.
+    Build(Build),
+    /// A `docker run`.
+    Run(Run),
+}
+
+/// What a build needs besides the record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Build {
+    /// The tag it gets.
+    pub tag: ImageName,
+    /// What it is made of.
+    pub recipe: Spec,
+    /// The certificates that the recipe names, as they were when it was asked for.
+    pub ca_cert: Option<String>,
+    /// Ask the registry for a newer base.
+    pub pull: bool,
+    /// Use no cached layer.
+    pub no_cache: bool,
+}
+
+/// What a run needs besides the record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// The container's name.
+    pub container: String,
+    /// Arguments of docker, without program and endpoint.
+    pub argv: Vec<String>,
+    /// Names of the environment variables handed over; never their values.
+    pub env: Vec<String>,
+    /// Keep the container after the end.
+    pub keep: bool,
+    /// Seconds it may take.
+    pub timeout: Option<f64>,
+    /// Memory limit in bytes, for the reason when it was hit.
+    pub memory: Option<u64>,
+    /// What the user typed, for people: source, main file, arguments.
+    pub command: Vec<String>,
+}
+
+/// What the supervisor found when it began; written once, right after the client was started (a run) or the
+/// builder was chosen (a build).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Begun {
+    /// [`FORMAT`]
+    pub format: u32,
+    /// When.
+    pub started: DateTime<Utc>,
+    /// `docker info`'s ID, null when the engine did not tell.
+    pub engine_id: Option<String>,
+    /// The engine's version.
+    pub engine_version: Option<String>,
+    /// The client's version.
+    pub client_version: Option<String>,
+    /// Of a build: the builder in use.
+    pub builder: Option<String>,
+}
+
+/// That somebody asked a job to end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stop {
+    /// When it was asked.
+    pub at: DateTime<Utc>,
+    /// `stop`, `kill`, `cancel` or `timeout`.
+    pub verb: String,
+    /// The signal's number.
+    pub signal: i32,
+}
+
+/// How it ended, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It ended with 0, and that is proven.
+    Succeeded,
+    /// It ended with something else.
+    Failed,
+    /// Somebody asked for its end.
+    Cancelled,
+    /// Its time ran out.
+    Timeout,
+    /// It ended and nobody can prove how.
+    Lost,
+    /// Nobody can be asked right now.
+    Unknown,
+    /// Its record cannot be read.
+    Corrupt,
+}
+
+impl Outcome {
+    /// The word shown and filtered by.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Timeout => "timeout",
+            Self::Lost => "lost",
+            Self::Unknown => "unknown",
+            Self::Corrupt => "corrupt",
+        }
+    }
+}
+
+/// What the log is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogState {
+    /// Every line is there.
+    #[default]
+    Complete,
+    /// Every line is there, fetched again from the engine.
+    Recovered,
+    /// Something may be missing; the reason says what.
+    Incomplete,
+}
+
+/// The terminal record: how it ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exit {
+    /// [`FORMAT`]
+    pub format: u32,
+    /// In one word.
+    pub outcome: Outcome,
+    /// The program's or the build's exit code.
+    pub exit_code: Option<i32>,
+    /// The signal it died of.
+    pub signal: Option<i32>,
+    /// In words, for people.
+    pub reason: Option<String>,
+    /// When it started, by the engine's clock where it tells.
+    pub started: Option<DateTime<Utc>>,
+    /// When it ended, likewise.
+    pub finished: Option<DateTime<Utc>>,
+    /// The container it ran in.
+    pub container_id: Option<String>,
+    /// The image it made.
+    pub image_id: Option<String>,
+    /// What the log is worth.
+    pub log: LogState,
+    /// Whether this was found out after the supervisor was gone.
+    pub recovered: bool,
+}
+
+impl Record {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// In words that continue "its record …".
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        parse(bytes)
+    }
+}
+
+impl Exit {
+    /// An end of which nothing more is known yet.
+    #[must_use]
+    pub fn new(outcome: Outcome) -> Self {
+        Self {
+            format: FORMAT,
+            outcome,
+            exit_code: None,
+            signal: None,
+            reason: None,
+            started: None,
+            finished: None,
+            container_id: None,
+            image_id: None,
+            log: LogState::Complete,
+            recovered: false,
+        }
+    }
+
+    /// Reads a terminal record, padded as [`Exit::to_bytes`] pads it.
+    ///
+    /// # Errors
+    /// In words that continue "its exit record …".
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        parse(bytes)
+    }
+
+    /// Exactly [`super::EXIT_SIZE`] bytes: JSON, then blanks. A reason too long for the room is cut.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut exit = self.clone();
+        loop {
+            let mut bytes = serde_json::to_vec(&exit).unwrap_or_default();
+            if bytes.len() < super::EXIT_SIZE {
+                bytes.resize(super::EXIT_SIZE - 1, b' ');
+                bytes.push(b'\n');
+                return bytes;
+            }
+            let reason = exit.reason.take().unwrap_or_default();
+            exit.reason = Some(reason.chars().take(reason.chars().count() / 2).collect());
+        }
+    }
+}
+
+/// Looks at the format number before anything else, so that a newer record is named as one.
+fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let format: Format = serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))?;
+    if format.format > FORMAT {
+        return Err(format!("has format {}; this longshore reads up to {FORMAT}", format.format));
+    }
+    serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exit_record_fills_its_room_exactly_and_reads_back() {
+        let mut exit = Exit::new(Outcome::Failed);
+        exit.reason = Some("x\u{1}".repeat(20_000));
+        let bytes = exit.to_bytes();
+        assert_eq!(bytes.len(), crate::job::EXIT_SIZE);
+        assert_eq!(Exit::parse(&bytes).unwrap().outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn a_newer_or_half_record_is_named_as_such() {
+        assert!(Exit::parse(br#"{"format": 2}"#).unwrap_err().contains("has format 2"));
+        for broken in [&b""[..], &[0; 4096], br#"{"format":1,"outc"#, b"[]"] {
+            assert!(Exit::parse(broken).unwrap_err().contains("damaged"));
+        }
+    }
+}

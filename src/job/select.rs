@@ -1,0 +1,148 @@
+//! What a user typed to name a job, and which of the jobs on a list are meant. Pure, but for the look-ups in a store.
+
+use anyhow::Result;
+
+use super::FORGOTTEN;
+use super::Job;
+use super::record::Kind;
+use super::status::View;
+use super::store::Store;
+use crate::env::Env;
+use crate::error::{self, Failure};
+use crate::names::{ImageName, JobId, Label, escape_value};
+
+/// Finds the job: `latest`, a name, an id or a unique prefix of one.
+///
+/// # Errors
+/// [`error::Kind::NotFound`], or [`error::Kind::Ambiguous`] with the ids that fit.
+pub fn find(env: &Env, kind: Kind, typed: &str) -> Result<(Store, Job)> {
+    let Some(store) = Store::open(env, kind)? else { return Err(unknown(kind, typed).into()) };
+    let job = resolve(&store, typed)?;
+    Ok((store, job))
+}
+
+fn resolve(store: &Store, typed: &str) -> Result<Job> {
+    if typed == "latest" {
+        return store.latest().ok_or_else(|| unknown(store.kind, typed).into());
+    }
+    let heard_of = |job: &Job| !job.dir.has(FORGOTTEN);
+    if let Some(job) = JobId::parse(typed).ok().and_then(|id| store.job(&id)).filter(heard_of) {
+        return Ok(job);
+    }
+    if let Some(job) = full_name(store.kind, typed).and_then(|name| store.named(&name)).filter(heard_of) {
+        return Ok(job);
+    }
+    if !JobId::is_prefix(typed) {
+        return Err(unknown(store.kind, typed).into());
+    }
+    let fits = store.ids()?.into_iter().filter(|id| id.as_str().starts_with(typed));
+    let mut fits: Vec<Job> = fits.filter_map(|id| store.job(&id)).filter(heard_of).collect();
+    match fits.len() {
+        0 => Err(unknown(store.kind, typed).into()),
+        1 => Ok(fits.remove(0)),
+        count => {
+            fits.sort_by(|a, b| a.id.cmp(&b.id));
+            let shown: Vec<&str> = fits.iter().take(10).map(|job| job.id.as_str()).collect();
+            let more = if count > 10 { format!(" and {} more", count - 10) } else { String::new() };
+            let message = format!("{typed:?} fits {count} {}s: {}{more}", store.kind.word(), shown.join(", "));
+            Err(Failure::new(error::Kind::Ambiguous, message).hint("type more of the id").into())
+        }
+    }
+}
+
+/// A build is known by its image's name in full, `web` being `web:latest`.
+fn full_name(kind: Kind, typed: &str) -> Option<String> {
+    match kind {
+        Kind::Build => ImageName::parse(typed).ok().map(|name| name.normalized()),
+        Kind::Run => Some(typed.to_owned()),
+    }
+}
+
+fn unknown(kind: Kind, typed: &str) -> Failure {
+    let (what, list) = match kind {
+        Kind::Build => ("no build of an image", "longshore image builds"),
+        Kind::Run => ("no run", "longshore exec list"),
+    };
+    let message = match typed {
+        "latest" => format!("there is {what} yet"),
+        _ => format!("there is {what} {:?}", escape_value(typed)),
+    };
+    Failure::new(error::Kind::NotFound, message).hint(format!("see what there is with: {list}"))
+}
+
+/// Which jobs a list shows: values of the same key are alternatives, different keys must all fit.
+#[derive(Debug, Default)]
+pub struct Filters(Vec<(Key, String)>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Status,
+    Label,
+    Name,
+    Image,
+    Id,
+}
+
+impl Filters {
+    /// Reads `--filter KEY=VALUE` and `--status WORD` flags.
+    ///
+    /// # Errors
+    /// A usage error that names the keys or words there are.
+    pub fn parse(filters: &[String], statuses: &[String]) -> Result<Self> {
+        let mut parsed = Vec::new();
+        for filter in filters {
+            let Some((key, value)) = filter.split_once('=') else {
+                return Err(Failure::usage(format!("invalid filter {filter:?}: not of the form KEY=VALUE")).into());
+            };
+            let key = match key {
+                "status" | "outcome" => Key::Status,
+                "label" => Key::Label,
+                "name" => Key::Name,
+                "image" => Key::Image,
+                "id" => Key::Id,
+                _ => {
+                    return Err(Failure::usage(format!("invalid filter {filter:?}: no key {key:?}"))
+                        .hint("the keys are: id, image, label, name, outcome, status")
+                        .into());
+                }
+            };
+            parsed.push((key, value.to_owned()));
+        }
+        parsed.extend(statuses.iter().map(|status| (Key::Status, status.clone())));
+        const WORDS: [&str; 9] =
+            ["running", "exited", "succeeded", "failed", "cancelled", "timeout", "lost", "unknown", "corrupt"];
+        for (key, value) in &parsed {
+            if *key == Key::Status && !WORDS.contains(&value.as_str()) {
+                return Err(Failure::usage(format!("invalid status {value:?}"))
+                    .hint(format!("one of: {}", WORDS.join(", ")))
+                    .into());
+            }
+        }
+        Ok(Self(parsed))
+    }
+
+    /// Whether a job is meant.
+    #[must_use]
+    pub fn accept(&self, view: &View) -> bool {
+        [Key::Status, Key::Label, Key::Name, Key::Image, Key::Id].into_iter().all(|key| {
+            let mut values = self.0.iter().filter(|(wanted, _)| *wanted == key).peekable();
+            values.peek().is_none() || values.any(|(_, value)| fits(view, key, value))
+        })
+    }
+}
+
+fn fits(view: &View, key: Key, value: &str) -> bool {
+    let contains = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains(value));
+    match key {
+        Key::Status => view.status == value || view.outcome.is_some_and(|outcome| outcome.word() == value),
+        Key::Name => contains(&view.name),
+        Key::Image => {
+            view.image.as_ref().is_some_and(|image| image == value || image.starts_with(&format!("{value}:")))
+        }
+        Key::Id => view.id.as_str().starts_with(value),
+        Key::Label => match Label::parse(value) {
+            Ok(label) => view.labels.get(label.key.as_str()) == Some(&label.value),
+            Err(_) => view.labels.contains_key(value),
+        },
+    }
+}

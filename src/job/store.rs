@@ -1,0 +1,276 @@
+//! The directory of all jobs: publishing, finding, forgetting.
+//!
+//! ```text
+//! STATE/build/<id>/  run/<id>/        a job each
+//! STATE/<kind>/.new-*  .del-*         being made, being removed
+//! STATE/<kind>/.names/<sha256>        the id of the newest job of that name; "@latest" is one of them
+//! STATE/<kind>/.names.lock            held while a name changes hands
+//! ```
+//! A job appears by one rename and disappears by one. Names are data: only their digest is ever part of a path.
+
+use std::fs::File;
+use std::io;
+
+use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
+
+use super::record::{Kind, Record};
+use super::{BEGUN, CONTROL, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, Job, LOCK, LOG, RECORD};
+use crate::env::Env;
+use crate::error::{self, Failure};
+use crate::fs::{Dir, random_name};
+use crate::names::JobId;
+
+const NAMES: &str = ".names";
+const NAMES_LOCK: &str = ".names.lock";
+const LATEST: &str = "@latest";
+
+/// All jobs of one kind.
+#[derive(Debug)]
+pub struct Store {
+    /// Build or run.
+    pub kind: Kind,
+    dir: Dir,
+}
+
+impl Store {
+    /// Opens the directory for writing, making it when it is missing.
+    ///
+    /// # Errors
+    /// [`error::Kind::State`], with the reason: somebody else's, writable by others, read-only, on a file system
+    /// whose locks cannot be trusted, or in another user's home under sudo.
+    pub fn make(env: &Env, kind: Kind) -> Result<Self> {
+        let place = env.state_dir()?;
+        let root = Dir::make(place).map_err(|error| unusable(env, &error))?;
+        check(env, &root)?;
+        let dir = root.make_subdir(kind.word()).map_err(|error| unusable(env, &error))?;
+        Ok(Self { kind, dir })
+    }
+
+    /// Opens the directory for reading; nothing when there is none yet.
+    ///
+    /// # Errors
+    /// As [`Store::make`].
+    pub fn open(env: &Env, kind: Kind) -> Result<Option<Self>> {
+        let root = match Dir::open(env.state_dir()?) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(|error| unusable(env, &error))?,
+        };
+        check(env, &root)?;
+        match root.subdir(kind.word()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => Ok(Some(Self { kind, dir: opened.map_err(|error| unusable(env, &error))? })),
+        }
+    }
+
+    /// A new random id.
+    #[must_use]
+    pub fn new_id() -> JobId {
+        JobId::from_bytes(crate::fs::random_bytes::<12>())
+    }
+
+    /// Makes a job and publishes it: everything is written and synced under a name nobody looks at, with the lock
+    /// already held, and one rename makes it a job. The lock comes back, to be handed to the supervisor.
+    ///
+    /// A name belongs to the newest job that asked for it, and cannot be taken from one that still runs. `replaces`
+    /// says whether the job that had it before goes away.
+    ///
+    /// # Errors
+    /// [`error::Kind::Conflict`] when the name is in use; otherwise what the file system says. Nothing is left.
+    pub fn publish(&self, record: &Record, replaces: bool) -> Result<(Job, File)> {
+        let temporary = format!(".new-{}", random_name());
+        let made = self.fill(&temporary, record).and_then(|lock| {
+            let _held = self.hold_names()?;
+            let before = record.name.as_deref().and_then(|name| self.named(name));
+            if let Some(before) = &before {
+                self.refuse_running(before, record)?;
+            }
+            self.dir.rename(&temporary, &self.dir, record.id.as_str())?;
+            for name in record.name.iter().map(String::as_str).chain([LATEST]) {
+                self.names()?.replace(&digest(name), record.id.as_str().as_bytes())?;
+            }
+            if let Some(before) = before.filter(|_| replaces) {
+                self.discard(&before.id);
+            }
+            Ok(lock)
+        });
+        match made {
+            Ok(lock) => Ok((self.job(&record.id).context("the job just published is gone")?, lock)),
+            Err(error) => {
+                let _ = self.dir.remove_tree(&temporary);
+                Err(error.context(format!("could not record the new {}", record.kind.word())))
+            }
+        }
+    }
+
+    fn fill(&self, temporary: &str, record: &Record) -> Result<File> {
+        let dir = self.dir.make_subdir(temporary)?;
+        let lock = dir.lock_file(LOCK)?;
+        lock.try_lock().context("could not take the lock of a directory nobody knows")?;
+        dir.write_new(RECORD, &serde_json::to_vec_pretty(record)?)?;
+        dir.write_new(EXIT_ROOM, &[b' '; EXIT_SIZE])?;
+        dir.write_new(LOG, b"")?;
+        dir.make_fifo(CONTROL)?;
+        dir.sync()?;
+        Ok(lock)
+    }
+
+    fn refuse_running(&self, before: &Job, record: &Record) -> Result<()> {
+        if before.has_ended() {
+            return Ok(());
+        }
+        let name = record.name.as_deref().unwrap_or_default();
+        let noun = self.kind.noun();
+        let failure = match self.kind {
+            Kind::Build => {
+                let forgotten = if before.dir.has(FORGOTTEN) { ", by a build that was forgotten" } else { "" };
+                Failure::new(
+                    error::Kind::Conflict,
+                    format!("image {name:?} is being built{forgotten} (status: running, id {})", before.id),
+                )
+                .hint(format!(
+                    "wait for it with: longshore image wait {name}   or end it with: longshore image cancel {name}"
+                ))
+            }
+            Kind::Run => {
+                Failure::new(error::Kind::Conflict, format!("a run named {name:?} is still running (id {})", before.id))
+                    .hint(format!("wait for it with: longshore {noun} wait {name}   or give another --name"))
+            }
+        };
+        Err(failure.into())
+    }
+
+    /// Held while a name changes hands, for a few file operations at a time.
+    fn hold_names(&self) -> Result<File> {
+        let lock = self.dir.lock_file(NAMES_LOCK)?;
+        lock.lock()?;
+        Ok(lock)
+    }
+
+    fn names(&self) -> io::Result<Dir> {
+        self.dir.make_subdir(NAMES)
+    }
+
+    /// The job a name stands for, a forgotten one included: for those who must not start a second of that name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Job> {
+        let bytes = self.dir.subdir(NAMES).ok()?.read(&digest(name), 100).ok()?;
+        self.job(&JobId::parse(std::str::from_utf8(&bytes).ok()?).ok()?)
+    }
+
+    /// The newest job, if it was not forgotten; otherwise the newest of those that are left.
+    #[must_use]
+    pub fn latest(&self) -> Option<Job> {
+        let known = self.named(LATEST).filter(|job| !job.dir.has(FORGOTTEN));
+        known.or_else(|| self.all().ok()?.into_iter().max_by_key(Job::created))
+    }
+
+    /// The job of that id.
+    #[must_use]
+    pub fn job(&self, id: &JobId) -> Option<Job> {
+        let dir = self.dir.subdir(id.as_str()).ok()?;
+        Some(Job { id: id.clone(), kind: self.kind, dir })
+    }
+
+    /// Every id there is. What is no id of ours is passed over: it is somebody else's.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn ids(&self) -> Result<Vec<JobId>> {
+        let names = self.dir.names().with_context(|| format!("could not read {}", self.dir.path().display()))?;
+        Ok(names.iter().filter_map(|name| JobId::parse(name).ok()).collect())
+    }
+
+    /// Every job that was not forgotten.
+    ///
+    /// # Errors
+    /// As [`Store::ids`].
+    pub fn all(&self) -> Result<Vec<Job>> {
+        let jobs = self.ids()?.into_iter().filter_map(|id| self.job(&id));
+        Ok(jobs.filter(|job| !job.dir.has(FORGOTTEN)).collect())
+    }
+
+    /// Drops what is kept about a job. One that still runs is not stopped: it is hidden at once, and its supervisor
+    /// removes what is left when it has ended.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn forget(&self, job: &Job) -> Result<()> {
+        let could_not = || format!("could not forget {}", job.id);
+        let _held = self.hold_names().with_context(could_not)?;
+        if !job.has_ended() {
+            job.dir.replace(FORGOTTEN, b"").with_context(could_not)?;
+            // The supervisor looks for the mark after its last word. If that came first, the rest is ours to do.
+            if !job.has_ended() {
+                return Ok(());
+            }
+        }
+        self.unname(job);
+        self.discard(&job.id);
+        Ok(())
+    }
+
+    /// Removes a job's directory: hidden by one rename, then emptied.
+    pub fn discard(&self, id: &JobId) {
+        let hidden = format!(".del-{}", random_name());
+        if self.dir.rename(id.as_str(), &self.dir, &hidden).is_ok() {
+            let _ = self.dir.remove_tree(&hidden);
+        }
+    }
+
+    /// Takes the job's name away from it, if it still has it.
+    pub fn unname(&self, job: &Job) {
+        let name = job.record().ok().and_then(|record| record.name);
+        for name in name.iter().map(String::as_str).chain([LATEST]) {
+            if self.named(name).is_some_and(|named| named.id == job.id)
+                && let Ok(names) = self.names()
+            {
+                let _ = names.remove(&digest(name));
+            }
+        }
+    }
+
+    /// Removes what killed commands left half made or half removed. What is being made right now is locked.
+    pub fn sweep(&self) {
+        for name in self.dir.names().unwrap_or_default() {
+            let abandoned = name.starts_with(".del-")
+                || name.starts_with(".new-") && self.dir.subdir(&name).is_ok_and(|dir| is_abandoned(&dir));
+            if abandoned {
+                let _ = self.dir.remove_tree(&name);
+            }
+        }
+    }
+}
+
+/// A directory under construction is older than a moment when it has a lock nobody holds.
+fn is_abandoned(dir: &Dir) -> bool {
+    dir.has(BEGUN) || dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok() && dir.has(LOG))
+}
+
+fn digest(name: &str) -> String {
+    Sha256::digest(name.as_bytes()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+fn unusable(env: &Env, error: &io::Error) -> anyhow::Error {
+    let place = env.state_dir().map(|dir| dir.display().to_string()).unwrap_or_default();
+    Failure::new(error::Kind::State, format!("cannot use the state directory {place}: {error}"))
+        .hint("longshore keeps its jobs there; set XDG_STATE_HOME to use another place")
+        .into()
+}
+
+fn check(env: &Env, root: &Dir) -> Result<()> {
+    if let Some(kind) = root.untrusted_file_system().filter(|_| !env.any_file_system) {
+        let place = root.path().display();
+        return Err(Failure::new(
+            error::Kind::State,
+            format!("cannot use the state directory {place}: it lies on {kind}, where locks cannot be trusted"),
+        )
+        .hint("set XDG_STATE_HOME to a local directory, or LONGSHORE_ANY_FILE_SYSTEM=1 if you know that its locks work")
+        .into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -1,0 +1,125 @@
+//! longshore: background jobs for Docker.
+//!
+//! Parse, gather the outside world, run one command, print the one error, leave with the one code.
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own worlds"))]
+
+mod cli;
+mod commands;
+mod ending;
+mod engine;
+mod env;
+mod envfile;
+mod error;
+mod fs;
+mod job;
+mod names;
+mod output;
+mod recipe;
+mod spec;
+mod supervisor;
+mod truth;
+mod units;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, ColorWhen, Global};
+use engine::Endpoint;
+use env::Env;
+use error::{Failure, Kind, Verb, exit_code};
+
+fn main() -> ExitCode {
+    // Under a caller's `SIGCHLD = SIG_IGN` no child's status could be had; a handler of any kind repairs that.
+    let heard = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGCHLD, heard);
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, &arguments),
+    };
+    let env = prepare(&cli.global);
+    let verb = commands::verb(&cli.command);
+    match commands::run(&env, cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => fail(&Failure::of(&error), verb, wants_json(&arguments)),
+    }
+}
+
+fn prepare(global: &Global) -> Env {
+    let mut env = Env::gather();
+    let host = global.host.clone().map(Endpoint::Host);
+    env.endpoint = host.or_else(|| global.context.clone().map(Endpoint::Context));
+    env.trace = (global.verbose || global.v).then_some(output::trace);
+    match global.color {
+        ColorWhen::Auto => {}
+        ColorWhen::Always => env.force_color = true,
+        ColorWhen::Never => (env.force_color, env.no_color) = (false, true),
+    }
+    env
+}
+
+fn fail(failure: &Failure, verb: Verb, json: bool) -> ExitCode {
+    output::failure(failure);
+    if json {
+        let _ = output::json(&output::failure_document(failure));
+    }
+    ExitCode::from(exit_code(failure, verb))
+}
+
+/// Help and version are data; everything else clap refuses is a usage error, told as all our errors are.
+fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    use clap::error::ErrorKind;
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) && !wants_json(arguments) {
+        let _ = error.print();
+        return ExitCode::from(2);
+    }
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    let tip = rest.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    let help = format!("{} --help", noun_and_verb(arguments));
+    let hint = tip.map_or_else(|| format!("see: {help}"), |tip| format!("{tip}; see: {help}"));
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let failure = Failure::new(Kind::Usage, message).hint(hint);
+    let passes_on =
+        arguments.iter().any(|word| matches!(word.to_str(), Some("wait" | "--wait" | "--follow" | "--exit-code")));
+    fail(&failure, if passes_on { Verb::PassesOn } else { Verb::Plain }, wants_json(arguments))
+}
+
+/// What was typed of `longshore NOUN VERB`, as far as there is such a command.
+fn noun_and_verb(arguments: &[OsString]) -> String {
+    use clap::CommandFactory as _;
+    let mut command = &Cli::command();
+    let mut shown = "longshore".to_owned();
+    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()).filter(|word| !word.starts_with('-')) {
+        let Some(found) = command.find_subcommand(word) else { break };
+        shown = format!("{shown} {word}");
+        command = found;
+    }
+    shown
+}
+
+/// Read from the raw words, since a line that does not parse must be answered in JSON too. What follows `--` is not
+/// ours.
+fn wants_json(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
+}
+
+/// A reader that has gone (`| head`) is silence and success.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let is_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(is_pipe)
+            || cause
+                .downcast_ref::<serde_json::Error>()
+                .is_some_and(|error| error.io_error_kind() == Some(std::io::ErrorKind::BrokenPipe))
+    })
+}

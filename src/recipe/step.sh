@@ -1,0 +1,159 @@
+# What longshore runs inside a build: `sh step.sh mounted|copied WORD...`, each word one thing to
+# do, in order. It is the same for every recipe. What the user wrote lies beside it in files and is
+# read as data, except commands.sh, which is the user's own shell text.
+#
+# mounted: the files beside it and the caches are mounts that leave with the step (BuildKit).
+# copied:  they are files of the image, and this script removes them (the legacy builder).
+#
+# Exit codes of its own: 90 no apt-get, 91 not root, 92 no python3, 93 no pip. Others are those of
+# the program that failed.
+# shellcheck shell=sh
+set -eu
+umask 022
+here=${0%/*}
+how=$1
+shift
+
+die() {
+    printf 'longshore: %s\n' "$2" >&2
+    exit "$1"
+}
+
+# The bundle is made even where ca-certificates is not installed; if apt brings that package later,
+# its own update reads our file from /usr/local/share and makes the bundle anew with it.
+step_ca() {
+    [ "$(id -u)" = 0 ] || die 91 'the base image does not run as root, so its CA certificates cannot be changed'
+    ours=/usr/local/share/ca-certificates/longshore.crt
+    bundle=/etc/ssl/certs/ca-certificates.crt
+    if cmp -s "$here/ca.pem" "$ours" 2>/dev/null && [ -s "$bundle" ]; then
+        return # the base image was made by us, with the same certificates
+    fi
+    mkdir -p "${ours%/*}" "${bundle%/*}"
+    cat "$here/ca.pem" >"$ours"
+    if command -v update-ca-certificates >/dev/null 2>&1; then
+        update-ca-certificates
+        return
+    fi
+    if [ ! -e "$bundle" ]; then # where Fedora and Alpine keep theirs
+        for other in /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem; do
+            if [ -f "$other" ]; then
+                cat "$other" >"$bundle"
+                break
+            fi
+        done
+    fi
+    { echo && cat "$ours"; } >>"$bundle"
+}
+
+step_recommends() {
+    recommends=--install-recommends
+}
+
+step_apt() {
+    command -v apt-get >/dev/null 2>&1 ||
+        die 90 'the base image has no apt-get: apt packages and updates need a base made from Debian or Ubuntu'
+    [ "$(id -u)" = 0 ] || die 91 'the base image does not run as root, so apt-get cannot install packages in it'
+
+    # The image's own configuration of apt is not touched: APT_CONFIG is read before all of it, and
+    # what has to be different for this step is a copy beside us.
+    : >"$here/apt.conf"
+    export APT_CONFIG="$here/apt.conf"
+    if [ "$how" = mounted ]; then
+        without_docker_clean
+    fi
+    if [ -f "$here/apt-mirror.txt" ]; then
+        through_mirror
+    fi
+
+    set --
+    if [ -f "$here/apt.txt" ]; then
+        while IFS= read -r package; do
+            set -- "$@" "$package"
+        done <"$here/apt.txt"
+    fi
+    # any: without it an index that cannot be fetched is only a warning, and stale lists are used.
+    apt update -o APT::Update::Error-Mode=any -o Acquire::Retries=3
+    if [ -f "$here/update.txt" ]; then
+        apt upgrade --with-new-pkgs
+    fi
+    if [ $# -gt 0 ]; then
+        apt install "${recommends:---no-install-recommends}" -- "$@"
+    fi
+    if [ "$how" = copied ]; then
+        apt clean
+        rm -rf /var/lib/apt/lists/*
+    fi
+}
+
+apt() {
+    action=$1
+    shift
+    # A question about a changed configuration file would end the build: the image's file stays.
+    apt-get -q -y -o Dpkg::Use-Pty=0 -o APT::Keep-Downloaded-Packages=true \
+        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$action" "$@"
+}
+
+# docker-clean (in every official image) empties the cache after each call.
+without_docker_clean() {
+    mkdir "$here/apt.conf.d"
+    for part in /etc/apt/apt.conf.d/*; do
+        case $part in
+        */docker-clean | *'*') ;;
+        *) ln -s "$part" "$here/apt.conf.d/" ;;
+        esac
+    done
+    echo "Dir::Etc::Parts \"$here/apt.conf.d\";" >>"$here/apt.conf"
+}
+
+# The mirror takes the place of the host of every Debian and Ubuntu archive; the path below it stays.
+through_mirror() {
+    read -r mirror <"$here/apt-mirror.txt"
+    host='(deb|security|ftp|ftp\.[a-z]+|http)\.(debian|ubuntu)\.(org|com)|([a-z-]+\.)?(archive|security|ports)\.ubuntu\.com'
+    mkdir "$here/sources.list.d"
+    for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+        if [ -f "$list" ]; then
+            sed -E "s#https?://($host)(:[0-9]+)?/#$mirror/#g" "$list" >"$here/sources.list.d/${list##*/}"
+        fi
+    done
+    echo "Dir::Etc::SourceList \"/dev/null\"; Dir::Etc::SourceParts \"$here/sources.list.d\";" >>"$here/apt.conf"
+}
+
+step_pip() {
+    command -v python3 >/dev/null 2>&1 ||
+        die 92 'the base image has no python3: add "python3 python3-pip" to the apt packages, or take a base that has it'
+    python3 -c 'import pip' 2>/dev/null ||
+        die 93 'python3 in the base image has no pip: add "python3-pip" to the apt packages, or take a base that has it'
+    python3 -m pip install --requirement "$here/requirements.txt"
+}
+
+step_commands() {
+    sh -e "$here/commands.sh"
+}
+
+# Debian's and Ubuntu's own Python refuses to be installed into (PEP 668) unless told otherwise.
+# These hold for the user's commands too, and do not stay in the image.
+export DEBIAN_FRONTEND=noninteractive PIP_BREAK_SYSTEM_PACKAGES=1 PIP_ROOT_USER_ACTION=ignore
+export PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PROGRESS_BAR=off
+if [ -f "$here/pip-index-url.txt" ]; then
+    read -r PIP_INDEX_URL <"$here/pip-index-url.txt"
+    export PIP_INDEX_URL
+    case $PIP_INDEX_URL in
+    http://*) # pip passes over an index without TLS unless its host is named
+        host=${PIP_INDEX_URL#http://}
+        export PIP_TRUSTED_HOST="${host%%/*}"
+        ;;
+    esac
+fi
+if [ -d "$here/pip-cache" ]; then
+    export PIP_CACHE_DIR="$here/pip-cache"
+else
+    export PIP_NO_CACHE_DIR=1
+fi
+
+cd /
+for step in "$@"; do
+    "step_$step"
+done
+if [ "$how" = copied ]; then
+    rm -rf "$here"
+fi

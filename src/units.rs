@@ -1,0 +1,701 @@
+//! Times, sizes and the other measured values of the command line, read and shown as docker does it. Everything here
+//! is pure: the present moment is an argument.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::names::Invalid;
+
+const NANOS_PER_SECOND: u128 = 1_000_000_000;
+
+/// The units of a duration, longest first, with their length in nanoseconds.
+const TIME_UNITS: [(&str, u128); 6] = [
+    ("w", 604_800 * NANOS_PER_SECOND),
+    ("d", 86_400 * NANOS_PER_SECOND),
+    ("h", 3600 * NANOS_PER_SECOND),
+    ("m", 60 * NANOS_PER_SECOND),
+    ("s", NANOS_PER_SECOND),
+    ("ms", 1_000_000),
+];
+
+/// Reads a duration such as `90s`, `5m`, `1h30m`, `7d` or `500ms`; a number alone is seconds.
+///
+/// Units are `w`, `d`, `h`, `m`, `s` and `ms`, the longer before the shorter and each once. A number may have a
+/// fraction of up to nine digits.
+///
+/// # Errors
+/// [`Invalid`] for anything else, and beyond about 584 years.
+pub fn duration(text: &str) -> Result<Duration, Invalid> {
+    let invalid = || Invalid::new("duration", text, "it must read like 90s, 5m, 1h30m, 7d or 500ms");
+    let nanos = match billionths(text) {
+        Some(seconds) => seconds,
+        None => nanoseconds(text).ok_or_else(invalid)?,
+    };
+    let nanos = u64::try_from(nanos).map_err(|_| Invalid::new("duration", text, "it is too long"))?;
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// The sum of a sequence of numbers with units, in nanoseconds.
+fn nanoseconds(text: &str) -> Option<u128> {
+    let mut rest = text;
+    let mut units = TIME_UNITS.iter();
+    let mut sum = 0_u128;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| c.is_ascii_alphabetic())?);
+        let (unit, after) = after.split_at(after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len()));
+        let (_, length) = units.find(|(name, _)| *name == unit)?;
+        sum = sum.checked_add(billionths(number)?.checked_mul(*length)? / NANOS_PER_SECOND)?;
+        rest = after;
+    }
+    (!text.is_empty()).then_some(sum)
+}
+
+/// A decimal number such as `12` or `1.5`, in billionths; up to nine digits after the point.
+fn billionths(text: &str) -> Option<u128> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) || whole.len() > 20 || fraction.len() > 9 {
+        return None;
+    }
+    format!("{whole}{fraction:0<9}").parse().ok()
+}
+
+/// A duration as [`duration`] reads it, such as `1h30m`; what is shorter than a millisecond is left out.
+#[must_use]
+pub fn show_duration(duration: Duration) -> String {
+    let mut rest = duration.as_nanos();
+    let mut shown = String::new();
+    for (unit, length) in TIME_UNITS.iter().filter(|(unit, _)| *unit != "w") {
+        let count = rest / length;
+        rest %= length;
+        if count > 0 {
+            shown.extend([&count.to_string(), *unit]);
+        }
+    }
+    if shown.is_empty() { "0s".to_owned() } else { shown }
+}
+
+/// How long ago something was, in docker's words: `3 minutes ago`, `About an hour ago`. The steps and the rounding
+/// are those of `HumanDuration` in docker's `go-units`; what lies in the future, by a clock set back, is `Less than a
+/// second ago`.
+#[must_use]
+pub fn ago(seconds: i64) -> String {
+    let minutes = seconds / 60;
+    let hours = seconds.saturating_add(1800) / 3600;
+    let span = match (seconds, minutes, hours) {
+        (..=0, _, _) => "Less than a second".to_owned(),
+        (1, _, _) => "1 second".to_owned(),
+        (..60, _, _) => format!("{seconds} seconds"),
+        (_, 1, _) => "About a minute".to_owned(),
+        (_, ..60, _) => format!("{minutes} minutes"),
+        (_, _, 1) => "About an hour".to_owned(),
+        (_, _, ..48) => format!("{hours} hours"),
+        (_, _, ..336) => format!("{} days", hours / 24),
+        (_, _, ..1440) => format!("{} weeks", hours / 24 / 7),
+        (_, _, ..17520) => format!("{} months", hours / 24 / 30),
+        _ => format!("{} years", seconds / 3600 / 24 / 365),
+    };
+    format!("{span} ago")
+}
+
+/// Reads a size as docker's `--memory` does: `10b`, `64k`, `512m`, `2g`, `1.5g`, `2GiB`. Units are powers of 1024
+/// however they are written; a number alone is bytes.
+///
+/// # Errors
+/// [`Invalid`] for anything else, for a fraction of a byte, and beyond the engine's 63 bits.
+pub fn bytes(text: &str) -> Result<u64, Invalid> {
+    let invalid = || Invalid::new("size", text, "it must read like 512m, 2g or 1.5GiB");
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        "p" | "pb" | "pib" => 50,
+        _ => return Err(invalid()),
+    };
+    let number = if unit.is_empty() { number } else { number.strip_suffix(' ').unwrap_or(number) };
+    if shift == 0 && number.contains('.') {
+        return Err(Invalid::new("size", text, "it must be a whole number of bytes"));
+    }
+    let size = billionths(number).ok_or_else(invalid)?.checked_mul(1 << shift).map(|size| size / NANOS_PER_SECOND);
+    match size.map(i64::try_from) {
+        Some(Ok(size)) => Ok(size.unsigned_abs()),
+        _ => Err(Invalid::new("size", text, "it is too large")),
+    }
+}
+
+/// A size as `docker image ls` shows it: powers of 1000 and three digits, such as `1.23GB`.
+#[must_use]
+pub fn show_bytes(size: u64) -> String {
+    let (number, unit) = scaled(size, 1000.0, 3, &["B", "kB", "MB", "GB", "TB", "PB", "EB"]);
+    format!("{number}{unit}")
+}
+
+/// A size in powers of 1024 and four digits, such as `2 GiB`, for memory limits.
+#[must_use]
+pub fn show_bytes_binary(size: u64) -> String {
+    let (number, unit) = scaled(size, 1024.0, 4, &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]);
+    format!("{number} {unit}")
+}
+
+/// A size in the largest unit that leaves one or more, rounded to `digits` digits. What rounds up to a whole next
+/// unit is shown in that one, where docker prints `1e+03MB`.
+#[expect(clippy::cast_precision_loss, reason = "four digits are shown, and a float has fifteen")]
+fn scaled<'a>(size: u64, base: f64, digits: usize, units: &[&'a str]) -> (f64, &'a str) {
+    let mut number = size as f64;
+    let mut unit = 0;
+    while rounded(number, digits) >= base && unit + 1 < units.len() {
+        number /= base;
+        unit += 1;
+    }
+    (rounded(number, digits), units[unit])
+}
+
+/// The float next to `number` that is written with at most `digits` digits.
+fn rounded(number: f64, digits: usize) -> f64 {
+    format!("{number:.*e}", digits - 1).parse().unwrap_or(number)
+}
+
+/// A share of the processors, such as `1.5`: above zero, with nine decimals at most, because the engine counts in
+/// billionths of a processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Cpus(u64);
+
+impl Cpus {
+    /// Reads a decimal number, as docker's `--cpus`.
+    ///
+    /// # Errors
+    /// [`Invalid`] for zero, for anything that is no decimal number, and beyond the engine's 63 bits.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let invalid = |why| Err(Invalid::new("number of cpus", text, why));
+        match billionths(text).map(i64::try_from) {
+            None => invalid("it must be a number such as 2 or 1.5, with nine decimals at most"),
+            Some(Err(_)) => invalid("it is too large"),
+            Some(Ok(0)) => invalid("it must be above zero"),
+            Some(Ok(nanos)) => Ok(Self(nanos.unsigned_abs())),
+        }
+    }
+
+    /// Billionths of a processor, the engine's `NanoCpus`.
+    #[must_use]
+    pub fn nanos(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Cpus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000);
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// The names of signals 1 to 31 of Linux on x86 and Arm, from signal(7).
+const SIGNALS: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
+    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
+    "PWR", "SYS",
+];
+
+/// The names of signals 34 to 64, in the spelling that docker takes; the C library keeps 32 and 33 for itself.
+const REALTIME_SIGNALS: [&str; 31] = [
+    "RTMIN", "RTMIN+1", "RTMIN+2", "RTMIN+3", "RTMIN+4", "RTMIN+5", "RTMIN+6", "RTMIN+7", "RTMIN+8", "RTMIN+9",
+    "RTMIN+10", "RTMIN+11", "RTMIN+12", "RTMIN+13", "RTMIN+14", "RTMIN+15", "RTMAX-14", "RTMAX-13", "RTMAX-12",
+    "RTMAX-11", "RTMAX-10", "RTMAX-9", "RTMAX-8", "RTMAX-7", "RTMAX-6", "RTMAX-5", "RTMAX-4", "RTMAX-3", "RTMAX-2",
+    "RTMAX-1", "RTMAX",
+];
+
+/// A signal of Linux on x86 and Arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Signal(i32);
+
+impl Signal {
+    /// Reads `TERM`, `SIGTERM`, `sigterm` or `15`, as docker's `--signal`; also `RTMIN+3` and the older names `IOT`,
+    /// `CLD` and `POLL`.
+    ///
+    /// # Errors
+    /// [`Invalid`] for what is no signal.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let upper = text.to_ascii_uppercase();
+        let name = match upper.strip_prefix("SIG").unwrap_or(&upper) {
+            "IOT" => "ABRT",
+            "CLD" => "CHLD",
+            "POLL" => "IO",
+            name => name,
+        };
+        let is_number = text.bytes().all(|b| b.is_ascii_digit());
+        let number =
+            if is_number { text.parse().ok() } else { (1..=64).find(|&number| signal_name(number) == Some(name)) };
+        number.and_then(Self::from_number).ok_or_else(|| {
+            Invalid::new("signal", text, "there is no such signal").with_hint("write TERM, SIGTERM or 15")
+        })
+    }
+
+    /// The signal of that number, if it has a name.
+    #[must_use]
+    pub fn from_number(number: i32) -> Option<Self> {
+        signal_name(number).map(|_| Self(number))
+    }
+
+    /// The number, such as 15.
+    #[must_use]
+    pub fn number(self) -> i32 {
+        self.0
+    }
+
+    /// The name without `SIG`, such as `TERM`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        signal_name(self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+fn signal_name(number: i32) -> Option<&'static str> {
+    let (names, first) = if number < 34 { (&SIGNALS, 1) } else { (&REALTIME_SIGNALS, 34) };
+    names.get(usize::try_from(number.checked_sub(first)?).ok()?).copied()
+}
+
+/// Who a container runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum UserSpec {
+    /// The ids of whoever calls longshore, so that output files are theirs.
+    Caller,
+    /// The user that the image names.
+    Image,
+    /// These ids.
+    Ids {
+        /// The user's id.
+        uid: u32,
+        /// The group's id; without it docker takes the user's group in the image, or 0.
+        gid: Option<u32>,
+    },
+}
+
+impl UserSpec {
+    /// Reads `caller`, `image`, `UID` or `UID:GID`. Names are refused, because what they mean depends on the image.
+    ///
+    /// # Errors
+    /// [`Invalid`] for anything else, and for ids beyond the 31 bits that the engine takes.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let ids = || {
+            let (uid, gid) = text.split_once(':').map_or((text, None), |(uid, gid)| (uid, Some(gid)));
+            Some(Self::Ids { uid: user_id(uid)?, gid: gid.map_or(Some(None), |gid| user_id(gid).map(Some))? })
+        };
+        match text {
+            "caller" => Ok(Self::Caller),
+            "image" => Ok(Self::Image),
+            _ => ids().ok_or_else(|| {
+                Invalid::new("user", text, "it must be \"caller\", \"image\", UID or UID:GID, in numbers")
+            }),
+        }
+    }
+}
+
+fn user_id(digits: &str) -> Option<u32> {
+    let is_number = digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|&id| is_number && id <= i32::MAX.unsigned_abs())
+}
+
+impl fmt::Display for UserSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Caller => f.write_str("caller"),
+            Self::Image => f.write_str("image"),
+            Self::Ids { uid, gid: None } => write!(f, "{uid}"),
+            Self::Ids { uid, gid: Some(gid) } => write!(f, "{uid}:{gid}"),
+        }
+    }
+}
+
+/// How many lines from the end of a log to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Tail {
+    /// The whole log.
+    All,
+    /// At most so many lines, which may be none.
+    Lines(u64),
+}
+
+impl Tail {
+    /// Reads `all` or a number of lines. docker shows the whole log for anything else; here that is an error.
+    ///
+    /// # Errors
+    /// [`Invalid`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let is_number = text.bytes().all(|b| b.is_ascii_digit());
+        match text.parse() {
+            _ if text == "all" => Ok(Self::All),
+            Ok(lines) if is_number => Ok(Self::Lines(lines)),
+            _ => Err(Invalid::new("number of lines", text, "it must be a number or \"all\"")),
+        }
+    }
+}
+
+impl fmt::Display for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Lines(lines) => write!(f, "{lines}"),
+        }
+    }
+}
+
+/// Gives types the conversions that clap and serde use, through `parse` and `Display`.
+macro_rules! through_text {
+    ($($name:ident)*) => { $(
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                Self::parse(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Invalid;
+
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+    )* };
+}
+
+through_text! { Cpus Signal UserSpec Tail }
+
+/// Reads a point in time: RFC 3339, a date with or without a time (taken as UTC, where docker takes the client's
+/// time zone), Unix seconds with or without a fraction, or an age such as `90s`, `1h30m` or `7d` before `now`.
+///
+/// # Errors
+/// [`Invalid`] for anything else, and for times that no calendar reaches.
+pub fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Invalid> {
+    let moment = if let Some(nanos) = billionths(text) {
+        unix_moment(nanos)
+    } else if text.contains('-') {
+        calendar_moment(text)
+    } else {
+        duration(text).ok().and_then(|age| now.checked_sub_signed(TimeDelta::from_std(age).ok()?))
+    };
+    moment.ok_or_else(|| {
+        Invalid::new("time", text, "it is neither a date and time, nor Unix seconds, nor an age")
+            .with_hint("write 2024-05-17T08:00:00Z, 1715932800 or 1h30m")
+    })
+}
+
+fn unix_moment(nanos: u128) -> Option<DateTime<Utc>> {
+    let seconds = i64::try_from(nanos / NANOS_PER_SECOND).ok()?;
+    DateTime::from_timestamp(seconds, u32::try_from(nanos % NANOS_PER_SECOND).ok()?)
+}
+
+fn calendar_moment(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+        return Some(moment.with_timezone(&Utc));
+    }
+    let local = |format| NaiveDateTime::parse_from_str(text, format).ok();
+    let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
+    Some(local("%Y-%m-%dT%H:%M:%S%.f").or_else(|| local("%Y-%m-%dT%H:%M")).or_else(date)?.and_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339(text).expect("a valid time").with_timezone(&Utc)
+    }
+
+    #[test]
+    fn a_duration_is_read_in_its_units() {
+        for (text, millis) in [
+            ("90s", 90_000),
+            ("5m", 300_000),
+            ("1h30m", 5_400_000),
+            ("7d", 604_800_000),
+            ("2w", 1_209_600_000),
+            ("500ms", 500),
+            ("1m500ms", 60_500),
+            ("1.5h", 5_400_000),
+            ("30", 30_000),
+            ("0.5", 500),
+            ("0", 0),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_duration_is_refused() {
+        for text in [
+            "",
+            "s",
+            "-5s",
+            "+5",
+            "5 s",
+            "5S",
+            "1h30",
+            "1m1h",
+            "1s1s",
+            "1y",
+            ".5s",
+            "5.",
+            "1e3",
+            "٣s",
+            "5s\n",
+            "99999999999w",
+            "0.0000000001",
+        ] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_shown_in_whole_units() {
+        for (millis, shown) in [
+            (0, "0s"),
+            (500, "500ms"),
+            (90_000, "1m30s"),
+            (5_400_000, "1h30m"),
+            (604_800_000, "7d"),
+            (86_401_000, "1d1s"),
+        ] {
+            assert_eq!(show_duration(Duration::from_millis(millis)), shown);
+        }
+        assert_eq!(show_duration(Duration::from_nanos(999)), "0s");
+    }
+
+    #[test]
+    fn an_age_is_told_in_the_words_of_docker() {
+        const HOUR: i64 = 3600;
+        const DAY: i64 = 24 * HOUR;
+        for (seconds, words) in [
+            (-5, "Less than a second ago"),
+            (0, "Less than a second ago"),
+            (1, "1 second ago"),
+            (59, "59 seconds ago"),
+            (60, "About a minute ago"),
+            (180, "3 minutes ago"),
+            (59 * 60 + 59, "59 minutes ago"),
+            (HOUR, "About an hour ago"),
+            (HOUR + 1799, "About an hour ago"),
+            (HOUR + 1800, "2 hours ago"),
+            (2 * DAY, "2 days ago"),
+            (14 * DAY - 1801, "13 days ago"),
+            (14 * DAY, "2 weeks ago"),
+            (60 * DAY, "2 months ago"),
+            (730 * DAY, "2 years ago"),
+            (i64::MAX, "292471208677 years ago"),
+        ] {
+            assert_eq!(ago(seconds), words, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_read_in_powers_of_1024() {
+        for (text, size) in [
+            ("0", 0),
+            ("10b", 10),
+            ("64k", 65536),
+            ("512m", 536_870_912),
+            ("512M", 536_870_912),
+            ("2g", 2_147_483_648),
+            ("1.5g", 1_610_612_736),
+            ("1 GiB", 1_073_741_824),
+            ("2kb", 2048),
+            ("7p", 7 << 50),
+            ("9223372036854775807", i64::MAX.unsigned_abs()),
+        ] {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+        }
+        for text in [
+            "",
+            "g",
+            "-1",
+            "+1",
+            "1.5",
+            "1.5b",
+            "5i",
+            "1 ",
+            " 1",
+            "1  g",
+            "1x",
+            "1e3",
+            "1.",
+            ".5g",
+            "9223372036854775808",
+            "9000p",
+        ] {
+            assert!(bytes(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_shown_in_the_largest_unit() {
+        for (size, decimal, binary) in [
+            (0, "0B", "0 B"),
+            (999, "999B", "999 B"),
+            (1023, "1.02kB", "1023 B"),
+            (1024, "1.02kB", "1 KiB"),
+            (999_999, "1MB", "976.6 KiB"),
+            (1_230_000_000, "1.23GB", "1.146 GiB"),
+            (2 << 30, "2.15GB", "2 GiB"),
+            (1_048_575, "1.05MB", "1 MiB"),
+            (u64::MAX, "18.4EB", "16 EiB"),
+        ] {
+            assert_eq!((show_bytes(size).as_str(), show_bytes_binary(size).as_str()), (decimal, binary));
+        }
+    }
+
+    #[test]
+    fn cpus_are_counted_in_billionths() {
+        for (text, nanos, shown) in [
+            ("2", 2_000_000_000, "2"),
+            ("1.50", 1_500_000_000, "1.5"),
+            ("0.000000001", 1, "0.000000001"),
+            ("10", 10_000_000_000, "10"),
+        ] {
+            let cpus = Cpus::parse(text).expect(text);
+            assert_eq!((cpus.nanos(), cpus.to_string().as_str()), (nanos, shown));
+        }
+        for text in ["", "0", "0.0", "-1", "1e3", "1/2", ".5", "5.", "1.1234567891", "9223372037", "NaN", "inf"] {
+            assert!(Cpus::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_signal_is_read_by_name_and_by_number() {
+        for (text, number, name) in [
+            ("TERM", 15, "TERM"),
+            ("SIGTERM", 15, "TERM"),
+            ("sigterm", 15, "TERM"),
+            ("15", 15, "TERM"),
+            ("kill", 9, "KILL"),
+            ("SIGSYS", 31, "SYS"),
+            ("CLD", 17, "CHLD"),
+            ("RTMIN", 34, "RTMIN"),
+            ("SIGRTMIN+3", 37, "RTMIN+3"),
+            ("RTMAX-1", 63, "RTMAX-1"),
+            ("64", 64, "RTMAX"),
+        ] {
+            let signal = Signal::parse(text).expect(text);
+            assert_eq!((signal.number(), signal.name()), (number, name));
+        }
+        for text in
+            ["", "0", "32", "33", "65", "-15", "+15", "SIG", "SIGSIGTERM", " TERM", "TERM\n", "4294967311", "RTMIN+16"]
+        {
+            assert!(Signal::parse(text).is_err(), "{text:?}");
+        }
+        assert_eq!(Signal::from_number(i32::MIN), None);
+    }
+
+    #[test]
+    fn a_user_is_a_word_or_ids() {
+        for (text, user) in [
+            ("caller", UserSpec::Caller),
+            ("image", UserSpec::Image),
+            ("0", UserSpec::Ids { uid: 0, gid: None }),
+            ("1000:2147483647", UserSpec::Ids { uid: 1000, gid: Some(2_147_483_647) }),
+        ] {
+            assert_eq!(UserSpec::parse(text), Ok(user));
+            assert_eq!(user.to_string(), text);
+        }
+        for text in ["", ":", "1:", ":1", "root", "1:root", "-1", "+1", "1:2:3", "2147483648", "Caller", "1 "] {
+            assert!(UserSpec::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_tail_is_all_or_a_number() {
+        for (text, tail) in [("all", Tail::All), ("0", Tail::Lines(0)), ("25", Tail::Lines(25))] {
+            assert_eq!(Tail::parse(text), Ok(tail));
+            assert_eq!(tail.to_string(), text);
+        }
+        for text in ["", "ALL", "-1", "+1", "1.5", "10k", "18446744073709551616"] {
+            assert!(Tail::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_time_or_an_age() {
+        let now = at("2024-05-17T08:00:00Z");
+        for (text, expected) in [
+            ("2024-05-16T08:00:00Z", "2024-05-16T08:00:00Z"),
+            ("2024-05-16T08:00:00.25+02:00", "2024-05-16T06:00:00.25Z"),
+            ("2024-05-16T08:00:00", "2024-05-16T08:00:00Z"),
+            ("2024-05-16T08:00:00.5", "2024-05-16T08:00:00.5Z"),
+            ("2024-05-16T08:00", "2024-05-16T08:00:00Z"),
+            ("2024-05-16", "2024-05-16T00:00:00Z"),
+            ("1715932800", "2024-05-17T08:00:00Z"),
+            ("1715932800.5", "2024-05-17T08:00:00.5Z"),
+            ("0", "1970-01-01T00:00:00Z"),
+            ("90s", "2024-05-17T07:58:30Z"),
+            ("1h30m", "2024-05-17T06:30:00Z"),
+            ("7d", "2024-05-10T08:00:00Z"),
+        ] {
+            assert_eq!(moment(text, now), Ok(at(expected)), "{text}");
+        }
+        for text in
+            ["", "yesterday", "-5m", "2024-13-01", "2024-05-16T25:00:00Z", "2024-05", "99999999999999999999", "5 m"]
+        {
+            assert!(moment(text, now).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn values_travel_through_json_as_text() {
+        let value = (Cpus(1_500_000_000), Signal::from_number(9).expect("KILL"), UserSpec::Image, Tail::Lines(3));
+        let json = serde_json::to_string(&value).expect("serializes");
+        assert_eq!(json, r#"["1.5","KILL","image","3"]"#);
+        assert_eq!(serde_json::from_str::<(Cpus, Signal, UserSpec, Tail)>(&json).expect("parses"), value);
+        assert!(serde_json::from_str::<Signal>("\"SIGNOPE\"").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_reader_panic(text in "(?s).{0,30}|[0-9smhdwkgbi.:+-]{0,30}") {
+            let now = at("2024-05-17T08:00:00Z");
+            drop((duration(&text), bytes(&text), moment(&text, now), Cpus::parse(&text)));
+            drop((Signal::parse(&text), UserSpec::parse(&text), Tail::parse(&text)));
+        }
+
+        #[test]
+        fn a_duration_comes_back_as_it_was_shown(millis in 0_u64..1 << 43) {
+            let shown = show_duration(Duration::from_millis(millis));
+            prop_assert_eq!(duration(&shown), Ok(Duration::from_millis(millis)));
+        }
+
+        #[test]
+        fn cpus_come_back_as_they_were_shown(nanos in 1..=i64::MAX.unsigned_abs()) {
+            prop_assert_eq!(Cpus::parse(&Cpus(nanos).to_string()), Ok(Cpus(nanos)));
+        }
+
+        #[test]
+        fn every_size_and_age_can_be_shown(size: u64, seconds: i64) {
+            prop_assert!(show_bytes(size).len() <= 6 && show_bytes_binary(size).len() <= 9);
+            prop_assert!(ago(seconds).ends_with(" ago"));
+        }
+    }
+}
