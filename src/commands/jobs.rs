@@ -321,7 +321,7 @@ fn follow_engine(env: &Env, job: &Job, shown: u64, interrupt: &Interrupt, out: &
 
 /// One JSON object a line for each line of a log.
 #[derive(Default)]
-struct JsonRows {
+pub struct JsonRows {
     held: Vec<u8>,
 }
 
@@ -333,7 +333,8 @@ impl JsonRows {
         std::io::stdout().lock().write_all(&row)
     }
 
-    fn finish(self) -> std::io::Result<()> {
+    /// Gives a last line that has no newline.
+    pub fn finish(self) -> std::io::Result<()> {
         if self.held.is_empty() { Ok(()) } else { Self::row(&self.held) }
     }
 }

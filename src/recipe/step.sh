@@ -42,7 +42,10 @@ step_ca() {
             fi
         done
     fi
-    { echo && cat "$ours"; } >>"$bundle"
+    if [ -s "$bundle" ]; then
+        echo >>"$bundle" # its last line may have no end
+    fi
+    cat "$ours" >>"$bundle"
 }
 
 step_recommends() {
@@ -154,6 +157,6 @@ cd /
 for step in "$@"; do
     "step_$step"
 done
-if [ "$how" = copied ]; then
-    rm -rf "$here"
+if [ "$how" = copied ]; then # without root they have to stay
+    rm -rf "$here" 2>/dev/null || :
 fi
