@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! STATE/build/<id>/  run/<id>/        a job each
-//! STATE/<kind>/.new-*  .del-*         being made, being removed
+//! STATE/.new-*  .del-*                being made, being removed; not among the jobs, so that sweeping costs nothing
 //! STATE/<kind>/.names/<sha256>        the id of the newest job of that name; "@latest" is one of them
 //! STATE/<kind>/.names.lock            held while a name changes hands
 //! ```
@@ -10,12 +10,13 @@
 
 use std::fs::File;
 use std::io;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 use super::record::{Kind, Record};
-use super::{BEGUN, CONTROL, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, Job, LOCK, LOG, RECORD};
+use super::{CONTROL, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, Job, LOCK, LOG, RECORD};
 use crate::env::Env;
 use crate::error::{self, Failure};
 use crate::fs::{Dir, random_name};
@@ -30,6 +31,7 @@ const LATEST: &str = "@latest";
 pub struct Store {
     /// Build or run.
     pub kind: Kind,
+    root: Dir,
     dir: Dir,
 }
 
@@ -44,7 +46,7 @@ impl Store {
         let root = Dir::make(place).map_err(|error| unusable(env, &error))?;
         check(env, &root)?;
         let dir = root.make_subdir(kind.word()).map_err(|error| unusable(env, &error))?;
-        Ok(Self { kind, dir })
+        Ok(Self { kind, root, dir })
     }
 
     /// Opens the directory for reading; nothing when there is none yet.
@@ -59,7 +61,7 @@ impl Store {
         check(env, &root)?;
         match root.subdir(kind.word()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            opened => Ok(Some(Self { kind, dir: opened.map_err(|error| unusable(env, &error))? })),
+            opened => Ok(Some(Self { dir: opened.map_err(|error| unusable(env, &error))?, kind, root })),
         }
     }
 
@@ -78,6 +80,7 @@ impl Store {
     /// # Errors
     /// [`error::Kind::Conflict`] when the name is in use; otherwise what the file system says. Nothing is left.
     pub fn publish(&self, record: &Record, replaces: bool) -> Result<(Job, File)> {
+        self.sweep();
         let temporary = format!(".new-{}", random_name());
         let made = self.fill(&temporary, record).and_then(|lock| {
             let _held = self.hold_names()?;
@@ -85,7 +88,7 @@ impl Store {
             if let Some(before) = &before {
                 self.refuse_running(before, record)?;
             }
-            self.dir.rename(&temporary, &self.dir, record.id.as_str())?;
+            self.root.rename(&temporary, &self.dir, record.id.as_str())?;
             for name in record.name.iter().map(String::as_str).chain([LATEST]) {
                 self.names()?.replace(&digest(name), record.id.as_str().as_bytes())?;
             }
@@ -97,20 +100,20 @@ impl Store {
         match made {
             Ok(lock) => Ok((self.job(&record.id).context("the job just published is gone")?, lock)),
             Err(error) => {
-                let _ = self.dir.remove_tree(&temporary);
+                let _ = self.root.remove_tree(&temporary);
                 Err(error.context(format!("could not record the new {}", record.kind.word())))
             }
         }
     }
 
     fn fill(&self, temporary: &str, record: &Record) -> Result<File> {
-        let dir = self.dir.make_subdir(temporary)?;
+        let dir = self.root.make_subdir(temporary)?;
         let lock = dir.lock_file(LOCK)?;
         lock.try_lock().context("could not take the lock of a directory nobody knows")?;
         dir.write_new(RECORD, &serde_json::to_vec_pretty(record)?)?;
         dir.write_new(EXIT_ROOM, &[b' '; EXIT_SIZE])?;
-        dir.write_new(LOG, b"")?;
         dir.make_fifo(CONTROL)?;
+        dir.write_new(LOG, b"")?;
         dir.sync()?;
         Ok(lock)
     }
@@ -213,8 +216,8 @@ impl Store {
     /// Removes a job's directory: hidden by one rename, then emptied.
     pub fn discard(&self, id: &JobId) {
         let hidden = format!(".del-{}", random_name());
-        if self.dir.rename(id.as_str(), &self.dir, &hidden).is_ok() {
-            let _ = self.dir.remove_tree(&hidden);
+        if self.dir.rename(id.as_str(), &self.root, &hidden).is_ok() {
+            let _ = self.root.remove_tree(&hidden);
         }
     }
 
@@ -230,21 +233,28 @@ impl Store {
         }
     }
 
-    /// Removes what killed commands left half made or half removed. What is being made right now is locked.
+    /// Removes what killed commands left half made or half removed. What is being made right now is locked, or so
+    /// young that it may be about to be.
     pub fn sweep(&self) {
-        for name in self.dir.names().unwrap_or_default() {
-            let abandoned = name.starts_with(".del-")
-                || name.starts_with(".new-") && self.dir.subdir(&name).is_ok_and(|dir| is_abandoned(&dir));
-            if abandoned {
-                let _ = self.dir.remove_tree(&name);
+        for name in self.root.names().unwrap_or_default() {
+            let abandoned = || self.root.subdir(&name).is_ok_and(|dir| is_abandoned(&dir));
+            if name.starts_with(".del-") || name.starts_with(".new-") && abandoned() {
+                let _ = self.root.remove_tree(&name);
             }
         }
     }
 }
 
-/// A directory under construction is older than a moment when it has a lock nobody holds.
+/// How long a directory may be made without a lock; a moment is what it takes.
+const BEING_MADE: Duration = Duration::from_secs(3600);
+
+/// The log is made last, when the lock has long been taken: asking for the lock before would take it from its owner.
 fn is_abandoned(dir: &Dir) -> bool {
-    dir.has(BEGUN) || dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok() && dir.has(LOG))
+    if dir.has(LOG) {
+        dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok())
+    } else {
+        dir.is_older_than(BEING_MADE)
+    }
 }
 
 fn digest(name: &str) -> String {

@@ -91,8 +91,9 @@ step_apt() {
 apt() {
     action=$1
     shift
-    # A question about a changed configuration file would end the build: the image's file stays.
-    apt-get -q -y -o Dpkg::Use-Pty=0 -o APT::Keep-Downloaded-Packages=true \
+    # A question about a changed configuration file would end the build: the image's file stays. A name that no
+    # package has is an error, and not a pattern: `gzi.` would install whatever matches it.
+    apt-get -q -y -o Dpkg::Use-Pty=0 -o APT::Keep-Downloaded-Packages=true -o APT::Cmd::Pattern-Only=true \
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$action" "$@"
 }
 
