@@ -91,7 +91,7 @@ pub fn stay(env: &Env, json: bool, job: &Job, stay: &Stay, answer: serde_json::V
     }
     if view.outcome != Some(Outcome::Succeeded) {
         let failure = ended_badly(job, &view, !stay.follow);
-        output::failure(&failure);
+        output::failure(env, &failure);
     }
     Ok(view.wait_code())
 }
@@ -455,7 +455,7 @@ pub fn for_each(env: &Env, json: bool, typed: &[String], mut each: impl FnMut(&s
             Err(error) => {
                 failed = true;
                 let failure = Failure::of(&error);
-                output::failure(&failure);
+                output::failure(env, &failure);
                 rows.push(output::failure_document(&failure));
             }
         }

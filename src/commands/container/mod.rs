@@ -70,7 +70,7 @@ pub fn run(env: &Env, json: bool, command: Container) -> Result<u8> {
             argv.push(found.id.clone());
             Ok(Change { argv, patience: CHANGE, nothing: None })
         }),
-        Container::Inspect(args) => inspect(&engine, &args.containers),
+        Container::Inspect(args) => inspect(env, &engine, &args.containers),
         Container::Logs(args) => logs::logs(env, json, &engine, &args),
         Container::Changes(args) => changes(env, json, &engine, &args.container),
         Container::Export(args) => export::export(env, json, &engine, &args),
@@ -194,7 +194,9 @@ fn change(env: &Env, json: bool, engine: &Engine, typed: &[String], decide: &Dec
     {
         return Err(failure.into());
     }
-    failures.iter().for_each(output::failure);
+    for failure in &failures {
+        output::failure(env, failure);
+    }
     match &rows[..] {
         [row] if json && typed.len() == 1 => output::json(row)?,
         rows if json => output::json(&rows)?,
@@ -222,7 +224,7 @@ fn check(engine: &Engine, argv: &[String], output: &Output, could_not: &str) -> 
 }
 
 /// The engine's object; an array of them for several.
-fn inspect(engine: &Engine, typed: &[String]) -> Result<u8> {
+fn inspect(env: &Env, engine: &Engine, typed: &[String]) -> Result<u8> {
     if let [one] = typed {
         output::json(&find(engine, one)?.object)?;
         return Ok(0);
@@ -234,7 +236,7 @@ fn inspect(engine: &Engine, typed: &[String]) -> Result<u8> {
             Ok(found) => objects.push(found.object),
             Err(failure) => {
                 failed = true;
-                output::failure(&failure);
+                output::failure(env, &failure);
             }
         }
     }
