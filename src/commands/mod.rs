@@ -7,6 +7,7 @@ mod image;
 mod jobs;
 mod paths;
 mod run;
+mod start;
 
 use std::io::Read as _;
 use std::path::Path;

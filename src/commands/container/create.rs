@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
 use crate::cli::ContainerCreate;
-use crate::commands::{read_body, run::check_id_file};
+use crate::commands::read_body;
+use crate::commands::start::{check_id_file, write_id_file};
 use crate::engine::create::{Create, create_args};
 use crate::engine::{Engine, shown};
 use crate::env::Env;
@@ -39,11 +40,7 @@ pub fn create(env: &Env, json: bool, engine: &Engine, args: &ContainerCreate) ->
         return Ok(0);
     }
     let (id, warnings) = created(engine, &argv, &create)?;
-    if let Some(path) = &args.id_file {
-        let written = std::fs::File::options().write(true).create_new(true).open(path);
-        let written = written.and_then(|mut file| writeln!(file, "{id}"));
-        written.map_err(|error| crate::commands::create::cannot_write(path, &error))?;
-    }
+    write_id_file(args.id_file.as_deref(), &id)?;
     if json {
         output::json(&json!({"Id": id, "Warnings": warnings}))?;
     } else {

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::find;
 use crate::cli::ContainerExport;
-use crate::commands::create::cannot_write;
+use crate::commands::start::cannot_write;
 use crate::engine::{Engine, tail};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
