@@ -2,7 +2,7 @@
 
 use super::mounts;
 use super::read::{Fields, Item};
-use super::rules::{self, Rule, Table};
+use super::rules::{self, Rule, Table, csv_line};
 use super::{BodyError, Create};
 use crate::names::csv_field;
 
@@ -246,15 +246,6 @@ fn comma_joined(words: &[&str], fields: &Fields, name: &str) -> Result<String, B
         Err(fields.refuse(name, "docker create splits at commas, so none of them can hold one"))
     } else {
         Ok(words.join(","))
-    }
-}
-
-/// A line of CSV as Go reads it: exact but for CR LF, which it makes LF.
-pub(super) fn csv_line(fields: &[String], item: &Item) -> Result<String, BodyError> {
-    if fields.iter().any(|field| field.contains("\r\n")) {
-        Err(item.refuse("docker create cannot be given CR LF here"))
-    } else {
-        Ok(fields.iter().map(|field| csv_field(field)).collect::<Vec<_>>().join(","))
     }
 }
 

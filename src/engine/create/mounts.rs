@@ -1,7 +1,7 @@
 //! Binds, mounts and tmpfs of `HostConfig`. Pure.
 
-use super::host::csv_line;
 use super::read::{Fields, Item};
+use super::rules::csv_line;
 use super::{BodyError, Create};
 
 /// `SOURCE:TARGET[:OPTIONS]`, as `--volume` takes it too, but for what it takes otherwise.

@@ -1,7 +1,7 @@
 //! Networks: the mode, the endpoints, links and hardware addresses. Pure.
 
-use super::host::csv_line;
 use super::read::{Fields, Item};
+use super::rules::csv_line;
 use super::{BodyError, Create};
 
 /// One network of `NetworkingConfig.EndpointsConfig`.

@@ -2,6 +2,7 @@
 
 use super::read::{Fields, Item};
 use super::{BodyError, Create};
+use crate::names::csv_field;
 
 /// What becomes of a key. A value that means the default (`""`, `0`, `false`, nothing in it) is as good as absent,
 /// but for [`Rule::Read`], which decides itself.
@@ -75,5 +76,14 @@ impl Rule {
             Self::Refused(why) => return Err(item.refuse(*why)),
         }
         Ok(())
+    }
+}
+
+/// A line of CSV as Go reads it: exact but for CR LF, which it makes LF.
+pub(super) fn csv_line(fields: &[String], item: &Item) -> Result<String, BodyError> {
+    if fields.iter().any(|field| field.contains("\r\n")) {
+        Err(item.refuse("docker create cannot be given CR LF here"))
+    } else {
+        Ok(fields.iter().map(|field| csv_field(field)).collect::<Vec<_>>().join(","))
     }
 }
