@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Real, lines, schema, wait_until};
+use super::{Real, has_line, lines, schema, wait_until};
 
 #[test]
 fn an_image_is_created_watched_listed_and_forgotten_with_the_web_apis_body() {
-    let real = Real::new();
+    let real = Real::with("buildx");
     let name = real.image("web");
     let body = json!({
         "name": name, "baseImage": Real::base(), "update": false, "aptInstall": "", "pipInstall": "",
@@ -23,7 +23,7 @@ fn an_image_is_created_watched_listed_and_forgotten_with_the_web_apis_body() {
     let status = || schema::holds("image-status", real.run(&["image", "status", &name, "--json"]).code(0).json());
     let early = status();
     assert_eq!((&early["status"], &early["outcome"]), (&json!("running"), &json!(null)));
-    wait_until("the build shows its first line", || lines(&status()).contains(&"first line"));
+    wait_until("the build shows its first line", || has_line(&status(), "first line"));
     let waited = real.run(&["image", "wait", &name, "--json"]).code(0);
     schema::describes("job", &schema::holds("job", waited.json()));
     let late = status();
@@ -31,7 +31,7 @@ fn an_image_is_created_watched_listed_and_forgotten_with_the_web_apis_body() {
         (&late["status"], &late["outcome"], &late["exitCode"]),
         (&json!("exited"), &json!("succeeded"), &json!(0))
     );
-    assert!(lines(&late).contains(&"last line"));
+    assert!(has_line(&late, "last line"));
     assert_eq!(late["id"], answer["id"]);
 
     // The log is the same by every way to it.

@@ -18,11 +18,10 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Ran, World};
+use crate::support::{Ran, World, wait_until};
 
 /// A world with the machine's engine in it.
 pub struct Real {
@@ -234,14 +233,9 @@ fn lines(document: &Value) -> Vec<&str> {
     document["lines"].as_array().expect("lines").iter().map(|line| line.as_str().unwrap()).collect()
 }
 
-/// Waits for a fact longer than a busy engine needs for a build, and fails the test by name of the fact.
-#[track_caller]
-fn wait_until(fact: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !holds() {
-        assert!(Instant::now() < deadline, "never became true: {fact}");
-        std::thread::sleep(Duration::from_millis(30));
-    }
+/// Whether a build said this. BuildKit puts the number of the step and the time before each line.
+fn has_line(status: &Value, said: &str) -> bool {
+    lines(status).iter().any(|line| *line == said || line.ends_with(&format!(" {said}")))
 }
 
 /// A container's object with its mounts in an order; the engine gives them in another at every call.

@@ -20,7 +20,7 @@ fn schemas() -> &'static Schemas {
         }
         let mut registry = Registry::new();
         for schema in known.values() {
-            registry = registry.add(schema["$id"].as_str().unwrap().to_owned(), schema.clone()).unwrap();
+            registry = registry.add(schema["$id"].as_str().unwrap(), schema.clone()).unwrap();
         }
         (known, registry.prepare().unwrap())
     })
