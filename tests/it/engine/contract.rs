@@ -118,6 +118,7 @@ fn a_program_is_run_inspected_read_and_forgotten_with_the_web_apis_body() {
     assert_eq!(ended["Longshore"], job);
     let listed = schema::holds("jobs", real.run(&["exec", "list", "--json"]).code(0).json());
     assert_eq!(listed, json!([job]));
+    assert_eq!(real.run(&["exec", "list", "--quiet", "--json"]).code(0).json(), json!([job]), "still one document");
 
     // DELETE /api/exec/{exec_id}
     let forgotten = schema::holds("done", real.run(&["exec", "forget", id, "--json"]).code(0).json());
