@@ -2,6 +2,7 @@
 //! is never wrong, the code is the program's, and the log is whole.
 
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -149,6 +150,50 @@ fn a_supervisor_killed_at_once_never_makes_a_status_wrong() {
         assert_eq!(real.run(&["exec", "list", "-q", "--status", "running"]).code(0).id(), id);
         right_in_the_end(&real, &id);
     }
+}
+
+#[test]
+fn a_client_killed_at_whatever_moment_makes_no_status_and_no_log_wrong() {
+    let real = Real::new();
+    let clients = |id: &str| -> Vec<i32> {
+        processes().into_iter().filter(|(_, words)| is_client(words, id)).map(|(pid, _)| pid).collect()
+    };
+    let ids: Vec<String> = (0..12)
+        .map(|moment| {
+            let id = real.start(PROGRAM, &[]);
+            std::thread::sleep(Duration::from_millis(moment * 40));
+            for pid in clients(&id) {
+                let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
+            }
+            id
+        })
+        .collect();
+    let mut recovered = 0;
+    for id in ids {
+        let (job, code) = real.wait(&id);
+        if job["outcome"] == "lost" {
+            // Killed before it had the container started: nothing ran, and that is what is said.
+            assert_eq!((code, &job["exitCode"], real.log(&id).len()), (125, &json!(null), 0), "{job:#}");
+        } else {
+            assert_eq!((code, &job["outcome"], &job["exitCode"]), (7, &json!("failed"), &json!(7)), "{job:#}");
+            assert_eq!(String::from_utf8(real.log(&id)).unwrap(), truth());
+            recovered += 1;
+        }
+    }
+    assert!(recovered > 0, "the container of at least one had begun");
+    wait_until("every container is gone", || real.containers().is_empty());
+}
+
+#[test]
+fn a_container_renamed_behind_our_back_is_found_by_its_label() {
+    let real = Real::new();
+    let id = real.start(PROGRAM, &[]);
+    begun(&real, &id);
+    kill(&id, is_supervisor);
+    kill(&id, is_client);
+    real.docker_says(&["rename", &format!("longshore-{id}"), &format!("renamed-{id}")]);
+    assert_eq!(real.run(&["exec", "list", "-q", "--status", "running"]).code(0).id(), id);
+    right_in_the_end(&real, &id);
 }
 
 #[test]
