@@ -363,7 +363,7 @@ pub fn list(env: &Env, json: bool, kind: Kind, args: &JobList) -> Result<u8> {
     views.retain(|view| filters.accept(view));
     views.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
     views.truncate(args.last.unwrap_or(usize::MAX));
-    if args.quiet {
+    if args.quiet && !json {
         for view in &views {
             output::line(env, view.id.as_str())?;
         }
