@@ -257,7 +257,9 @@ impl Dir {
     /// # Errors
     /// As `mkfifo(3)`.
     pub fn make_fifo(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::mknodat(&self.fd, name, rustix::fs::FileType::Fifo, FILE, 0)?)
+        rustix::fs::mknodat(&self.fd, name, rustix::fs::FileType::Fifo, FILE, 0)?;
+        // It cannot be opened before it has its mode; the directory is ours alone.
+        Ok(rustix::fs::chmodat(&self.fd, name, FILE, AtFlags::empty())?)
     }
 
     /// Opens our end of the named pipe. Open for both directions it never reports an end of file.
