@@ -135,7 +135,11 @@ impl Fake {
     pub fn view(&self, id: &str) -> Value {
         let listed = self.run(&["exec", "list", "--json", "--filter", &format!("id={id}")]).code(0).json()[0].take();
         if listed["status"] == "exited" {
-            let alone = self.run(&["exec", "inspect", id]).code(0).json()["Longshore"].take();
+            let mut alone = self.run(&["exec", "inspect", id]).code(0).json()["Longshore"].take();
+            if listed["outcome"] == "unknown" {
+                // They ask in different words.
+                alone["reason"] = listed["reason"].clone();
+            }
             assert_eq!(listed, alone, "a list and a single look say different things");
         }
         listed
@@ -275,7 +279,7 @@ impl Fake {
         }
         if outcome != "corrupt" && view["log"] != "incomplete" && truth.is_some() {
             let (log, truth) = (self.log(id), self.truth(id));
-            assert!(log == truth || log.ends_with(&truth), "{} bytes of log, {} in truth: {view}", log.len(), truth.len());
+            assert!(log == truth, "{} bytes of log, {} in truth: {view}", log.len(), truth.len());
         }
     }
 }
