@@ -149,7 +149,9 @@ fn without_container(job: &Job, why: &NoContainer, client: Option<ExitStatus>) -
             log: LogState::Incomplete,
             ..Exit::new(Outcome::Lost)
         },
-        (NoContainer::Nonsense(why), _) => Exit { reason: Some(why.clone()), log: LogState::Incomplete, ..Exit::new(Outcome::Lost) },
+        (NoContainer::Nonsense(why), _) => {
+            Exit { reason: Some(why.clone()), log: LogState::Incomplete, ..Exit::new(Outcome::Lost) }
+        }
     }
 }
 

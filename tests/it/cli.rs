@@ -34,7 +34,11 @@ fn a_usage_error_is_one_line_and_a_hint_and_exits_with_2() {
         (&["exec", "list", "--filter", "status"], "invalid filter \"status\": not of the form KEY=VALUE", ""),
         (&["exec", "list", "--filter", "colour=red"], "no key \"colour\"", "the keys are: id, image, label"),
         (&["exec", "list", "--status", "dead"], "invalid status \"dead\"", "one of: running, exited"),
-        (&["exec", "list", "--context", "a", "--host", "b"], "'--context <NAME>' cannot be used with '--host <URL>'", see),
+        (
+            &["exec", "list", "--context", "a", "--host", "b"],
+            "'--context <NAME>' cannot be used with '--host <URL>'",
+            see,
+        ),
         (&["exec", "kill", "x", "-s", "NOSUCH"], "NOSUCH", see),
     ];
     for (args, message, hint) in cases {
@@ -186,7 +190,8 @@ fn a_job_is_named_by_latest_by_its_name_and_by_a_unique_prefix() {
     let mut ids = vec![fake.start_with("exit 0", &["--name", "first"])];
     // More jobs than first characters, so that two share theirs.
     for id in 1..34 {
-        let mut record: Value = serde_json::from_slice(&std::fs::read(fake.job("run", &ids[0]).join("job.json")).unwrap()).unwrap();
+        let mut record: Value =
+            serde_json::from_slice(&std::fs::read(fake.job("run", &ids[0]).join("job.json")).unwrap()).unwrap();
         let made = format!("{}z{id:010}", if id < 33 { 'a' } else { 'b' });
         record["id"] = made.as_str().into();
         record["name"] = Value::Null;
@@ -201,7 +206,11 @@ fn a_job_is_named_by_latest_by_its_name_and_by_a_unique_prefix() {
     assert_eq!(inspected("bz"), "bz0000000033");
     let ran = fake.run(&["exec", "inspect", "az00", "--json"]).code(1);
     assert_failure_document(&ran, "ambiguous");
-    assert!(ran.stderr.contains("\"az00\" fits 32 runs: az0000000001, ") && ran.stderr.contains(" and 22 more"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("\"az00\" fits 32 runs: az0000000001, ") && ran.stderr.contains(" and 22 more"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
@@ -265,7 +274,8 @@ fn a_dry_run_starts_nothing_and_writes_nothing() {
     let argv = fake.run(&fake.run_args("exit 0", &["--dry-run", "--json"])).code(0).json()["argv"].take();
     assert!(argv.as_array().unwrap().len() > 20, "{argv}");
     assert_eq!(fake.calls(), Vec::<String>::new());
-    let files = fake.run(&["image", "create", "web", "--base", "base", "--pip", "numpy", "--dry-run", "--json"]).code(0).json();
+    let files =
+        fake.run(&["image", "create", "web", "--base", "base", "--pip", "numpy", "--dry-run", "--json"]).code(0).json();
     assert!(files["files"]["Dockerfile"].as_str().unwrap().contains("FROM base"), "{files}");
     assert!(!fake.calls().iter().any(|call| call.contains("build ")), "{:?}", fake.calls());
     assert!(!fake.path("state").exists() && !fake.path("out").exists() && !fake.path("src/output").exists());
@@ -275,7 +285,8 @@ fn a_dry_run_starts_nothing_and_writes_nothing() {
 fn one_engine_call_stands_between_a_command_and_its_id() {
     let fake = Fake::new();
     // Whatever comes after the id would hang, were it asked before.
-    let hung = json!([{"call": "version", "hang": true}, {"call": "info", "hang": true}, {"call": "container", "hang": true}]);
+    let hung =
+        json!([{"call": "version", "hang": true}, {"call": "info", "hang": true}, {"call": "container", "hang": true}]);
     fake.scenario(json!({"rules": hung}));
     let id = fake.start(&fake.until_let("echo on", "exit 0"));
     assert_eq!(fake.calls().iter().filter(|call| call.starts_with("image inspect")).count(), 1);
@@ -301,10 +312,17 @@ fn a_finished_job_costs_no_engine_call() {
     fake.wait_until_quiet();
     fake.forget_calls();
     fake.down();
-    for args in [vec!["exec", "list"], vec!["exec", "inspect", &id], vec!["exec", "logs", &id], vec!["exec", "wait", &id],
-        vec!["exec", "logs", "-f", &id], vec!["image", "builds"], vec!["image", "status", "web"], vec!["image", "logs", "web"],
-        vec!["image", "wait", "web"]]
-    {
+    for args in [
+        vec!["exec", "list"],
+        vec!["exec", "inspect", &id],
+        vec!["exec", "logs", &id],
+        vec!["exec", "wait", &id],
+        vec!["exec", "logs", "-f", &id],
+        vec!["image", "builds"],
+        vec!["image", "status", "web"],
+        vec!["image", "logs", "web"],
+        vec!["image", "wait", "web"],
+    ] {
         fake.run(&args).code(0);
     }
     fake.run(&["exec", "stop", &id]).code(1);
@@ -324,7 +342,9 @@ fn a_list_of_many_orphans_costs_two_engine_calls() {
         fake.kill(supervisor);
         fake.kill(client);
     }
-    wait_until("only containers are left", || !fake.processes().iter().any(|process| process.command.contains("version")));
+    wait_until("only containers are left", || {
+        !fake.processes().iter().any(|process| process.command.contains("version"))
+    });
     fake.forget_calls();
     let views = fake.run(&["exec", "list", "--json"]).code(0).json();
     assert!(views.as_array().unwrap().iter().all(|view| view["status"] == "running"), "{views}");
@@ -338,9 +358,13 @@ fn a_closed_pipe_is_silence_and_success_everywhere() {
     let fake = Fake::new();
     let id = fake.start("yes | head -c 300000");
     fake.ended(&id);
-    for args in [vec!["exec", "list", "--json"], vec!["exec", "inspect", &id], vec!["exec", "logs", &id], vec!["--help"],
-        vec!["completions", "bash"]]
-    {
+    for args in [
+        vec!["exec", "list", "--json"],
+        vec!["exec", "inspect", &id],
+        vec!["exec", "logs", &id],
+        vec!["--help"],
+        vec!["completions", "bash"],
+    ] {
         let mut child = fake.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let mut stderr = String::new();

@@ -82,7 +82,11 @@ fn a_client_that_ends_first_does_not_end_the_run() {
         assert_eq!(fake.view(&id)["status"], "running", "the client ended with {code}");
         fake.let_end();
         let view = fake.ended(&id);
-        assert_eq!((&view["outcome"], &view["exitCode"]), (&"failed".into(), &8.into()), "the client ended with {code}");
+        assert_eq!(
+            (&view["outcome"], &view["exitCode"]),
+            (&"failed".into(), &8.into()),
+            "the client ended with {code}"
+        );
         assert_eq!(fake.log(&id), fake.truth(&id));
         fake.assert_sound();
     }
@@ -111,7 +115,8 @@ fn a_program_that_ends_with_125_is_a_program_that_failed() {
 #[test]
 fn a_container_that_cannot_be_made_is_told_with_dockers_reason() {
     let fake = Fake::new();
-    let words = "docker: Error response from daemon: invalid mount config\nRun 'docker run --help' for more information";
+    let words =
+        "docker: Error response from daemon: invalid mount config\nRun 'docker run --help' for more information";
     fake.scenario(json!({"rules": [{"call": "run", "exit": 125, "stderr": words}]}));
     let id = fake.start("exit 0");
     let view = fake.ended(&id);
@@ -395,7 +400,11 @@ fn a_build_that_fails_is_told_with_its_code_and_its_log() {
     fake.scenario(json!({"build": {"script": "echo 'longshore: no such package'; exit 4"}}));
     let args = ["image", "create", "web", "--base", "base", "--wait"];
     let ran = fake.run(&args).code(4);
-    assert!(ran.stderr.starts_with("error: could not build image \"web:latest\": failed with status 4"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.starts_with("error: could not build image \"web:latest\": failed with status 4"),
+        "{}",
+        ran.stderr
+    );
     assert!(ran.stderr.contains("no such package"), "{}", ran.stderr);
     fake.assert_sound();
 }

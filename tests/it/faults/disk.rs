@@ -40,7 +40,10 @@ fn a_disk_that_the_log_fills_costs_the_log_and_not_the_code() {
     let test = "a_disk_that_the_log_fills_costs_the_log_and_not_the_code";
     let Some(ran) = with_mounts(&fake, test, script) else { return };
     let view = ran.code(0).json();
-    assert_eq!((&view["outcome"], &view["exitCode"], &view["log"]), (&"failed".into(), &3.into(), &"incomplete".into()));
+    assert_eq!(
+        (&view["outcome"], &view["exitCode"], &view["log"]),
+        (&"failed".into(), &3.into(), &"incomplete".into())
+    );
     assert!(view["reason"].as_str().unwrap().contains("log: incomplete: "), "{view}");
     fake.wait_until_quiet();
     assert_eq!(fake.containers().len(), 1, "the container is the last copy of the output");
@@ -61,7 +64,8 @@ fn a_disk_that_is_full_before_the_start_is_an_error_and_nothing_is_published() {
     let test = "a_disk_that_is_full_before_the_start_is_an_error_and_nothing_is_published";
     let Some(ran) = with_mounts(&fake, test, script) else { return };
     let ran = ran.code(1);
-    let document: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("something is left: {}", ran.stdout));
+    let document: Value =
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("something is left: {}", ran.stdout));
     assert_eq!(document["error"]["kind"], "internal");
     assert!(ran.stderr.contains("No space left on device") && ran.stderr.contains("free some space"), "{}", ran.stderr);
     assert!(!fake.calls().iter().any(|call| call.starts_with("run")), "the container was started all the same");

@@ -16,9 +16,23 @@ fn what_is_no_id_names_no_job_and_leads_nowhere() {
     let id = fake.start("exit 3");
     fake.ended(&id);
     let long = "a".repeat(5000);
-    for typed in ["", ".", "..", "../../secret", "/etc/passwd", ".names", &format!("{id}/"), &format!("{id}x"), "-", "*",
-        "a b", "\n", "\u{202e}", &id.to_uppercase(), &long]
-    {
+    for typed in [
+        "",
+        ".",
+        "..",
+        "../../secret",
+        "/etc/passwd",
+        ".names",
+        &format!("{id}/"),
+        &format!("{id}x"),
+        "-",
+        "*",
+        "a b",
+        "\n",
+        "\u{202e}",
+        &id.to_uppercase(),
+        &long,
+    ] {
         for verb in ["inspect", "logs", "wait", "stop", "kill", "forget"] {
             let ran = fake.run(&["exec", verb, "--json", "--", typed]);
             assert!(ran.code == 1 || ran.code == 125 && verb == "wait", "{verb} {typed:?}: {ran:?}");
@@ -154,7 +168,10 @@ fn secrets_are_in_the_program_and_nowhere_else() {
     let mut fake = Fake::new();
     fake.set("FROM_CALLER", "hunter2-caller");
     let file = fake.write("vars", "FROM_FILE='hunter2-file'\nHTTP_PROXY=hunter2-proxy\n");
-    let script = fake.until_let(r#"echo "${FROM_FLAG#hunter2-} ${FROM_FILE#hunter2-} ${FROM_CALLER#hunter2-} ${HTTP_PROXY#hunter2-}""#, "");
+    let script = fake.until_let(
+        r#"echo "${FROM_FLAG#hunter2-} ${FROM_FILE#hunter2-} ${FROM_CALLER#hunter2-} ${HTTP_PROXY#hunter2-}""#,
+        "",
+    );
     let more = ["-e", "FROM_FLAG=hunter2-flag", "-e", "FROM_CALLER", "--env-file", file.to_str().unwrap()];
     let id = fake.start_with(&script, &more);
     fake.wait_for_output(&id, "flag file caller proxy");

@@ -247,7 +247,8 @@ impl Fake {
             let id = view["id"].as_str().unwrap();
             assert_eq!(view["status"], "exited", "a dead build is said to run: {view}");
             let proven = names(&self.engine("images")).iter().any(|image| {
-                let image: Value = serde_json::from_slice(&std::fs::read(self.engine("images").join(image)).unwrap()).unwrap();
+                let image: Value =
+                    serde_json::from_slice(&std::fs::read(self.engine("images").join(image)).unwrap()).unwrap();
                 image["Config"]["Labels"]["longshore.job"] == id
             });
             assert!(proven || view["outcome"] != "succeeded", "a build without an image succeeded: {view}");
