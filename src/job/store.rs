@@ -4,7 +4,7 @@
 //! STATE/build/<id>/  run/<id>/        a job each
 //! STATE/<kind>/.new-*  .del-*         being made, being removed
 //! STATE/<kind>/.names/<sha256>        the id of the newest job of that name; "@latest" is one of them
-//! STATE/<kind>/.names.lock            held while a name changes hands
+//! STATE/<kind>/.names.lock            held while a name changes hands or a directory gets its lock
 //! ```
 //! A job appears by one rename and disappears by one. Names are data: only their digest is ever part of a path.
 
@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 use super::record::{Kind, Record};
-use super::{BEGUN, CONTROL, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, Job, LOCK, LOG, RECORD};
+use super::{CONTROL, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, Job, LOCK, LOG, RECORD};
 use crate::env::Env;
 use crate::error::{self, Failure};
 use crate::fs::{Dir, random_name};
@@ -104,9 +104,12 @@ impl Store {
     }
 
     fn fill(&self, temporary: &str, record: &Record) -> Result<File> {
+        // A sweep must not come between the directory and its lock.
+        let held = self.hold_names()?;
         let dir = self.dir.make_subdir(temporary)?;
         let lock = dir.lock_file(LOCK)?;
         lock.try_lock().context("could not take the lock of a directory nobody knows")?;
+        drop(held);
         dir.write_new(RECORD, &serde_json::to_vec_pretty(record)?)?;
         dir.write_new(EXIT_ROOM, &[b' '; EXIT_SIZE])?;
         dir.write_new(LOG, b"")?;
@@ -140,7 +143,7 @@ impl Store {
         Err(failure.into())
     }
 
-    /// Held while a name changes hands, for a few file operations at a time.
+    /// Held while a name changes hands or a directory gets its lock, for a few file operations at a time.
     fn hold_names(&self) -> Result<File> {
         let lock = self.dir.lock_file(NAMES_LOCK)?;
         lock.lock()?;
@@ -232,19 +235,22 @@ impl Store {
 
     /// Removes what killed commands left half made or half removed. What is being made right now is locked.
     pub fn sweep(&self) {
-        for name in self.dir.names().unwrap_or_default() {
-            let abandoned = name.starts_with(".del-")
-                || name.starts_with(".new-") && self.dir.subdir(&name).is_ok_and(|dir| is_abandoned(&dir));
-            if abandoned {
-                let _ = self.dir.remove_tree(&name);
-            }
+        let mut names = self.dir.names().unwrap_or_default();
+        let Ok(held) = self.hold_names() else { return };
+        names.retain(|name| {
+            name.starts_with(".del-")
+                || name.starts_with(".new-") && self.dir.subdir(name).is_ok_and(|dir| is_abandoned(&dir))
+        });
+        drop(held);
+        for name in names {
+            let _ = self.dir.remove_tree(&name);
         }
     }
 }
 
-/// A directory under construction is older than a moment when it has a lock nobody holds.
+/// Nobody holds its lock, or it has none: whoever was making it is gone, however far that came.
 fn is_abandoned(dir: &Dir) -> bool {
-    dir.has(BEGUN) || dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok() && dir.has(LOG))
+    !dir.has(LOCK) || dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok())
 }
 
 fn digest(name: &str) -> String {
