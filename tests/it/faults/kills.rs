@@ -164,13 +164,76 @@ fn what_a_killed_command_left_half_made_is_swept_and_what_is_being_made_is_not()
     };
     half(".new-dead");
     half(".del-dead");
+    std::fs::create_dir(fake.job("run", ".new-empty")).unwrap();
+    std::fs::create_dir(fake.job("run", ".new-lock")).unwrap();
+    fake.write("state/longshore/run/.new-lock/lock", "");
     let held = std::fs::File::open(half(".new-live")).unwrap();
     held.try_lock().unwrap();
     fake.run(&["exec", "forget", &id]).code(0);
-    assert!(!fake.job("run", ".new-dead").exists() && !fake.job("run", ".del-dead").exists());
+    for name in [".new-dead", ".del-dead", ".new-empty", ".new-lock"] {
+        assert!(!fake.job("run", name).exists(), "{name} is left");
+    }
     assert!(fake.job("run", ".new-live").exists(), "a directory that is being made was swept");
     drop(held);
     let id = fake.start("exit 0");
     fake.ended(&id);
+    fake.assert_sound();
+}
+
+#[test]
+fn a_build_whose_client_was_killed_is_a_failure() {
+    let fake = Fake::new();
+    fake.scenario(serde_json::json!({"build": {"script": fake.until_let("echo building", "true")}}));
+    let id = fake.build("web");
+    let log = fake.job("build", &id).join("log");
+    wait_until("the build goes on", || std::fs::read_to_string(&log).unwrap().contains("building"));
+    let client = fake.processes().into_iter().find(|process| process.command.contains("--force-rm")).unwrap();
+    fake.kill(client.pid);
+    fake.let_end();
+    let view = fake.built("web");
+    assert_eq!((&view["outcome"], &view["signal"]), (&"failed".into(), &9.into()));
+    fake.run(&["image", "wait", "web"]).code(1);
+    fake.assert_sound();
+}
+
+#[test]
+fn a_storm_of_kills_brings_no_wrong_word_and_loses_no_line_in_silence() {
+    let fake = Fake::new();
+    // Always the same kills, at moments that never are the same.
+    let mut seed: u32 = 2_463_534_242;
+    let mut random = |below: u32| {
+        seed ^= seed << 13;
+        seed ^= seed >> 17;
+        seed ^= seed << 5;
+        seed % below
+    };
+    let pause = |milliseconds: u32| std::thread::sleep(std::time::Duration::from_millis(milliseconds.into()));
+    for round in 0..24 {
+        let script = format!("seq 100; sleep 0.0{}; seq 100; exit {}", random(9), round % 3);
+        let mut command =
+            fake.command(&fake.run_args(&script, &[])).stdout(std::process::Stdio::null()).spawn().unwrap();
+        pause(random(120));
+        if round % 4 == 0 {
+            let _ = command.kill();
+        }
+        let _ = command.wait();
+        let mut ours = fake.processes();
+        ours.retain(|process| process.command.contains("__supervise") || process.command.contains(" run --name "));
+        for process in ours {
+            // Containers are the engine's, and live on; the fake's come from its client and look like it.
+            let is_container = std::fs::read_link(format!("/proc/{}/fd/1", process.pid))
+                .is_ok_and(|target| target == std::path::Path::new("/dev/null"));
+            let is_supervisor = process.command.contains("__supervise");
+            if random(2) == 0 && (is_supervisor || !is_container) {
+                let _ = std::process::Command::new("kill").args(["-KILL", &process.pid.to_string()]).output();
+            }
+        }
+    }
+    fake.wait_until_quiet();
+    let views = fake.run(&["exec", "list", "--json"]).code(0).json();
+    assert!(views.as_array().unwrap().len() >= 12, "too few runs came about: {views}");
+    // One whole run, so that there is always something to forget, and with it the rest is swept.
+    let last = fake.start("exit 0");
+    fake.ended(&last);
     fake.assert_sound();
 }

@@ -287,8 +287,15 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        for process in self.processes() {
-            let _ = std::process::Command::new("kill").args(["-KILL", &process.pid.to_string()]).output();
+        // More than once: one that is killed may have started another a moment before.
+        for _ in 0..100 {
+            let left = self.processes();
+            if left.is_empty() {
+                break;
+            }
+            for process in left {
+                let _ = std::process::Command::new("kill").args(["-KILL", &process.pid.to_string()]).output();
+            }
         }
     }
 }
