@@ -146,9 +146,12 @@ fn without_container(job: &Job, why: &NoContainer, client: Option<ExitStatus>) -
         },
         (NoContainer::Absent, _) => Exit {
             reason: Some(format!("its container was removed behind longshore's back (the docker client {how})")),
+            log: LogState::Incomplete,
             ..Exit::new(Outcome::Lost)
         },
-        (NoContainer::Nonsense(why), _) => Exit { reason: Some(why.clone()), ..Exit::new(Outcome::Lost) },
+        (NoContainer::Nonsense(why), _) => {
+            Exit { reason: Some(why.clone()), log: LogState::Incomplete, ..Exit::new(Outcome::Lost) }
+        }
     }
 }
 

@@ -120,13 +120,6 @@ impl Dir {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
-    /// Whether nothing was made or removed in it for so long.
-    #[must_use]
-    pub fn is_older_than(&self, age: std::time::Duration) -> bool {
-        let modified = std::fs::metadata(&self.path).and_then(|data| data.modified());
-        modified.is_ok_and(|time| time.elapsed().is_ok_and(|elapsed| elapsed > age))
-    }
-
     /// Opens a file for reading.
     ///
     /// # Errors
@@ -264,7 +257,9 @@ impl Dir {
     /// # Errors
     /// As `mkfifo(3)`.
     pub fn make_fifo(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::mknodat(&self.fd, name, rustix::fs::FileType::Fifo, FILE, 0)?)
+        rustix::fs::mknodat(&self.fd, name, rustix::fs::FileType::Fifo, FILE, 0)?;
+        // It cannot be opened before it has its mode; the directory is ours alone.
+        Ok(rustix::fs::chmodat(&self.fd, name, FILE, AtFlags::empty())?)
     }
 
     /// Opens our end of the named pipe. Open for both directions it never reports an end of file.

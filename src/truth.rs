@@ -11,6 +11,9 @@ use crate::job::Job;
 use crate::job::record::{Kind, Record};
 use crate::job::status::{Facts, View, Word, derive, settled};
 
+/// The containers of an engine by their jobs.
+type Described = HashMap<String, Result<ContainerState, String>>;
+
 /// How one job stands.
 #[must_use]
 pub fn view(env: &Env, job: &Job) -> View {
@@ -23,7 +26,7 @@ pub fn view(env: &Env, job: &Job) -> View {
 #[must_use]
 pub fn views(env: &Env, jobs: &[Job]) -> Vec<View> {
     let boot_id = env.boot_id();
-    let mut known: HashMap<(PathBuf, Endpoint), Result<HashMap<String, ContainerState>, String>> = HashMap::new();
+    let mut known: HashMap<(PathBuf, Endpoint), Result<Described, String>> = HashMap::new();
     let mut look = |job: &Job| {
         let facts = job.facts(&boot_id);
         let state = settled(&facts).unwrap_or_else(|| {
@@ -36,7 +39,8 @@ pub fn views(env: &Env, jobs: &[Job]) -> Vec<View> {
                         .or_insert_with(|| engine.containers_of_jobs().map_err(|error| error.to_string()));
                     match all {
                         Ok(all) => match all.get(job.id.as_str()) {
-                            Some(state) => Word::Container(Box::new(state.clone())),
+                            Some(Ok(state)) => Word::Container(Box::new(state.clone())),
+                            Some(Err(why)) => Word::Unreachable(why.clone()),
                             None => absent(&engine, &facts),
                         },
                         Err(why) => Word::Unreachable(why.clone()),
@@ -79,7 +83,7 @@ fn absent(engine: &Engine, facts: &Facts) -> Word {
     let recorded = facts.begun.as_ref().and_then(|begun| begun.engine_id.as_ref());
     match (recorded, engine.id()) {
         (Some(recorded), Ok(id)) if *recorded != id => Word::OtherEngine,
-        (Some(_), Err(error)) => Word::Unreachable(error.to_string()),
+        (_, Err(error)) => Word::Unreachable(error.to_string()),
         _ => Word::Absent,
     }
 }

@@ -40,11 +40,12 @@ impl Engine {
         if output.status.success() { self.container(&args, &output.stdout).map(Some) } else { Ok(None) }
     }
 
-    /// The containers of all jobs on this engine, in at most two calls.
+    /// The containers of all jobs on this engine, in at most two calls; one whose description makes no sense is there
+    /// with the reason, for a container that is not understood is not absent.
     ///
     /// # Errors
     /// As [`Engine::container_of`].
-    pub fn containers_of_jobs(&self) -> Answer<HashMap<String, ContainerState>> {
+    pub fn containers_of_jobs(&self) -> Answer<HashMap<String, Result<ContainerState, String>>> {
         let ids: Vec<String> = self.json_lines(&argv::containers_labelled(argv::JOB_LABEL))?;
         if ids.is_empty() {
             return Ok(HashMap::new());
@@ -54,8 +55,17 @@ impl Engine {
         let output = self.run(&args, PATIENCE)?;
         let objects: Vec<Value> =
             serde_json::from_slice(&output.stdout).map_err(|error| self.nonsense(&args, &error.to_string()))?;
-        let states = objects.iter().filter_map(|object| inspect::container_state(object).ok());
-        Ok(states.filter_map(|state| Some((state.labels.get(argv::JOB_LABEL)?.clone(), state))).collect())
+        if output.status.success() && objects.len() != ids.len() {
+            return Err(self.nonsense(&args, &format!("{} objects instead of {}", objects.len(), ids.len())));
+        }
+        let described = |object: &Value| {
+            let labels = object.pointer("/Config/Labels").and_then(Value::as_object);
+            let job = labels.and_then(|labels| labels.get(argv::JOB_LABEL)?.as_str());
+            let job = job.ok_or_else(|| self.nonsense(&args, "a container without the label that was asked for"))?;
+            let state = inspect::container_state(object).map_err(|why| self.nonsense(&args, &why).to_string());
+            Ok((job.to_owned(), state))
+        };
+        objects.iter().map(described).collect()
     }
 
     /// Everything about some images. One that is removed meanwhile is left out.

@@ -129,6 +129,10 @@ pub fn derive(facts: &Facts, word: &Word) -> State {
     };
     if let State::Ended(exit) = &mut state {
         exit.recovered = true;
+        // The engine's copy would make the log whole; nobody has seen it.
+        if matches!(exit.outcome, Outcome::Lost | Outcome::Unknown) && exit.container_id.is_none() {
+            exit.log = LogState::Incomplete;
+        }
         exit.started = exit.started.or(facts.begun.as_ref().map(|begun| begun.started));
     }
     state

@@ -1,5 +1,7 @@
 //! A world for one test: directories, environment and engine of its own, and the program run in it.
 
+pub mod fake;
+
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

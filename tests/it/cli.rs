@@ -1,0 +1,405 @@
+//! The conventions: exit codes, messages, JSON, selectors, and what a command costs.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::fake::{Fake, assert_failure_document, job_ids};
+use crate::support::{Ran, wait_until};
+
+/// One `error:` line, at most one `hint:` line after it, nothing on stdout.
+#[track_caller]
+fn assert_usage(ran: &Ran, code: i32, message: &str, hint: &str) {
+    assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{}", ran.stderr);
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert!(lines[0].starts_with("error: ") && lines[0].contains(message), "{}", ran.stderr);
+    assert!(!lines[0].ends_with('.'), "{}", ran.stderr);
+    assert_eq!(lines.len(), 1 + usize::from(!hint.is_empty()), "{}", ran.stderr);
+    assert!(hint.is_empty() || lines[1].starts_with("hint: ") && lines[1].contains(hint), "{}", ran.stderr);
+}
+
+#[test]
+fn a_usage_error_is_one_line_and_a_hint_and_exits_with_2() {
+    let fake = Fake::new();
+    let see = "--help";
+    let cases: [(&[&str], &str, &str); 12] = [
+        (&["exec", "lits"], "unrecognized subcommand 'lits'", "'list'"),
+        (&["image", "create", "--bsae", "x"], "unexpected argument '--bsae'", "'--base'"),
+        (&["exec", "list", "-n", "many"], "invalid value 'many' for '--last <N>'", "see: longshore exec list --help"),
+        (&["exec", "logs", "x", "--tail", "-3"], "'-3'", see),
+        (&["exec", "logs", "x", "--tail", "1.5"], "1.5", see),
+        (&["exec", "logs"], "the following required arguments were not provided: <ID>", "longshore exec logs --help"),
+        (&["exec", "logs", "x", "--exit-code"], "--follow", see),
+        (&["exec", "list", "--filter", "status"], "invalid filter \"status\": not of the form KEY=VALUE", ""),
+        (&["exec", "list", "--filter", "colour=red"], "no key \"colour\"", "the keys are: id, image, label"),
+        (&["exec", "list", "--status", "dead"], "invalid status \"dead\"", "one of: running, exited"),
+        (
+            &["exec", "list", "--context", "a", "--host", "b"],
+            "'--context <NAME>' cannot be used with '--host <URL>'",
+            see,
+        ),
+        (&["exec", "kill", "x", "-s", "NOSUCH"], "NOSUCH", see),
+    ];
+    for (args, message, hint) in cases {
+        // `--exit-code` passes a program's code on.
+        let code = if args.contains(&"--exit-code") { 125 } else { 2 };
+        assert_usage(&fake.run(args), code, message, hint);
+        let mut with_json = args.to_vec();
+        with_json.push("--json");
+        assert_failure_document(&fake.run(&with_json).code(code), "usage");
+    }
+    assert!(!fake.path("state").exists(), "a usage error made the state directory");
+    assert_eq!(fake.calls(), Vec::<String>::new());
+}
+
+#[test]
+fn a_usage_error_of_a_verb_that_passes_codes_on_exits_with_125() {
+    let fake = Fake::new();
+    for args in [
+        ["exec", "wait", "--timeout", "soon"].as_slice(),
+        &["exec", "wait"],
+        &["image", "wait", "--any"],
+        &["exec", "run", "--wait", "--mian", "x"],
+        &["exec", "run", "--wait"],
+        &["image", "create", "web", "--wait"],
+    ] {
+        let ran = fake.run(args).code(125);
+        assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+        assert_failure_document(&fake.run(&[args, &["--json"]].concat()).code(125), "usage");
+    }
+}
+
+#[test]
+fn help_and_version_are_data() {
+    let fake = Fake::new();
+    for args in [["--help"].as_slice(), &["-h"], &["--version"], &["exec", "run", "--help"], &["image", "-h"]] {
+        let ran = fake.run(args).code(0);
+        assert!(!ran.stdout.is_empty() && ran.stderr.is_empty(), "{args:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_spec_is_checked_key_by_key() {
+    let fake = Fake::new();
+    fake.write("src/main.py", "");
+    let run = json!({"srcPath": "src", "mainSrc": "main.py", "imageTag": "base"});
+    let build = json!({"name": "web", "baseImage": "base"});
+    let with = |base: &Value, key: &str, value: Value| {
+        let mut spec = base.clone();
+        spec[key] = value;
+        spec.to_string()
+    };
+    let cases = [
+        ("exec", with(&run, "mainsrc", json!("x")), "unknown key \"mainsrc\"", "did you mean \"mainSrc\"?"),
+        ("exec", with(&run, "args", json!("x")), "\"args\" must be an array of strings, not a string", ""),
+        ("exec", with(&run, "args", json!([1])), "\"args\" must be an array of strings, not a number", ""),
+        ("exec", with(&run, "env", json!({"A": 1})), "\"env\" must be an object of strings, not a number", ""),
+        ("exec", with(&run, "imageTag", json!("")), "missing --image (in a spec: \"imageTag\")", ""),
+        ("exec", with(&run, "imageTag", json!(7)), "\"imageTag\" must be a string, not a number", ""),
+        ("exec", with(&run, "\u{1b}[2J", json!(7)), "unknown key \"\\u{1b}[2J\"", "the keys are"),
+        ("exec", "[]".into(), "a JSON object is wanted, not an array", ""),
+        ("exec", "{".into(), "not JSON", ""),
+        ("image", with(&build, "baseimage", json!("x")), "unknown key \"baseimage\"", "did you mean \"baseImage\"?"),
+        ("image", with(&build, "update", json!("yes")), "\"update\" must be true or false, not a string", ""),
+        ("image", with(&build, "name", Value::Null), "missing NAME (in a spec: \"name\")", ""),
+    ];
+    for (noun, spec, message, hint) in cases {
+        let verb = if noun == "exec" { "run" } else { "create" };
+        assert_usage(&fake.run_with(&[noun, verb, "--spec", "-"], spec.as_bytes()), 2, message, hint);
+    }
+    let absent = fake.run(&["exec", "run", "--spec", "absent.json"]);
+    assert_usage(&absent, 2, "could not read the spec absent.json: no such file", "");
+    assert!(job_ids(&fake.jobs("run")).is_empty() && job_ids(&fake.jobs("build")).is_empty());
+}
+
+#[test]
+fn a_spec_does_what_the_flags_do_and_flags_win() {
+    let fake = Fake::new();
+    fake.write("src/main.py", "echo \"$1 $A $B\"; exit 3");
+    let spec = json!({"srcPath": "src", "mainSrc": "main.py", "imageTag": "base", "inputPath": "", "outputPath": null,
+        "args": ["one"], "env": {"A": "a", "B": "b"}, "labels": {"k": "v"}, "name": "filed", "timeout": 60});
+    let args = ["exec", "run", "--spec", "-", "--json", "--name", "given", "-e", "B=c"];
+    let answer = fake.run_with(&args, spec.to_string().as_bytes()).code(0).json();
+    assert_eq!(answer.as_object().unwrap().keys().collect::<Vec<_>>(), ["exec_id"]);
+    let id = answer["exec_id"].as_str().unwrap();
+    let view = fake.ended("given");
+    assert_eq!((view["id"].as_str().unwrap(), &view["exitCode"]), (id, &3.into()));
+    assert_eq!((&view["name"], &view["labels"]), (&"given".into(), &json!({"k": "v"})));
+    assert_eq!(fake.log(id), b"one a c\n");
+    fake.assert_sound();
+}
+
+#[test]
+fn a_build_answers_as_the_contract_has_it() {
+    let fake = Fake::new();
+    let answer = fake.run(&["image", "create", "web", "--base", "base", "--json"]).code(0).json();
+    assert_eq!((&answer["success"], &answer["name"]), (&true.into(), &"web".into()));
+    fake.built("web");
+    let status = fake.run(&["image", "status", "web", "--json"]).code(0).json();
+    assert_eq!((&status["status"], &status["outcome"]), (&"exited".into(), &"succeeded".into()));
+    assert_eq!(status["lines"][0], "Step 1/1 : FROM base");
+    let logs = fake.run(&["image", "logs", "web", "--json"]).code(0).json();
+    assert_eq!(logs["lines"], status["lines"]);
+    let images = fake.run(&["image", "list", "--json"]).code(0).json();
+    assert!(images.as_array().unwrap().iter().any(|image| image["RepoTag"] == json!(["web:latest"])), "{images}");
+    fake.assert_sound();
+}
+
+#[test]
+fn of_several_ids_each_is_done_and_any_failure_exits_with_1() {
+    let fake = Fake::new();
+    let ids = [fake.start("exit 0"), fake.start("exit 3")];
+    for id in &ids {
+        fake.ended(id);
+    }
+    let ran = fake.run(&["exec", "wait", &ids[0], &ids[1]]).code(1);
+    assert_eq!(ran.stdout, format!("{} 0\n{} 3\n", ids[0], ids[1]));
+    let ran = fake.run(&["exec", "forget", &ids[0], "nosuch", &ids[1]]).code(1);
+    assert_eq!(ran.stdout, format!("{}\n{}\n", ids[0], ids[1]));
+    assert!(ran.stderr.starts_with("error: there is no run \"nosuch\"\nhint: "), "{}", ran.stderr);
+    let id = fake.start("exit 0");
+    fake.ended(&id);
+    let rows = fake.run(&["exec", "forget", "--json", "nosuch", &id]).code(1).json();
+    assert_eq!((&rows[0]["success"], &rows[0]["error"]["kind"]), (&false.into(), &"not-found".into()));
+    assert_eq!(rows[1], json!({"success": true, "id": id}));
+    fake.assert_sound();
+}
+
+#[test]
+fn wait_passes_the_programs_code_on() {
+    let fake = Fake::new();
+    for code in [0, 1, 2, 42, 124, 125, 126, 255] {
+        fake.run(&fake.run_args(&format!("exit {code}"), &["--wait"])).code(code);
+        fake.run(&["exec", "wait", "latest"]).code(code);
+        fake.run(&["exec", "logs", "--follow", "--exit-code", "latest"]).code(code);
+    }
+    let id = fake.start(&fake.until_let("echo on", "exit 0"));
+    let ran = fake.run(&["exec", "wait", "--timeout", "50ms", &id]).code(124);
+    assert_eq!(ran.stderr, format!("error: run {id} is still running\n"));
+    fake.run(&["exec", "list", "latest"]).code(2);
+    fake.let_end();
+    fake.assert_sound();
+}
+
+#[test]
+fn a_job_is_named_by_latest_by_its_name_and_by_a_unique_prefix() {
+    let fake = Fake::new();
+    let ran = fake.run(&["exec", "inspect", "latest", "--json"]).code(1);
+    assert_failure_document(&ran, "not-found");
+    let mut ids = vec![fake.start_with("exit 0", &["--name", "first"])];
+    // More jobs than first characters, so that two share theirs.
+    for id in 1..34 {
+        let mut record: Value =
+            serde_json::from_slice(&std::fs::read(fake.job("run", &ids[0]).join("job.json")).unwrap()).unwrap();
+        let made = format!("{}z{id:010}", if id < 33 { 'a' } else { 'b' });
+        record["id"] = made.as_str().into();
+        record["name"] = Value::Null;
+        fake.write(&format!("state/longshore/run/{made}/job.json"), record.to_string());
+        ids.push(made);
+    }
+    assert_eq!(fake.ended("first")["id"], ids[0].as_str());
+    let inspected = |typed: &str| fake.run(&["exec", "inspect", typed]).code(0).json()["Longshore"]["id"].clone();
+    assert_eq!(inspected("latest"), ids[0].as_str());
+    assert_eq!(inspected("az0000000003"), "az0000000003");
+    assert_eq!(inspected("az00000000032"[..12].trim_end()), "az0000000003");
+    assert_eq!(inspected("bz"), "bz0000000033");
+    let ran = fake.run(&["exec", "inspect", "az00", "--json"]).code(1);
+    assert_failure_document(&ran, "ambiguous");
+    assert!(
+        ran.stderr.contains("\"az00\" fits 32 runs: az0000000001, ") && ran.stderr.contains(" and 22 more"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn lists_filter_and_cut_as_asked() {
+    let fake = Fake::new();
+    assert_eq!(fake.run(&["exec", "list", "--json"]).code(0).stdout, "[]\n");
+    assert_eq!(fake.run(&["exec", "list", "-q"]).code(0).stdout, "");
+    let good = fake.start_with("exit 0", &["--name", "good-one", "--label", "team=red"]);
+    let bad = fake.start_with("exit 3", &["--name", "bad-one", "--label", "team=blue"]);
+    fake.ended(&good);
+    fake.ended(&bad);
+    let running = fake.start_with(&fake.until_let("echo on", ""), &["--label", "team=blue"]);
+    let list = |args: &[&str]| {
+        let ran = fake.run(&[&["exec", "list", "-q"], args].concat()).code(0);
+        ran.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&[]), [running.as_str(), &bad, &good]);
+    assert_eq!(list(&["-n", "2"]), [running.as_str(), &bad]);
+    assert_eq!(list(&["-n", "0"]), Vec::<String>::new());
+    assert_eq!(list(&["--status", "running"]), [running.as_str()]);
+    assert_eq!(list(&["--status", "exited"]), [bad.as_str(), &good]);
+    assert_eq!(list(&["--status", "failed", "--status", "succeeded"]), [bad.as_str(), &good]);
+    assert_eq!(list(&["--filter", "outcome=failed"]), [bad.as_str()]);
+    assert_eq!(list(&["--filter", "label=team=blue"]), [running.as_str(), &bad]);
+    assert_eq!(list(&["--filter", "label=team", "--filter", "name=one"]), [bad.as_str(), &good]);
+    assert_eq!(list(&["--filter", "label=team=blue", "--status", "exited"]), [bad.as_str()]);
+    assert_eq!(list(&["--filter", &format!("id={}", &good[..9])]), [good.as_str()]);
+    assert_eq!(list(&["--filter", "image=base"]).len(), 3);
+    assert_eq!(list(&["--filter", "image=other"]), Vec::<String>::new());
+    let table = fake.run(&["exec", "list"]).code(0).stdout;
+    assert!(table.starts_with("ID ") && table.contains("failed (3)") && !table.contains('\x1b'), "{table}");
+    fake.let_end();
+    fake.assert_sound();
+}
+
+#[test]
+fn an_id_file_holds_the_id_and_is_never_overwritten() {
+    let fake = Fake::new();
+    let id = fake.start_with("exit 0", &["--id-file", "id"]);
+    assert_eq!(std::fs::read_to_string(fake.path("id")).unwrap(), format!("{id}\n"));
+    let ran = fake.run(&fake.run_args("exit 0", &["--id-file", "id"]));
+    assert_usage(&ran, 2, "could not write id: the file exists", "--id-file");
+    assert_eq!(job_ids(&fake.jobs("run")), [id.as_str()]);
+    assert_eq!(std::fs::read_to_string(fake.path("id")).unwrap(), format!("{id}\n"));
+    fake.assert_sound();
+}
+
+#[test]
+fn an_id_file_that_cannot_be_written_starts_nothing() {
+    let fake = Fake::new();
+    fake.run(&fake.run_args("exit 0", &["--id-file", "no/such/dir/id"]));
+    fake.wait_until_quiet();
+    assert_eq!(job_ids(&fake.jobs("run")), Vec::<String>::new(), "a job runs that nobody was told of");
+}
+
+#[test]
+fn a_dry_run_starts_nothing_and_writes_nothing() {
+    let fake = Fake::new();
+    let ran = fake.run(&fake.run_args("exit 0", &["--dry-run", "--output", "out"])).code(0);
+    assert!(ran.stdout.contains(" run --name longshore-") && ran.stdout.ends_with(" base p0.py\n"), "{}", ran.stdout);
+    let argv = fake.run(&fake.run_args("exit 0", &["--dry-run", "--json"])).code(0).json()["argv"].take();
+    assert!(argv.as_array().unwrap().len() > 20, "{argv}");
+    assert_eq!(fake.calls(), Vec::<String>::new());
+    let files =
+        fake.run(&["image", "create", "web", "--base", "base", "--pip", "numpy", "--dry-run", "--json"]).code(0).json();
+    assert!(files["files"]["Dockerfile"].as_str().unwrap().contains("FROM base"), "{files}");
+    assert!(!fake.calls().iter().any(|call| call.contains("build ")), "{:?}", fake.calls());
+    assert!(!fake.path("state").exists() && !fake.path("out").exists() && !fake.path("src/output").exists());
+}
+
+#[test]
+fn one_engine_call_stands_between_a_command_and_its_id() {
+    let fake = Fake::new();
+    // Whatever comes after the id would hang, were it asked before.
+    let hung =
+        json!([{"call": "version", "hang": true}, {"call": "info", "hang": true}, {"call": "container", "hang": true}]);
+    fake.scenario(json!({"rules": hung}));
+    let id = fake.start(&fake.until_let("echo on", "exit 0"));
+    assert_eq!(fake.calls().iter().filter(|call| call.starts_with("image inspect")).count(), 1);
+    let others = |call: &String| !["image inspect", "run", "version"].iter().any(|known| call.starts_with(known));
+    assert!(!fake.calls().iter().any(others), "{:?}", fake.calls());
+    fake.wait_for_output(&id, "on");
+    fake.scenario(json!({}));
+    for process in fake.processes().into_iter().filter(|process| process.command.contains(" version ")) {
+        fake.kill(process.pid);
+    }
+    fake.let_end();
+    assert_eq!(fake.ended(&id)["outcome"], "succeeded");
+    fake.assert_sound();
+}
+
+#[test]
+fn a_finished_job_costs_no_engine_call() {
+    let fake = Fake::new();
+    let id = fake.start("echo all; exit 0");
+    fake.ended(&id);
+    fake.build("web");
+    fake.built("web");
+    fake.wait_until_quiet();
+    fake.forget_calls();
+    fake.down();
+    for args in [
+        vec!["exec", "list"],
+        vec!["exec", "inspect", &id],
+        vec!["exec", "logs", &id],
+        vec!["exec", "wait", &id],
+        vec!["exec", "logs", "-f", &id],
+        vec!["image", "builds"],
+        vec!["image", "status", "web"],
+        vec!["image", "logs", "web"],
+        vec!["image", "wait", "web"],
+    ] {
+        fake.run(&args).code(0);
+    }
+    fake.run(&["exec", "stop", &id]).code(1);
+    fake.run(&["exec", "forget", &id]).code(0);
+    assert_eq!(fake.calls(), Vec::<String>::new());
+    fake.up();
+    fake.assert_sound();
+}
+
+#[test]
+fn a_list_of_many_orphans_costs_two_engine_calls() {
+    let fake = Fake::new();
+    let ids: Vec<String> = (0..3).map(|_| fake.start(&fake.until_let("echo on", "exit 0"))).collect();
+    for id in &ids {
+        fake.wait_for_output(id, "on");
+        let (supervisor, client) = (fake.supervisor(id), fake.client(id));
+        fake.kill(supervisor);
+        fake.kill(client);
+    }
+    wait_until("only containers are left", || {
+        !fake.processes().iter().any(|process| process.command.contains("version"))
+    });
+    fake.forget_calls();
+    let views = fake.run(&["exec", "list", "--json"]).code(0).json();
+    assert!(views.as_array().unwrap().iter().all(|view| view["status"] == "running"), "{views}");
+    assert_eq!(fake.calls().len(), 2, "{:?}", fake.calls());
+    fake.let_end();
+    fake.assert_sound();
+}
+
+#[test]
+fn a_closed_pipe_is_silence_and_success_everywhere() {
+    let fake = Fake::new();
+    let id = fake.start("yes | head -c 300000");
+    fake.ended(&id);
+    for args in [
+        vec!["exec", "list", "--json"],
+        vec!["exec", "inspect", &id],
+        vec!["exec", "logs", &id],
+        vec!["--help"],
+        vec!["completions", "bash"],
+    ] {
+        let mut child = fake.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""), "{args:?}");
+    }
+    fake.assert_sound();
+}
+
+#[test]
+fn arguments_that_begin_with_a_dash_reach_the_program() {
+    let fake = Fake::new();
+    let id = fake.run(&fake.run_args(r#"printf '<%s>' "$@""#, &["--", "--rm", "-v", "/:/host", "--", "", "a b", "$X"]));
+    let id = id.code(0).id();
+    fake.ended(&id);
+    assert_eq!(fake.log(&id), b"<--rm><-v></:/host><--><><a b><$X>");
+    fake.assert_sound();
+}
+
+#[test]
+fn stop_and_kill_end_a_run_and_say_what_they_did() {
+    let fake = Fake::new();
+    let gate = fake.until_let("echo on", "");
+    let ids = [fake.start(&gate), fake.start(&gate), fake.start(&format!("trap '' TERM\n{gate}"))];
+    for id in &ids {
+        fake.wait_for_output(id, "on");
+    }
+    assert_eq!(fake.run(&["exec", "stop", &ids[0]]).code(0).id(), ids[0]);
+    assert_eq!(fake.run(&["exec", "kill", &ids[1]]).code(0).id(), ids[1]);
+    fake.run(&["exec", "stop", "-t", "0", &ids[2]]).code(0);
+    for (id, code) in ids.iter().zip([143, 137, 137]) {
+        let view = fake.ended(id);
+        assert_eq!((&view["outcome"], &view["exitCode"]), (&"cancelled".into(), &code.into()), "{view}");
+        let ran = fake.run(&["exec", "stop", id, "--json"]).code(1);
+        assert_failure_document(&ran, "conflict");
+    }
+    fake.assert_sound();
+}

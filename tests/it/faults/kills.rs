@@ -1,0 +1,239 @@
+//! SIGKILL and other signals to the processes of a job, one or all.
+
+use crate::support::fake::Fake;
+use crate::support::wait_until;
+
+/// Kills the supervisor and the client, whichever of them is there.
+pub fn orphan(fake: &Fake, id: &str) {
+    let (supervisor, client) = (fake.supervisor(id), fake.client(id));
+    fake.kill(supervisor);
+    fake.kill(client);
+}
+
+#[test]
+fn a_run_ends_with_its_own_code_and_leaves_nothing() {
+    let fake = Fake::new();
+    let id = fake.start("echo out; echo err >&2; exit 7");
+    let view = fake.ended(&id);
+    assert_eq!((&view["outcome"], &view["exitCode"], &view["log"]), (&"failed".into(), &7.into(), &"complete".into()));
+    assert_eq!(fake.log(&id), b"out\nerr\n");
+    fake.wait_until_quiet();
+    assert_eq!(fake.containers(), Vec::<String>::new());
+    fake.assert_sound();
+}
+
+#[test]
+fn a_killed_supervisor_costs_no_byte_of_a_hundred_megabytes() {
+    let fake = Fake::new();
+    let half = "yes 0123456789abcdef | head -c 50000000";
+    let id = fake.start(&fake.until_let(half, half));
+    let log = fake.job("run", &id).join("log");
+    wait_until("half of the output is there", || log.metadata().unwrap().len() == 50_000_000);
+    fake.kill(fake.supervisor(&id));
+    let view = fake.view(&id);
+    assert_eq!((&view["status"], &view["reason"]), (&"running".into(), &"its supervisor was killed".into()));
+    fake.let_end();
+    let view = fake.ended(&id);
+    assert_eq!((&view["outcome"], &view["recovered"]), (&"succeeded".into(), &true.into()));
+    assert_eq!(fake.truth(&id).len(), 100_000_000);
+    assert!(fake.log(&id) == fake.truth(&id));
+    fake.assert_sound();
+}
+
+#[test]
+fn a_killed_client_costs_neither_line_nor_code() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo before", "echo after; exit 3"));
+    fake.wait_for_output(&id, "before");
+    fake.kill(fake.client(&id));
+    assert_eq!(fake.view(&id)["status"], "running");
+    fake.let_end();
+    let view = fake.ended(&id);
+    assert_eq!((&view["outcome"], &view["exitCode"], &view["log"]), (&"failed".into(), &3.into(), &"recovered".into()));
+    assert_eq!(fake.log(&id), b"before\nafter\n");
+    fake.assert_sound();
+}
+
+#[test]
+fn killed_supervisor_and_client_cost_neither_line_nor_code() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo before", "echo after; exit 4"));
+    fake.wait_for_output(&id, "before");
+    orphan(&fake, &id);
+    assert_eq!(fake.view(&id)["status"], "running");
+    fake.let_end();
+    let view = fake.ended(&id);
+    assert_eq!((&view["outcome"], &view["exitCode"]), (&"failed".into(), &4.into()));
+    assert_eq!(view["recovered"], true);
+    assert_eq!(fake.log(&id), b"before\nafter\n");
+    fake.assert_sound();
+}
+
+#[test]
+fn a_supervisor_killed_after_its_clients_end_leaves_a_true_status() {
+    let fake = Fake::new();
+    // The engine goes away with the program's end, which keeps the supervisor from finishing.
+    let id = fake.start(r#"echo all; touch "$FAKE_DOCKER_DIR/down"; exit 5"#);
+    wait_until("the supervisor waits for the engine", || fake.job("run", &id).join("waiting").exists());
+    fake.kill(fake.supervisor(&id));
+    let view = fake.view(&id);
+    assert_eq!((&view["status"], &view["outcome"]), (&"exited".into(), &"unknown".into()));
+    fake.up();
+    let view = fake.view(&id);
+    assert_eq!((&view["outcome"], &view["exitCode"], &view["recovered"]), (&"failed".into(), &5.into(), &true.into()));
+    fake.assert_sound();
+}
+
+#[test]
+fn a_stopped_supervisor_means_running_and_keeps_no_reader_waiting() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo on", "exit 0"));
+    let supervisor = fake.supervisor(&id);
+    fake.signal("STOP", supervisor);
+    fake.let_end();
+    wait_until("the container has ended", || fake.true_code(&id).is_some());
+    let begun = std::time::Instant::now();
+    assert_eq!(fake.view(&id)["status"], "running");
+    assert!(begun.elapsed().as_secs_f32() < 1.0, "the reader took {:?}", begun.elapsed());
+    fake.signal("CONT", supervisor);
+    assert_eq!(fake.ended(&id)["outcome"], "succeeded");
+    fake.assert_sound();
+}
+
+#[test]
+fn a_polite_signal_to_the_supervisor_changes_nothing() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo on", "exit 6"));
+    let supervisor = fake.supervisor(&id);
+    for signal in ["TERM", "HUP", "INT", "QUIT"] {
+        fake.signal(signal, supervisor);
+    }
+    assert_eq!(fake.view(&id)["status"], "running");
+    fake.let_end();
+    assert_eq!(fake.ended(&id)["exitCode"], 6);
+    fake.assert_sound();
+}
+
+#[test]
+fn a_build_whose_supervisor_was_killed_is_proven_by_its_image() {
+    let fake = Fake::new();
+    let script = fake.until_let("echo building", "true");
+    fake.scenario(serde_json::json!({"build": {"script": script}}));
+    let id = fake.build("web");
+    let log = fake.job("build", &id).join("log");
+    wait_until("the build goes on", || std::fs::read_to_string(&log).unwrap().contains("building"));
+    fake.kill(fake.supervisor(&id));
+    let view = fake.run(&["image", "status", "web", "--json"]).code(0).json();
+    assert_eq!((&view["status"], &view["reason"]), (&"running".into(), &"its supervisor was killed".into()));
+    fake.let_end();
+    let view = fake.built("web");
+    assert_eq!((&view["outcome"], &view["recovered"]), (&"succeeded".into(), &true.into()));
+    fake.wait_until_quiet();
+    fake.run(&["image", "forget", "web"]).code(0);
+    fake.assert_sound();
+}
+
+#[test]
+fn a_build_whose_supervisor_and_client_were_killed_is_lost() {
+    let fake = Fake::new();
+    fake.scenario(serde_json::json!({"build": {"script": fake.until_let("echo building", "true")}}));
+    let id = fake.build("web");
+    let log = fake.job("build", &id).join("log");
+    wait_until("the build goes on", || std::fs::read_to_string(&log).unwrap().contains("building"));
+    fake.kill(fake.supervisor(&id));
+    let clients: Vec<_> = fake.processes().into_iter().filter(|p| p.command.contains("--force-rm")).collect();
+    assert_eq!(clients.len(), 1, "{clients:?}");
+    fake.kill(clients[0].pid);
+    fake.let_end();
+    let ran = fake.run(&["image", "wait", "--json", "web"]).code(125);
+    assert_eq!(ran.json()["outcome"], "lost");
+    fake.wait_until_quiet();
+    assert_eq!(fake.run(&["image", "builds", "--json", "--status", "lost"]).json()[0]["id"], id.as_str());
+    fake.run(&["image", "forget", "web"]).code(0);
+    fake.assert_sound();
+}
+
+#[test]
+fn what_a_killed_command_left_half_made_is_swept_and_what_is_being_made_is_not() {
+    let fake = Fake::new();
+    let id = fake.start("exit 0");
+    fake.ended(&id);
+    let half = |name: &str| {
+        fake.write(&format!("state/longshore/run/{name}/log"), "");
+        fake.write(&format!("state/longshore/run/{name}/lock"), "")
+    };
+    half(".new-dead");
+    half(".del-dead");
+    std::fs::create_dir(fake.job("run", ".new-empty")).unwrap();
+    std::fs::create_dir(fake.job("run", ".new-lock")).unwrap();
+    fake.write("state/longshore/run/.new-lock/lock", "");
+    let held = std::fs::File::open(half(".new-live")).unwrap();
+    held.try_lock().unwrap();
+    fake.run(&["exec", "forget", &id]).code(0);
+    for name in [".new-dead", ".del-dead", ".new-empty", ".new-lock"] {
+        assert!(!fake.job("run", name).exists(), "{name} is left");
+    }
+    assert!(fake.job("run", ".new-live").exists(), "a directory that is being made was swept");
+    drop(held);
+    let id = fake.start("exit 0");
+    fake.ended(&id);
+    fake.assert_sound();
+}
+
+#[test]
+fn a_build_whose_client_was_killed_is_a_failure() {
+    let fake = Fake::new();
+    fake.scenario(serde_json::json!({"build": {"script": fake.until_let("echo building", "true")}}));
+    let id = fake.build("web");
+    let log = fake.job("build", &id).join("log");
+    wait_until("the build goes on", || std::fs::read_to_string(&log).unwrap().contains("building"));
+    let client = fake.processes().into_iter().find(|process| process.command.contains("--force-rm")).unwrap();
+    fake.kill(client.pid);
+    fake.let_end();
+    let view = fake.built("web");
+    assert_eq!((&view["outcome"], &view["signal"]), (&"failed".into(), &9.into()));
+    fake.run(&["image", "wait", "web"]).code(1);
+    fake.assert_sound();
+}
+
+#[test]
+fn a_storm_of_kills_brings_no_wrong_word_and_loses_no_line_in_silence() {
+    let fake = Fake::new();
+    // Always the same kills, at moments that never are the same.
+    let mut seed: u32 = 2_463_534_242;
+    let mut random = |below: u32| {
+        seed ^= seed << 13;
+        seed ^= seed >> 17;
+        seed ^= seed << 5;
+        seed % below
+    };
+    let pause = |milliseconds: u32| std::thread::sleep(std::time::Duration::from_millis(milliseconds.into()));
+    for round in 0..24 {
+        let script = format!("seq 100; sleep 0.0{}; seq 100; exit {}", random(9), round % 3);
+        let mut command =
+            fake.command(&fake.run_args(&script, &[])).stdout(std::process::Stdio::null()).spawn().unwrap();
+        pause(random(120));
+        if round % 4 == 0 {
+            let _ = command.kill();
+        }
+        let _ = command.wait();
+        let mut ours = fake.processes();
+        ours.retain(|process| process.command.contains("__supervise") || process.command.contains(" run --name "));
+        for process in ours {
+            // Containers are the engine's, and live on; the fake's come from its client and look like it.
+            let is_container = std::fs::read_link(format!("/proc/{}/fd/1", process.pid))
+                .is_ok_and(|target| target == std::path::Path::new("/dev/null"));
+            let is_supervisor = process.command.contains("__supervise");
+            if random(2) == 0 && (is_supervisor || !is_container) {
+                let _ = std::process::Command::new("kill").args(["-KILL", &process.pid.to_string()]).output();
+            }
+        }
+    }
+    fake.wait_until_quiet();
+    let views = fake.run(&["exec", "list", "--json"]).code(0).json();
+    assert!(views.as_array().unwrap().len() >= 12, "too few runs came about: {views}");
+    // One whole run, so that there is always something to forget, and with it the rest is swept.
+    let last = fake.start("exit 0");
+    fake.ended(&last);
+    fake.assert_sound();
+}

@@ -1,0 +1,219 @@
+//! Where commands are typed and scripts run: terminals, signals, pipes, descriptors.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::fake::Fake;
+use crate::support::{Ran, wait_until};
+
+/// A command of this world, run by another program that gets it as its last arguments.
+fn through(fake: &Fake, program: &[&str], args: &[String]) -> Command {
+    let inner = fake.command(args);
+    let mut outer = Command::new(program[0]);
+    outer.args(&program[1..]).arg(inner.get_program()).args(inner.get_args());
+    outer.env_clear().current_dir(fake.dir.path());
+    outer.envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    outer.stdin(Stdio::null());
+    outer
+}
+
+fn python(fake: &Fake, code: &str, args: &[String]) -> Ran {
+    let code = format!("import os, signal, sys\n{code}\nos.execv(sys.argv[1], sys.argv[1:])");
+    Ran::from(through(fake, &["python3", "-c", &code], args).output().unwrap())
+}
+
+/// At a terminal of its own, on which something is done once the file is there.
+fn terminal(fake: &Fake, action: &str, file: &Path, args: &[String]) -> Child {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/terminal");
+    let program = [script.to_str().unwrap(), action, file.to_str().unwrap()];
+    through(fake, &program, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// What the command shows at a terminal.
+pub fn at_terminal(fake: &Fake, args: &[String]) -> Ran {
+    Ran::from(terminal(fake, "none", Path::new("-"), args).wait_with_output().unwrap())
+}
+
+/// Ctrl-C at the terminal, once the command listens for it.
+fn interrupted(fake: &Fake, args: &[String]) -> Ran {
+    let act = fake.engine("act");
+    let child = terminal(fake, "ctrl-c", &act, args);
+    let words = args.join(" ");
+    wait_until("the command listens for Ctrl-C", || {
+        let mut ours = fake.processes().into_iter().filter(|p| p.command.trim_end().ends_with(&words));
+        ours.any(|process| {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid)).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            status.starts_with("Name:\tlongshore")
+                && caught.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 2 != 0)
+        })
+    });
+    std::fs::write(&act, "").unwrap();
+    Ran::from(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_job_survives_the_end_of_its_terminal() {
+    let fake = Fake::new();
+    let script = fake.until_let(r#"echo on; touch "$FAKE_DOCKER_DIR/on""#, "echo off; exit 5");
+    let args = fake.run_args(&script, &["--wait"]);
+    let child = terminal(&fake, "close", &fake.engine("on"), &args);
+    Ran::from(child.wait_with_output().unwrap()).code(129);
+    let id = fake.run(&["exec", "list", "-q"]).code(0).id();
+    assert_eq!(fake.view(&id)["status"], "running");
+    fake.let_end();
+    assert_eq!(fake.ended(&id)["exitCode"], 5);
+    assert_eq!(fake.log(&id), b"on\noff\n");
+    fake.assert_sound();
+}
+
+#[test]
+fn ctrl_c_ends_the_waiting_and_not_the_job() {
+    for stay in ["--wait", "--follow"] {
+        let fake = Fake::new();
+        let args = fake.run_args(&fake.until_let("echo on", "echo off; exit 5"), &[stay]);
+        let ran = interrupted(&fake, &args).code(130);
+        let id = fake.run(&["exec", "list", "-q"]).code(0).id();
+        assert!(ran.stdout.contains(&format!("error: interrupted; run {id} goes on")), "{}", ran.stdout);
+        assert_eq!(fake.view(&id)["status"], "running");
+        fake.let_end();
+        assert_eq!(fake.ended(&id)["exitCode"], 5);
+        fake.assert_sound();
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_following_of_a_log_and_not_the_job() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo on", "echo off; exit 5"));
+    fake.wait_for_output(&id, "on");
+    for args in [["exec", "logs", "-f", &id], ["exec", "wait", "--any", &id]] {
+        let ran = interrupted(&fake, &args.map(str::to_owned)).code(130);
+        assert!(ran.stdout.contains("goes on"), "{}", ran.stdout);
+        std::fs::remove_file(fake.engine("act")).unwrap();
+    }
+    fake.let_end();
+    assert_eq!(fake.ended(&id)["exitCode"], 5);
+    fake.assert_sound();
+}
+
+#[test]
+fn a_caller_that_ignores_sigchld_gets_every_code() {
+    let fake = Fake::new();
+    let args = fake.run_args("echo on; exit 9", &["--wait"]);
+    python(&fake, "signal.signal(signal.SIGCHLD, signal.SIG_IGN)", &args).code(9);
+    fake.assert_sound();
+}
+
+#[test]
+fn a_caller_with_signals_ignored_and_blocked_gets_every_code_and_can_stop_the_job() {
+    let fake = Fake::new();
+    let state = "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n\
+                 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])";
+    python(&fake, state, &fake.run_args("exit 9", &["--wait"])).code(9);
+    let id = python(&fake, state, &fake.run_args(&fake.until_let("echo on", ""), &[])).code(0).id();
+    fake.wait_for_output(&id, "on");
+    fake.run(&["exec", "stop", &id]).code(0);
+    let view = fake.ended(&id);
+    assert_eq!((&view["outcome"], &view["exitCode"]), (&"cancelled".into(), &143.into()));
+    fake.assert_sound();
+}
+
+#[test]
+fn a_lock_on_a_callers_descriptor_is_free_when_the_command_returns() {
+    let fake = Fake::new();
+    let script = r#"exec 9>held; flock -n 9 || exit 99; "$@""#;
+    let args = fake.run_args(&fake.until_let("echo on", ""), &[]);
+    let id = Ran::from(through(&fake, &["bash", "-c", script, "bash"], &args).output().unwrap()).code(0).id();
+    let held = File::open(fake.path("held")).unwrap();
+    let deadline = Instant::now() + Duration::from_millis(100);
+    while held.try_lock().is_err() {
+        assert!(Instant::now() < deadline, "the job holds its caller's lock");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(fake.view(&id)["status"], "running");
+    fake.let_end();
+    fake.assert_sound();
+}
+
+#[test]
+fn a_captured_or_piped_command_returns_while_its_job_runs() {
+    let fake = Fake::new();
+    for script in [r#"x=$("$@"); echo "$x""#, r#""$@" | cat"#, r#""$@" 2>&1 | cat"#] {
+        let args = fake.run_args(&fake.until_let("echo on", ""), &[]);
+        let ran = Ran::from(through(&fake, &["sh", "-c", script, "sh"], &args).output().unwrap()).code(0);
+        assert_eq!(fake.view(&ran.id())["status"], "running", "{script}");
+    }
+    fake.let_end();
+    fake.assert_sound();
+}
+
+#[test]
+fn the_descriptors_of_makes_jobserver_are_not_kept_open() {
+    let fake = Fake::new();
+    // Descriptor 7 is the pipe that we read to its end; the command's own stdout is a file.
+    let args = fake.run_args(&fake.until_let("echo on", ""), &[]);
+    let mut child = through(&fake, &["sh", "-c", r#""$@" 7>&1 >id"#, "sh"], &args);
+    let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert!(child.wait().unwrap().success());
+    let id = std::fs::read_to_string(fake.path("id")).unwrap();
+    assert_eq!(fake.view(id.trim())["status"], "running");
+    fake.let_end();
+    fake.assert_sound();
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_success_and_silence() {
+    let fake = Fake::new();
+    let id = fake.start("yes 0123456789 | head -c 1000000");
+    fake.ended(&id);
+    for args in [vec!["exec", "logs", &id], vec!["exec", "logs", "-f", &id], vec!["exec", "logs", "--json", &id]] {
+        let mut child = fake.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = Vec::new();
+        let mut reader = BufReader::with_capacity(16, child.stdout.take().unwrap());
+        reader.read_until(b'5', &mut line).unwrap();
+        drop(reader);
+        let ran = Ran::from(child.wait_with_output().unwrap()).code(0);
+        assert_eq!(ran.stderr, "", "{args:?}");
+    }
+    fake.assert_sound();
+}
+
+#[test]
+fn closed_standard_descriptors_do_not_harm_a_job() {
+    let fake = Fake::new();
+    let args = fake.run_args("echo out; echo err >&2; exit 2", &[]);
+    for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
+        let script = format!(r#""$@" {closed}"#);
+        Ran::from(through(&fake, &["sh", "-c", &script, "sh"], &args).output().unwrap()).code(0);
+    }
+    let ids = fake.run(&["exec", "list", "-q"]).code(0).stdout;
+    assert_eq!(ids.lines().count(), 4);
+    for id in ids.lines() {
+        assert_eq!(fake.ended(id)["exitCode"], 2);
+        assert_eq!(fake.log(id), b"out\nerr\n");
+    }
+    fake.assert_sound();
+}
+
+#[test]
+fn a_follower_ends_with_the_job_and_has_shown_all_of_it() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo on", "echo off; printf end; exit 3"));
+    let mut child = fake.command(&["exec", "logs", "-f", "--exit-code", &id]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    reader.read_line(&mut text).unwrap();
+    assert_eq!(text, "on\n");
+    fake.let_end();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "on\noff\nend");
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    wait_until("it is quiet", || fake.processes().is_empty());
+    fake.assert_sound();
+}

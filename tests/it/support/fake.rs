@@ -1,0 +1,332 @@
+//! A world whose docker is the script beside this file: an engine made of files, that fails as a test wants it to.
+//!
+//! What is true of a job stands in the engine's `truth` directory, so every test can end with [`Fake::assert_sound`]:
+//! whatever was killed, nothing wrong is said, nothing is lost in silence, and nothing is left.
+
+use std::collections::BTreeSet;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use super::{Ran, World, wait_until};
+
+/// The world and its engine. What still runs when it goes away is ended.
+pub struct Fake {
+    world: World,
+    programs: AtomicUsize,
+}
+
+impl Deref for Fake {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl DerefMut for Fake {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+}
+
+/// A process of the world, ours or the engine's.
+#[derive(Debug, Clone)]
+pub struct Process {
+    pub pid: u32,
+    pub command: String,
+}
+
+impl Fake {
+    /// With a healthy engine that has one image, `base`.
+    pub fn new() -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/docker");
+        let mut world = World::new(&script);
+        let engine = world.path("engine");
+        std::fs::create_dir(&engine).unwrap();
+        world.set("FAKE_DOCKER_DIR", &engine);
+        let fake = Self { world, programs: AtomicUsize::new(0) };
+        let works = std::process::Command::new(&script).arg("version").env("FAKE_DOCKER_DIR", &engine).output();
+        assert!(works.is_ok_and(|output| output.status.success()), "the fake docker needs python3 3.10 or newer");
+        std::fs::remove_file(fake.engine("calls.log")).unwrap();
+        fake
+    }
+
+    /// A path in the engine.
+    pub fn engine(&self, name: &str) -> PathBuf {
+        self.path("engine").join(name)
+    }
+
+    /// Makes the engine different from a healthy one; the script says how.
+    pub fn scenario(&self, scenario: Value) {
+        let new = self.write("engine/scenario.new", scenario.to_string());
+        std::fs::rename(new, self.engine("scenario.json")).unwrap();
+    }
+
+    /// From now on no engine answers.
+    pub fn down(&self) {
+        self.write("engine/down", "");
+    }
+
+    /// The engine answers again.
+    pub fn up(&self) {
+        std::fs::remove_file(self.engine("down")).unwrap();
+    }
+
+    /// The arguments of a run of this shell script.
+    pub fn run_args(&self, script: &str, more: &[&str]) -> Vec<String> {
+        let name = format!("p{}.py", self.programs.fetch_add(1, Ordering::Relaxed));
+        self.write(&format!("src/{name}"), script);
+        let words = ["exec", "run", "--image", "base", "--src", "src", "--main", &name];
+        words.iter().chain(more).map(|word| (*word).to_owned()).collect()
+    }
+
+    /// Starts a run of this shell script and gives its id.
+    #[track_caller]
+    pub fn start(&self, script: &str) -> String {
+        self.start_with(script, &[])
+    }
+
+    /// Starts a run of this shell script with more flags.
+    #[track_caller]
+    pub fn start_with(&self, script: &str, more: &[&str]) -> String {
+        let ran = self.run(&self.run_args(script, more)).code(0);
+        assert_eq!(ran.stderr, "", "a healthy start says nothing");
+        ran.id()
+    }
+
+    /// Starts a build and gives its id.
+    #[track_caller]
+    pub fn build(&self, name: &str) -> String {
+        self.run(&["image", "create", name, "--base", "base", "--run", "true", "--json"]).code(0).json()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// A script that goes on until [`Fake::let_end`].
+    pub fn until_let(&self, before: &str, after: &str) -> String {
+        let gate = self.engine("gate");
+        format!("{before}\nwhile ! [ -e {} ]; do sleep 0.02; done\n{after}\n", gate.display())
+    }
+
+    /// Lets every [`Fake::until_let`] script go on.
+    pub fn let_end(&self) {
+        self.write("engine/gate", "");
+    }
+
+    /// What `wait --json` says of a run once it has ended.
+    #[track_caller]
+    pub fn ended(&self, id: &str) -> Value {
+        self.run(&["exec", "wait", "--timeout", "30s", "--json", id]).json()
+    }
+
+    /// The same of a build.
+    #[track_caller]
+    pub fn built(&self, id: &str) -> Value {
+        self.run(&["image", "wait", "--timeout", "30s", "--json", id]).json()
+    }
+
+    /// How a run stands, as a list has it. A single look at it must say the same.
+    #[track_caller]
+    pub fn view(&self, id: &str) -> Value {
+        let listed = self.run(&["exec", "list", "--json", "--filter", &format!("id={id}")]).code(0).json()[0].take();
+        if listed["status"] == "exited" {
+            let mut alone = self.run(&["exec", "inspect", id]).code(0).json()["Longshore"].take();
+            if listed["outcome"] == "unknown" {
+                // They ask in different words.
+                alone["reason"] = listed["reason"].clone();
+            }
+            assert_eq!(listed, alone, "a list and a single look say different things");
+        }
+        listed
+    }
+
+    /// A run's log, exact.
+    pub fn log(&self, id: &str) -> Vec<u8> {
+        let output = self.command(&["exec", "logs", id]).stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// What the container of a run has really printed.
+    pub fn truth(&self, id: &str) -> Vec<u8> {
+        std::fs::read(self.engine(&format!("truth/longshore-{id}.log"))).unwrap_or_default()
+    }
+
+    /// What the container of a run has really ended with.
+    pub fn true_code(&self, id: &str) -> Option<i64> {
+        std::fs::read_to_string(self.engine(&format!("truth/longshore-{id}.code"))).ok()?.parse().ok()
+    }
+
+    /// The arguments of all docker calls until now.
+    pub fn calls(&self) -> Vec<String> {
+        let calls = std::fs::read_to_string(self.engine("calls.log")).unwrap_or_default();
+        let words = |line: &str| serde_json::from_str::<Vec<String>>(line).unwrap().join(" ");
+        calls.lines().map(words).collect()
+    }
+
+    /// Forgets the calls until now.
+    pub fn forget_calls(&self) {
+        std::fs::write(self.engine("calls.log"), "").unwrap();
+    }
+
+    /// The containers that the engine has.
+    pub fn containers(&self) -> Vec<String> {
+        names(&self.engine("names"))
+    }
+
+    /// Every process with this engine in its environment: commands, supervisors, clients, containers.
+    pub fn processes(&self) -> Vec<Process> {
+        let mark = format!("FAKE_DOCKER_DIR={}", self.path("engine").display());
+        let mut found = Vec::new();
+        for name in names(Path::new("/proc")) {
+            let Ok(pid) = name.parse() else { continue };
+            let read = |file: &str| std::fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
+            if read("environ").split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+                let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+                found.push(Process { pid, command });
+            }
+        }
+        found
+    }
+
+    /// The supervisor of a job.
+    #[track_caller]
+    pub fn supervisor(&self, id: &str) -> u32 {
+        let found = self.processes().into_iter().find(|p| p.command.contains("__supervise") && p.command.contains(id));
+        found.unwrap_or_else(|| panic!("job {id} has no supervisor")).pid
+    }
+
+    /// The docker client of a run, once there is one.
+    #[track_caller]
+    pub fn client(&self, id: &str) -> u32 {
+        let file = self.engine(&format!("clients/longshore-{id}"));
+        wait_until("the client has started", || file.exists());
+        std::fs::read_to_string(file).unwrap().parse().unwrap()
+    }
+
+    /// Sends a signal to one process.
+    pub fn signal(&self, signal: &str, pid: u32) {
+        let sent = std::process::Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).output().unwrap();
+        assert!(sent.status.success(), "kill -{signal} {pid}: {}", String::from_utf8_lossy(&sent.stderr));
+    }
+
+    /// Kills one process, and waits until it is no more.
+    pub fn kill(&self, pid: u32) {
+        self.signal("KILL", pid);
+        wait_until("the killed process has gone", || !is_alive(pid));
+    }
+
+    /// Waits until a run has printed this.
+    #[track_caller]
+    pub fn wait_for_output(&self, id: &str, text: &str) {
+        let log = self.job("run", id).join("log");
+        wait_until(&format!("the log holds {text:?}"), || {
+            std::fs::read(&log).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text))
+        });
+    }
+
+    /// Waits until nothing of this world runs any more.
+    #[track_caller]
+    pub fn wait_until_quiet(&self) {
+        wait_until("no process is left", || self.processes().is_empty());
+    }
+
+    /// Holds every job against the truth, once everything has ended, then forgets them all and looks for leftovers.
+    #[track_caller]
+    pub fn assert_sound(&self) {
+        self.wait_until_quiet();
+        for view in self.run(&["exec", "list", "--json"]).code(0).json().as_array().unwrap() {
+            self.assert_run_is_true(view);
+        }
+        for view in self.run(&["image", "builds", "--json"]).code(0).json().as_array().unwrap() {
+            let id = view["id"].as_str().unwrap();
+            assert_eq!(view["status"], "exited", "a dead build is said to run: {view}");
+            let proven = names(&self.engine("images")).iter().any(|image| {
+                let image: Value =
+                    serde_json::from_slice(&std::fs::read(self.engine("images").join(image)).unwrap()).unwrap();
+                image["Config"]["Labels"]["longshore.job"] == id
+            });
+            assert!(proven || view["outcome"] != "succeeded", "a build without an image succeeded: {view}");
+            assert!(!self.job("build", id).join("ctx").exists(), "a context is left: {view}");
+        }
+        for (kind, verb) in [("exec", "run"), ("image", "build")] {
+            for id in job_ids(&self.jobs(verb)) {
+                self.run(&[kind, "forget", &id]);
+            }
+            let left: BTreeSet<String> = names(&self.jobs(verb)).into_iter().collect();
+            let ours = [".names".to_owned(), ".names.lock".to_owned()].into();
+            assert!(left.is_subset(&ours), "left in the state directory: {left:?}");
+        }
+        assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
+        assert!(self.processes().is_empty(), "{:?}", self.processes());
+    }
+
+    #[track_caller]
+    fn assert_run_is_true(&self, view: &Value) {
+        let id = view["id"].as_str().unwrap();
+        assert_eq!(view["status"], "exited", "a dead run is said to run: {view}");
+        let (outcome, code) = (view["outcome"].as_str().unwrap(), view["exitCode"].as_i64());
+        let truth = self.true_code(id);
+        if outcome == "succeeded" {
+            assert_eq!((truth, code), (Some(0), Some(0)), "a run succeeded that did not: {view}");
+        }
+        if let (Some(code), Some(truth)) = (code, truth) {
+            assert_eq!(code, truth, "the exit code is not the true one: {view}");
+        }
+        if outcome != "corrupt" && view["log"] != "incomplete" && truth.is_some() {
+            let (log, truth) = (self.log(id), self.truth(id));
+            assert!(log == truth, "{} bytes of log, {} in truth: {view}", log.len(), truth.len());
+        }
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        // More than once: one that is killed may have started another a moment before.
+        for _ in 0..100 {
+            let left = self.processes();
+            if left.is_empty() {
+                break;
+            }
+            for process in left {
+                let _ = std::process::Command::new("kill").args(["-KILL", &process.pid.to_string()]).output();
+            }
+        }
+    }
+}
+
+/// The names in a directory, sorted; none when there is no such directory.
+pub fn names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten();
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// The ids of the jobs in a directory of them.
+pub fn job_ids(dir: &Path) -> Vec<String> {
+    names(dir).into_iter().filter(|name| !name.starts_with('.')).collect()
+}
+
+/// Whether a process is there and is no zombie.
+pub fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
+}
+
+/// What a JSON document of a failure must be.
+#[track_caller]
+pub fn assert_failure_document(ran: &Ran, kind: &str) {
+    let document = ran.json();
+    assert_eq!(document["success"], json!(false), "{document}");
+    assert_eq!(document["error"]["kind"], kind, "{document}");
+    let message = document["error"]["message"].as_str().unwrap();
+    assert!(ran.stderr.starts_with(&format!("error: {message}\n")), "stderr tells something else:\n{}", ran.stderr);
+    assert!(document["error"].as_object().unwrap().contains_key("hint"));
+}
