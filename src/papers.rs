@@ -103,9 +103,13 @@ fn papers_readme_lists_every_command() {
     command.build();
     let mut list = String::new();
     let (nouns, verbs): (Vec<_>, Vec<_>) = command.get_subcommands().partition(|command| command.has_subcommands());
-    nouns.into_iter().for_each(|noun| command_list(noun, &mut list));
+    for noun in nouns {
+        command_list(noun, &mut list);
+    }
     list.push_str("\n**And**\n\n");
-    verbs.into_iter().for_each(|verb| command_list(verb, &mut list));
+    for verb in verbs {
+        command_list(verb, &mut list);
+    }
     list.push('\n');
 
     let text = readme();
