@@ -59,10 +59,15 @@ impl World {
         ids
     }
 
-    /// What lies in the directory beside jobs and names.
+    /// What is half made or half removed.
     fn leftovers(&self) -> Vec<String> {
-        let names = self.store.dir.names().unwrap();
-        names.into_iter().filter(|name| name.starts_with(".new-") || name.starts_with(".del-")).collect()
+        let names = self.store.root.names().unwrap();
+        names.into_iter().filter(|name| name != self.store.kind.word()).collect()
+    }
+
+    /// A path beside the jobs.
+    fn beside(&self, name: &str) -> PathBuf {
+        self.store.root.path().join(name)
     }
 }
 
@@ -275,14 +280,22 @@ fn a_sweep_removes_what_was_abandoned_and_not_what_is_being_made() {
     let record = Record::example(&Store::new_id(), Kind::Run, None);
     drop(world.store.fill(".new-abandoned", &record).unwrap());
     let held = world.store.fill(".new-working", &record).unwrap();
-    std::fs::create_dir_all(world.place(".del-half/ctx")).unwrap();
-    std::fs::write(world.place(".del-half/log"), "").unwrap();
+    // Without a log it may be about to be locked, unless it is old.
+    world.store.root.make_subdir(".new-young").unwrap();
+    world.store.root.make_subdir(".new-old").unwrap();
+    let long_ago = std::time::SystemTime::now() - BEING_MADE - Duration::from_secs(60);
+    File::open(world.beside(".new-old")).unwrap().set_modified(long_ago).unwrap();
+    std::fs::create_dir_all(world.beside(".del-half/ctx")).unwrap();
+    std::fs::write(world.beside(".del-half/log"), "").unwrap();
     world.store.sweep();
-    assert_eq!(world.leftovers(), [".new-working"]);
+    let mut left = world.leftovers();
+    left.sort();
+    assert_eq!(left, [".new-working", ".new-young"]);
     assert_eq!(world.ids(), [A]);
+    // Whoever publishes next sweeps.
     drop(held);
-    world.store.sweep();
-    assert_eq!(world.leftovers(), Vec::<String>::new());
+    world.end(B, None);
+    assert_eq!(world.leftovers(), [".new-young"]);
 }
 
 #[test]
@@ -293,7 +306,7 @@ fn what_is_no_job_is_passed_over_and_kept() {
     std::fs::write(world.place(B), "a file with an id's name").unwrap();
     std::fs::create_dir(world.place("not an id")).unwrap();
     std::os::unix::fs::symlink(world.place(A), world.place("cccccccccccc")).unwrap();
-    std::fs::create_dir(world.place("dddddddddddd")).unwrap();
+    world.store.dir.make_subdir("dddddddddddd").unwrap();
     // An empty directory of an id's name is a job whose record is gone; it is listed, and named as damaged.
     assert_eq!(world.ids(), [A, "dddddddddddd"]);
     assert!(world.store.job(&JobId::parse("dddddddddddd").unwrap()).unwrap().record().is_err());
