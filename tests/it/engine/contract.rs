@@ -8,9 +8,11 @@ use super::{Real, has_line, lines, schema, wait_until};
 fn an_image_is_created_watched_listed_and_forgotten_with_the_web_apis_body() {
     let real = Real::with("buildx");
     let name = real.image("web");
+    // With its name in it, no earlier build's cache has it.
+    let commands = format!("echo first line\nsleep 1\necho last line # {name}");
     let body = json!({
         "name": name, "baseImage": Real::base(), "update": false, "aptInstall": "", "pipInstall": "",
-        "additionalCommand": "echo first line\nsleep 1\necho last line", "labels": real.labels(),
+        "additionalCommand": commands, "labels": real.labels(),
     });
 
     // POST /api/image/create

@@ -217,7 +217,7 @@ fn cancel_ends_a_build_of_buildkit() {
 fn forget_of_a_running_build_stops_nothing() {
     let real = Real::with("buildx");
     let name = real.image("forgotten");
-    let created = real.create(&name, json!({"additionalCommand": "sleep 2"}), &[]).code(0).json();
+    let created = real.create(&name, json!({"additionalCommand": format!("sleep 2 # {name}")}), &[]).code(0).json();
     real.run(&["image", "forget", &name]).code(0);
     let gone = real.run(&["image", "status", &name, "--json"]).code(1);
     assert_eq!(schema::holds("error", gone.json())["error"]["kind"], "not-found");
