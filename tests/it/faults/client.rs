@@ -289,7 +289,7 @@ fn an_answer_that_makes_no_sense_is_unknown_and_never_lost() {
     let ours = format!("\"Id\": \"x\", \"Config\": {{\"Labels\": {{\"longshore.job\": \"{id}\"}}}}");
     let large = format!("[{}", "{\"Id\": [], ".repeat(1_000_000));
     for nonsense in [
-        "".to_owned(),
+        String::new(),
         "[]".to_owned(),
         "null".to_owned(),
         "{\"message\": \"sorry\"}".to_owned(),
@@ -302,7 +302,7 @@ fn an_answer_that_makes_no_sense_is_unknown_and_never_lost() {
     ] {
         fake.scenario(json!({"rules": [{"call": "container inspect", "stdout": nonsense}]}));
         let view = fake.view(&id);
-        assert_eq!(view["outcome"], "unknown", "{:.200}: {view}", nonsense);
+        assert_eq!(view["outcome"], "unknown", "{nonsense:.200}: {view}");
         assert_eq!(fake.view(&other)["outcome"], "succeeded");
         fake.run(&["exec", "wait", &id]).code(125);
     }
