@@ -85,6 +85,9 @@ pub enum Command {
     /// Run Python source trees in images, in the background
     #[command(subcommand)]
     Exec(Exec),
+    /// The life of containers, with the Engine API's JSON
+    #[command(subcommand)]
+    Container(Container),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  longshore completions bash > ~/.local/share/bash-completion/completions/longshore"
@@ -167,6 +170,251 @@ Examples:
     Kill(ExecKill),
     /// Drop what is kept about runs; stops nothing
     Forget(Forget),
+}
+
+/// `longshore container …`
+#[derive(Debug, Subcommand)]
+pub enum Container {
+    /// List containers; with --json what the Engine API's /containers/json gives
+    #[command(visible_aliases = ["ls", "ps"])]
+    List(ContainerList),
+    /// Create a container from the Engine API's JSON body, or from flags, and print its id
+    #[command(after_help = "\
+The body is that of POST /containers/create. A key that `docker create` cannot express is an error that names it. An
+image that is missing is pulled, as docker does; see --pull.
+
+Examples:
+  longshore container create db --spec body.json
+  longshore container create --name web --image nginx -p 8080:80 -e MODE=test
+  longshore container create --image alpine -- sh -c 'echo hi'")]
+    Create(Box<ContainerCreate>),
+    /// Start containers that are not running
+    #[command(after_help = "\
+A container that is running is left as it is: `start` never interrupts. To end it and start it again, use `restart`.")]
+    Start(Containers),
+    /// Stop containers and start them again
+    #[command(after_help = "\
+The difference between start and restart:
+  start    begins a container that is not running, and leaves one that is running alone.
+  restart  first ends one that is running, as `stop` does: it gets its stop signal (TERM), and after -t SECONDS
+           (10, unless the container has a setting of its own) it is killed; then it is started again.
+On a container that is not running the two do the same. Either way it is the same container: its file system,
+configuration and name stay, and the program begins anew.")]
+    Restart(ContainerStop),
+    /// Ask containers to end, and kill them when they do not
+    #[command(after_help = "\
+The program gets the container's stop signal (TERM unless set otherwise), so that it can finish its work, and after
+-t SECONDS it is killed. To end it at once, use `kill`.")]
+    Stop(ContainerStop),
+    /// Send containers a signal; KILL, which ends them at once, unless told otherwise
+    Kill(ContainerKill),
+    /// Remove containers
+    #[command(
+        after_help = "A container of one of longshore's own runs is left to `longshore exec forget`, unless -f is given."
+    )]
+    Rm(ContainerRm),
+    /// Show everything the engine knows of containers: its own object, or an array for several
+    Inspect(Containers),
+    /// Show a container's output as the engine kept it
+    Logs(ContainerLogs),
+    /// Show which files of a container differ from its image
+    #[command(
+        after_help = "A line each: C changed, A added, D deleted. With --json [{\"Path\", \"Kind\"}]: 0 changed, 1 added, 2 deleted."
+    )]
+    Changes(OneContainer),
+    /// Write a container's files as a tar archive
+    #[command(after_help = "\
+The file appears when it is complete, and not at all when something fails or Ctrl-C ends it.
+
+Examples:
+  longshore container export web -o web.tar
+  longshore container export web | tar -t")]
+    Export(ContainerExport),
+    /// Show what containers use: CPU, memory, network, disk
+    #[command(after_help = "\
+With --json an object a line (with --no-stream one array): docker's own fields, which are text, and beside them the same
+as numbers: cpuPercent, memoryUsageBytes, memoryLimitBytes, memoryPercent, networkReceivedBytes, networkSentBytes,
+blockReadBytes, blockWrittenBytes, pids. docker rounds before it prints, so the numbers are as coarse as its text.")]
+    Stats(ContainerStats),
+}
+
+/// Containers.
+#[derive(Debug, Args)]
+pub struct Containers {
+    /// Ids, unique prefixes, or names
+    #[arg(value_name = "CONTAINER", required = true)]
+    pub containers: Vec<String>,
+}
+
+/// One container.
+#[derive(Debug, Args)]
+pub struct OneContainer {
+    /// An id, a unique prefix, or a name
+    #[arg(value_name = "CONTAINER")]
+    pub container: String,
+}
+
+/// `longshore container list`
+#[derive(Debug, Args)]
+pub struct ContainerList {
+    /// Also those that are not running
+    #[arg(short, long)]
+    pub all: bool,
+    /// Only those that fit, as `docker ps` filters
+    #[arg(short, long = "filter", value_name = "KEY=VALUE")]
+    pub filters: Vec<String>,
+    /// Only those: created, restarting, running, removing, paused, exited, dead
+    #[arg(long = "status", value_name = "STATUS")]
+    pub statuses: Vec<String>,
+    /// Only the newest, running or not
+    #[arg(short = 'n', long, value_name = "N")]
+    pub last: Option<u32>,
+    /// Print ids only
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Show ids in full, and do not cut cells to the terminal's width
+    #[arg(long)]
+    pub no_trunc: bool,
+}
+
+/// `longshore container create`
+#[derive(Debug, Args)]
+pub struct ContainerCreate {
+    /// A name for the container
+    #[arg(value_name = "NAME", conflicts_with = "name_flag")]
+    pub name: Option<String>,
+    /// A name for the container
+    #[arg(long = "name", value_name = "NAME", id = "name_flag")]
+    pub name_flag: Option<String>,
+    /// Read the Engine API's body from a JSON file, or from stdin (-)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub spec: Option<PathBuf>,
+    /// The image
+    #[arg(long, value_name = "IMAGE", value_parser = ImageRef::parse)]
+    pub image: Option<ImageRef>,
+    /// A variable
+    #[arg(short, long, value_name = "KEY[=VALUE]")]
+    pub env: Vec<String>,
+    /// Publish a port, as docker writes it
+    #[arg(short, long, value_name = "[[IP:]HOST:]PORT[/PROTO]")]
+    pub publish: Vec<String>,
+    /// Mount a volume or a directory, as docker writes it
+    #[arg(long = "volume", short_alias = 'v', value_name = "[SOURCE:]TARGET[:OPTIONS]")]
+    pub volumes: Vec<String>,
+    /// Mount something, as docker writes it
+    #[arg(long = "mount", value_name = "TYPE,SOURCE,TARGET")]
+    pub mounts: Vec<String>,
+    /// A label
+    #[arg(short, long = "label", value_name = "KEY=VALUE")]
+    pub labels: Vec<String>,
+    /// The program to run instead of the image's
+    #[arg(long, value_name = "PROGRAM")]
+    pub entrypoint: Option<String>,
+    /// Whether to pull the image: missing, always, never
+    #[arg(long, value_name = "WHEN", value_parser = ["missing", "always", "never"])]
+    pub pull: Option<String>,
+    /// Print the docker command line, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write the container's id to a file, which must not be there yet
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub id_file: Option<PathBuf>,
+    /// The command and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// `longshore container stop` and `restart`
+#[derive(Debug, Args)]
+pub struct ContainerStop {
+    /// Ids, unique prefixes, or names
+    #[arg(value_name = "CONTAINER", required = true)]
+    pub containers: Vec<String>,
+    /// Seconds to wait for a clean end before killing it; -1: for ever
+    #[arg(
+        short = 't',
+        long = "timeout",
+        visible_alias = "time",
+        value_name = "SECONDS",
+        allow_negative_numbers = true
+    )]
+    pub grace: Option<i32>,
+}
+
+/// `longshore container kill`
+#[derive(Debug, Args)]
+pub struct ContainerKill {
+    /// Ids, unique prefixes, or names
+    #[arg(value_name = "CONTAINER", required = true)]
+    pub containers: Vec<String>,
+    /// The signal: TERM, SIGTERM or 15
+    #[arg(short, long, value_name = "SIGNAL", default_value = "KILL", value_parser = Signal::parse)]
+    pub signal: Signal,
+}
+
+/// `longshore container rm`
+#[derive(Debug, Args)]
+pub struct ContainerRm {
+    /// Ids, unique prefixes, or names
+    #[arg(value_name = "CONTAINER", required = true)]
+    pub containers: Vec<String>,
+    /// Also those that run, and those of longshore's own runs
+    #[arg(short, long)]
+    pub force: bool,
+    /// Remove their anonymous volumes too
+    #[arg(short, long)]
+    pub volumes: bool,
+}
+
+/// `longshore container logs`
+#[derive(Debug, Args)]
+pub struct ContainerLogs {
+    /// An id, a unique prefix, or a name
+    #[arg(value_name = "CONTAINER")]
+    pub container: String,
+    /// Go on until the container ends
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only the last lines: a number, or `all`
+    #[arg(short = 'n', long, value_name = "LINES", default_value = "all", value_parser = tail)]
+    pub tail: Tail,
+    /// Only from this time on: RFC 3339, Unix seconds, or an age such as 42m or 7d
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only up to this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Begin every line with its time
+    #[arg(short, long)]
+    pub timestamps: bool,
+}
+
+/// `longshore container export`
+#[derive(Debug, Args)]
+pub struct ContainerExport {
+    /// An id, a unique prefix, or a name
+    #[arg(value_name = "CONTAINER")]
+    pub container: String,
+    /// The file to write; without it, or with -, stdout
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// `longshore container stats`
+#[derive(Debug, Args)]
+pub struct ContainerStats {
+    /// Ids, unique prefixes, or names; without any, all that run
+    #[arg(value_name = "CONTAINER")]
+    pub containers: Vec<String>,
+    /// Also those that are not running
+    #[arg(short, long)]
+    pub all: bool,
+    /// Measure once
+    #[arg(long)]
+    pub no_stream: bool,
+    /// Do not cut cells to the terminal's width
+    #[arg(long)]
+    pub no_trunc: bool,
 }
 
 /// `longshore image create`

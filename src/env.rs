@@ -152,6 +152,12 @@ impl Env {
     pub fn host(&self) -> String {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
     }
+
+    /// Whether colours may be used on a stream that is, or is not, a terminal.
+    #[must_use]
+    pub fn color(&self, terminal: bool) -> bool {
+        self.force_color || terminal && !self.no_color
+    }
 }
 
 fn state_dir(uid: u32, sudo: bool) -> Result<PathBuf, String> {

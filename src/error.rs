@@ -83,7 +83,8 @@ impl Failure {
     pub fn of(error: &anyhow::Error) -> Self {
         if let Some(failure) = error.chain().find_map(|cause| cause.downcast_ref::<Self>()) {
             let mut failure = failure.clone();
-            if !error.is::<Self>() {
+            // Not `error.is()`, which looks through context.
+            if !error.chain().next().is_some_and(<dyn std::error::Error>::is::<Self>) {
                 failure.message = one_line(error);
             }
             return failure;

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     match commands::run(&env, cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => fail(&Failure::of(&error), verb, wants_json(&arguments)),
+        Err(error) => fail(&env, &Failure::of(&error), verb, wants_json(&arguments)),
     }
 }
 
@@ -62,8 +62,8 @@ fn prepare(global: &Global) -> Env {
     env
 }
 
-fn fail(failure: &Failure, verb: Verb, json: bool) -> ExitCode {
-    output::failure(failure);
+fn fail(env: &Env, failure: &Failure, verb: Verb, json: bool) -> ExitCode {
+    output::failure(env, failure);
     if json {
         let _ = output::json(&output::failure_document(failure));
     }
@@ -91,7 +91,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let failure = Failure::new(Kind::Usage, message).hint(hint);
     let passes_on =
         arguments.iter().any(|word| matches!(word.to_str(), Some("wait" | "--wait" | "--follow" | "--exit-code")));
-    fail(&failure, if passes_on { Verb::PassesOn } else { Verb::Plain }, wants_json(arguments))
+    fail(&Env::gather(), &failure, if passes_on { Verb::PassesOn } else { Verb::Plain }, wants_json(arguments))
 }
 
 /// What was typed of `longshore NOUN VERB`, as far as there is such a command.

@@ -38,8 +38,9 @@ pub fn trace(line: &str) {
 }
 
 /// Prints the one error of this process: the fact, somebody else's words indented, the hint.
-pub fn failure(failure: &Failure) {
-    note(&format!("error: {}", failure.message));
+pub fn failure(env: &Env, failure: &Failure) {
+    let (red, plain) = if env.color(env.stderr_terminal) { ("\x1b[1;31m", "\x1b[m") } else { ("", "") };
+    note(&format!("{red}error:{plain} {}", failure.message));
     if let Some(detail) = &failure.detail {
         for line in detail.lines() {
             note(&format!("  {line}"));
@@ -66,8 +67,8 @@ pub fn failure_document(failure: &Failure) -> serde_json::Value {
 /// When stdout cannot be written.
 pub fn table(env: &Env, header: &[&str], rows: &[Vec<String>], no_trunc: bool) -> anyhow::Result<()> {
     use comfy_table::{ContentArrangement, Table, presets};
-    let filled: Vec<usize> =
-        (0..header.len()).filter(|column| *column == 0 || rows.iter().any(|row| !row[*column].is_empty())).collect();
+    let fills = |column: &usize| rows.is_empty() || rows.iter().any(|row| !row[*column].is_empty());
+    let filled: Vec<usize> = (0..header.len()).filter(fills).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(filled.iter().map(|column| header[*column]));
@@ -81,13 +82,30 @@ pub fn table(env: &Env, header: &[&str], rows: &[Vec<String>], no_trunc: bool) -
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
+    let text = table.to_string();
+    let status =
+        text.lines().next().and_then(|header| header.find("STATUS")).filter(|_| env.color(env.stdout_terminal));
     let mut out = io::stdout().lock();
-    for line in table.to_string().lines() {
+    for line in text.lines() {
         let line = line.trim_end();
         let line = if cut { shorten(line, usize::from(env.width)) } else { line.to_owned() };
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", status.map_or_else(|| line.clone(), |column| coloured(&line, column)))?;
     }
     Ok(())
+}
+
+/// The status word that stands in this column in its colour.
+fn coloured(line: &str, column: usize) -> String {
+    let Some((at, _)) = line.char_indices().nth(column) else { return line.to_owned() };
+    let end = line[at..].find([' ', '…']).map_or(line.len(), |length| at + length);
+    let colour = match &line[at..end] {
+        "succeeded" => "32",
+        "failed" | "timeout" | "corrupt" => "31",
+        "lost" | "unknown" | "cancelled" => "33",
+        "running" | "Up" => "36",
+        _ => return line.to_owned(),
+    };
+    format!("{}\x1b[{colour}m{}\x1b[m{}", &line[..at], &line[at..end], &line[end..])
 }
 
 fn shorten(text: &str, width: usize) -> String {
@@ -95,6 +113,16 @@ fn shorten(text: &str, width: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Whether whoever read our stdout has gone; for output that another process writes there.
+#[must_use]
+pub fn stdout_is_closed() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = io::stdout();
+    let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::ERR)
 }
 
 /// How long ago, for people.

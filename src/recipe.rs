@@ -9,7 +9,6 @@ mod network;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -19,7 +18,7 @@ pub use network::{CaCert, HttpUrl};
 const STEP_SH: &[u8] = include_bytes!("recipe/step.sh");
 
 /// A recipe as it was asked for: the body of the web API's `POST /api/image/create`, with our own optional
-/// keys beside its six. Nothing in it has been checked. Unknown keys are passed over; [`Spec::KEYS`] tells.
+/// keys beside its six. Nothing in it has been checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Spec {
@@ -47,22 +46,6 @@ pub struct Spec {
     /// Whether apt installs recommended packages too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recommends: bool,
-}
-
-impl Spec {
-    /// Every key that a recipe may have, as it is spelled in JSON.
-    pub const KEYS: [&str; 10] = [
-        "name",
-        "baseImage",
-        "update",
-        "aptInstall",
-        "pipInstall",
-        "additionalCommand",
-        "caCert",
-        "pipIndexUrl",
-        "aptMirror",
-        "recommends",
-    ];
 }
 
 /// What an image is made of. Each field holds a valid value or none.
@@ -123,14 +106,14 @@ impl Recipe {
     ///
     /// # Errors
     /// [`Invalid`] for the first field that does not keep to its grammar.
-    pub fn new(spec: &Spec, ca_cert: Option<CaCert>) -> Result<Self> {
+    pub fn new(spec: &Spec, ca_cert: Option<CaCert>) -> Result<Self, Invalid> {
         let base = ImageRef::parse(&spec.base_image)?;
         if base.is_id() {
             let invalid = Invalid::new("base image", base.as_str(), "an image id cannot be built upon");
-            return Err(invalid.with_hint("give the image a tag, and use that").into());
+            return Err(invalid.with_hint("give the image a tag, and use that"));
         }
         if spec.additional_command.contains('\0') {
-            return Err(Invalid::new("commands", &spec.additional_command, "a NUL is not allowed in them").into());
+            return Err(Invalid::new("commands", &spec.additional_command, "a NUL is not allowed in them"));
         }
         Ok(Self {
             name: ImageName::parse(&spec.name)?,
@@ -331,4 +314,212 @@ fn lines<'a>(entries: impl Iterator<Item = &'a str>) -> String {
 fn archive_root(mirror: &HttpUrl) -> &str {
     let url = mirror.as_str().trim_end_matches('/');
     url.strip_suffix("/debian").or_else(|| url.strip_suffix("/ubuntu")).unwrap_or(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PEM: &str = "-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n";
+
+    fn minimal() -> Spec {
+        Spec { name: "mine".into(), base_image: "python:3-slim".into(), ..Spec::default() }
+    }
+
+    fn full() -> Spec {
+        Spec {
+            update: true,
+            apt_install: "jq g++ jq".into(),
+            pip_install: "six numpy<2".into(),
+            additional_command: "echo hi > /hello\ncat /hello".into(),
+            pip_index_url: Some("https://pip.example.org/simple".into()),
+            apt_mirror: Some("http://apt.example.org:8080/debian/".into()),
+            ca_cert: Some("company.pem".into()),
+            recommends: true,
+            ..minimal()
+        }
+    }
+
+    fn recipe(spec: &Spec) -> Recipe {
+        let ca_cert = spec.ca_cert.as_ref().map(|_| CaCert::parse(PEM.as_bytes()).unwrap());
+        Recipe::new(spec, ca_cert).unwrap()
+    }
+
+    fn dockerfile(spec: &Spec, builder: Builder) -> String {
+        recipe(spec).render(builder, "2026-W47").dockerfile
+    }
+
+    #[test]
+    fn a_recipe_with_nothing_to_do_has_no_step_on_either_builder() {
+        for builder in [Builder::BuildKit, Builder::Legacy] {
+            let context = recipe(&minimal()).render(builder, "2026-W47");
+            assert_eq!(context.dockerfile, "FROM python:3-slim\nENV PYTHONUNBUFFERED=1\nWORKDIR /app\n");
+            assert_eq!(context.files, []);
+        }
+    }
+
+    #[test]
+    fn buildkit_mounts_what_a_step_reads_and_keeps() {
+        let expected = r#"FROM python:3-slim
+ENV PYTHONUNBUFFERED=1 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt CURL_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
+RUN --mount=type=bind,source=step.sh,target=/dev/longshore/step.sh \
+    --mount=type=bind,source=update.txt,target=/dev/longshore/update.txt \
+    --mount=type=bind,source=apt.txt,target=/dev/longshore/apt.txt \
+    --mount=type=bind,source=apt-mirror.txt,target=/dev/longshore/apt-mirror.txt \
+    --mount=type=bind,source=ca.pem,target=/dev/longshore/ca.pem \
+    --mount=type=cache,id=longshore-debs-python:3-slim,target=/var/cache/apt,sharing=locked \
+    --mount=type=cache,id=longshore-lists-python:3-slim,target=/var/lib/apt/lists,sharing=locked \
+    ["sh", "/dev/longshore/step.sh", "mounted", "ca", "recommends", "apt"]
+RUN --mount=type=bind,source=step.sh,target=/dev/longshore/step.sh \
+    --mount=type=bind,source=requirements.txt,target=/dev/longshore/requirements.txt \
+    --mount=type=bind,source=pip-index-url.txt,target=/dev/longshore/pip-index-url.txt \
+    --mount=type=cache,id=longshore-pip-python:3-slim,target=/dev/longshore/pip-cache \
+    ["sh", "/dev/longshore/step.sh", "mounted", "pip"]
+RUN --mount=type=bind,source=step.sh,target=/dev/longshore/step.sh \
+    --mount=type=bind,source=commands.sh,target=/dev/longshore/commands.sh \
+    --mount=type=bind,source=pip-index-url.txt,target=/dev/longshore/pip-index-url.txt \
+    --mount=type=cache,id=longshore-pip-python:3-slim,target=/dev/longshore/pip-cache \
+    ["sh", "/dev/longshore/step.sh", "mounted", "commands"]
+WORKDIR /app
+"#;
+        assert_eq!(dockerfile(&full(), Builder::BuildKit), expected);
+    }
+
+    #[test]
+    fn the_legacy_builder_copies_in_two_instructions_a_step() {
+        let expected = r#"FROM python:3-slim
+ENV PYTHONUNBUFFERED=1 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt CURL_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
+COPY step.sh update.txt apt.txt apt-mirror.txt ca.pem /.longshore/
+RUN ["sh", "/.longshore/step.sh", "copied", "ca", "recommends", "apt"]
+COPY step.sh requirements.txt pip-index-url.txt /.longshore/
+RUN ["sh", "/.longshore/step.sh", "copied", "pip"]
+COPY step.sh commands.sh pip-index-url.txt /.longshore/
+RUN ["sh", "/.longshore/step.sh", "copied", "commands"]
+WORKDIR /app
+"#;
+        assert_eq!(dockerfile(&full(), Builder::Legacy), expected);
+    }
+
+    #[test]
+    fn the_context_holds_each_file_once_and_lists_in_order() {
+        let context = recipe(&full()).render(Builder::BuildKit, "2026-W47");
+        let text = |contents: &[u8]| String::from_utf8(contents.to_vec()).unwrap();
+        let files: Vec<(&str, String)> = context.entries().map(|(name, contents)| (name, text(contents))).collect();
+        let expected = [
+            ("Dockerfile", context.dockerfile.as_str()),
+            ("step.sh", include_str!("recipe/step.sh")),
+            ("update.txt", "2026-W47\n"),
+            ("apt.txt", "g++\njq\n"),
+            ("apt-mirror.txt", "http://apt.example.org:8080\n"),
+            ("ca.pem", PEM),
+            ("requirements.txt", "numpy<2\nsix\n"),
+            ("pip-index-url.txt", "https://pip.example.org/simple\n"),
+            ("commands.sh", "echo hi > /hello\ncat /hello\n"),
+        ];
+        assert_eq!(files, expected.map(|(name, contents)| (name, contents.to_owned())));
+    }
+
+    #[test]
+    fn certificates_go_with_the_first_step_there_is() {
+        let spec = Spec { ca_cert: Some("company.pem".into()), ..minimal() };
+        assert!(dockerfile(&spec, Builder::Legacy).contains(r#""copied", "ca"]"#));
+        let spec = Spec { pip_install: "six".into(), ..spec };
+        assert!(dockerfile(&spec, Builder::Legacy).contains(r#""copied", "ca", "pip"]"#));
+    }
+
+    #[test]
+    fn the_week_matters_only_to_an_update() {
+        let render = |spec: &Spec, week| recipe(spec).render(Builder::BuildKit, week);
+        assert_ne!(render(&full(), "2026-W47"), render(&full(), "2026-W48"));
+        let still = Spec { update: false, ..full() };
+        assert_eq!(render(&still, "2026-W47"), render(&still, "2026-W48"));
+    }
+
+    #[test]
+    fn blank_commands_are_no_step() {
+        let spec = Spec { additional_command: " \n\t\n".into(), ..minimal() };
+        assert_eq!(dockerfile(&spec, Builder::BuildKit), dockerfile(&minimal(), Builder::BuildKit));
+    }
+
+    #[test]
+    fn the_digest_is_of_what_the_image_is_made_of() {
+        let digest = |spec: &Spec| recipe(spec).digest();
+        assert_eq!(digest(&minimal()), "8384a6d1b0e3284cfef614b14e9388f4ac035b2b7332280f9dc3c7a2233fc420");
+        assert_eq!(digest(&full()), "eb56414b1dfb8be553b3eae3e3861172373c8abddfa0993719735b7b154b41f2");
+        let same = Spec { name: "other".into(), apt_install: "g++\njq".into(), ..full() };
+        assert_eq!(digest(&same), digest(&full()));
+        let others = [
+            Spec { base_image: "python:3".into(), ..full() },
+            Spec { update: false, ..full() },
+            Spec { apt_install: "jq".into(), ..full() },
+            Spec { pip_install: "six".into(), ..full() },
+            Spec { additional_command: "true".into(), ..full() },
+            Spec { ca_cert: None, ..full() },
+            Spec { pip_index_url: None, ..full() },
+            Spec { apt_mirror: None, ..full() },
+            Spec { recommends: false, ..full() },
+        ];
+        let digests: std::collections::BTreeSet<String> = others.iter().chain([&full()]).map(digest).collect();
+        assert_eq!(digests.len(), others.len() + 1);
+    }
+
+    #[test]
+    fn a_body_of_the_web_api_is_a_spec() {
+        let body = r#"{"name": "mine", "baseImage": "python:3-slim", "update": true, "aptInstall": "jq",
+            "pipInstall": "six idna", "additionalCommand": "echo hi", "unknown": 1}"#;
+        let expected = Spec {
+            update: true,
+            apt_install: "jq".into(),
+            pip_install: "six idna".into(),
+            additional_command: "echo hi".into(),
+            ..minimal()
+        };
+        assert_eq!(serde_json::from_str::<Spec>(body).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_spec_is_written_with_the_keys_of_the_web_api_first() {
+        let written = serde_json::to_value(full()).unwrap();
+        let keys: Vec<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
+        let theirs = ["name", "baseImage", "update", "aptInstall", "pipInstall", "additionalCommand"];
+        let ours = ["caCert", "pipIndexUrl", "aptMirror", "recommends"];
+        assert_eq!(keys, [theirs.as_slice(), &ours].concat());
+        assert_eq!(serde_json::from_value::<Spec>(written).unwrap(), full());
+    }
+
+    #[test]
+    fn an_image_id_and_a_nul_are_refused() {
+        let refusal = |spec: &Spec| Recipe::new(spec, None).unwrap_err().to_string();
+        let id = Spec { base_image: "a".repeat(64), ..minimal() };
+        assert!(refusal(&id).ends_with("an image id cannot be built upon"), "{}", refusal(&id));
+        let nul = Spec { additional_command: "a\0b".into(), ..minimal() };
+        assert_eq!(refusal(&nul), r#"invalid commands "a\u{0}b": a NUL is not allowed in them"#);
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_user_wrote_is_never_in_the_dockerfile(
+            commands in any::<String>(),
+            apt in "[a-z0-9][a-z0-9+.-]{0,20}[a-z0-9]( [a-z0-9][a-z0-9+.-]{0,20}[a-z0-9]){0,5}",
+            pip in "[a-z][a-z0-9]{0,9}([<>]=?[0-9])?( [a-z][a-z0-9]{0,9}(==[0-9])?){0,5}",
+        ) {
+            let spec = Spec { additional_command: commands, apt_install: apt, pip_install: pip, ..full() };
+            prop_assume!(Recipe::new(&spec, None).is_ok() && !spec.additional_command.trim().is_empty());
+            for builder in [Builder::BuildKit, Builder::Legacy] {
+                prop_assert_eq!(dockerfile(&spec, builder), dockerfile(&full(), builder));
+            }
+        }
+
+        #[test]
+        fn a_base_image_changes_nothing_but_its_own_places(base in "[ -~\n]{1,30}|[a-z]{1,9}(:[0-9]{1,4}/[a-z]{1,9})?(:[A-Za-z0-9_.-]{1,9})?") {
+            let spec = Spec { base_image: base.clone(), ..full() };
+            prop_assume!(Recipe::new(&spec, None).is_ok());
+            for builder in [Builder::BuildKit, Builder::Legacy] {
+                prop_assert_eq!(dockerfile(&spec, builder), dockerfile(&full(), builder).replace("python:3-slim", &base));
+            }
+            prop_assert!(!base.contains([',', '"', '\'', '$', '\\', ' ', '\n']));
+        }
+    }
 }

@@ -133,7 +133,7 @@ impl Spec {
 /// A field that neither flag nor spec gave.
 #[must_use]
 pub fn missing(key: &str, flag: &str) -> Failure {
-    Failure::usage(format!("missing {flag} (in a spec: {key:?})"))
+    Failure::usage(format!("missing {flag}")).hint(format!("in a spec it is the key {key:?}"))
 }
 
 fn wrong(key: &str, wanted: &str, found: &Value) -> Failure {

@@ -203,7 +203,8 @@ impl<'a> Supervisor<'a> {
     /// with the command, so the lock on it says that a client writes, and nothing else.
     fn start(&self, engine: &Engine, argv: &[String], secrets: &Secrets, env: &[(&str, &str)]) -> Result<Child> {
         let log = self.job.dir.append(LOG)?;
-        log.try_lock().context("somebody else holds the log")?;
+        // Not `try_lock`: a reader that asks who holds it has it for a microsecond.
+        log.lock().context("could not lock the log")?;
         let mut command = engine.command(argv);
         command.stdout(log.try_clone()?).stderr(log).current_dir("/").process_group(0);
         command.envs(env.iter().copied());
@@ -275,7 +276,6 @@ impl<'a> Supervisor<'a> {
             context: path(CONTEXT),
             iid: path(IMAGE_ID),
             labels: image_labels(record, &recipe),
-            build_args: Vec::new(),
             pull: build.pull,
             no_cache: build.no_cache,
             builder,

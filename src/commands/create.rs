@@ -8,19 +8,20 @@ use chrono::Datelike as _;
 use serde_json::json;
 
 use super::jobs::stay;
-use super::{plain, read_file, read_spec};
+use super::start::{self, flag_labels, spec_labels};
+use super::{read_file, read_spec};
 use crate::cli::ImageCreate;
 use crate::engine::inspect::Version;
 use crate::engine::{Engine, argv};
 use crate::env::Env;
-use crate::error::{Failure, Kind as ErrorKind};
-use crate::job::record::{Build, FORMAT, Kind, Record, Work};
+use crate::error::Failure;
+use crate::job::record::{Build, Kind, Record, Work};
 use crate::job::store::Store;
-use crate::names::{ImageName, ImageRef, Label, LabelKey};
+use crate::names::{ImageName, ImageRef};
 use crate::output;
 use crate::recipe::{Builder, CaCert, Recipe, Spec as RecipeSpec};
 use crate::spec::{Spec, missing};
-use crate::supervisor::{self, Secrets, choose_builder};
+use crate::supervisor::{Secrets, choose_builder};
 
 /// What the flags and the spec ask for together.
 struct Request {
@@ -39,41 +40,27 @@ pub fn create(env: &Env, json: bool, args: &ImageCreate) -> Result<u8> {
     if args.stay.dry_run {
         return dry_run(env, json, &engine, &recipe);
     }
-    super::run::check_id_file(args.stay.id_file.as_deref())?;
+    start::check_id_file(args.stay.id_file.as_deref())?;
     let store = Store::make(env, Kind::Build)?;
     // The one engine call on the user's time. Whether the base image is there only the build can tell: it may be
     // pulled.
     let _: Version = engine
         .json(&argv::version())
         .map_err(|error| error.failure(&format!("could not build image {:?}", recipe.name.as_str())))?;
+    let work = Work::Build(Build {
+        tag: recipe.name.clone(),
+        recipe: request.recipe,
+        ca_cert: ca_cert.as_ref().map(|cert| cert.as_pem().to_owned()),
+        pull: request.pull,
+        no_cache: request.no_cache,
+    });
     let record = Record {
-        format: FORMAT,
-        id: Store::new_id(),
-        kind: Kind::Build,
         name: Some(recipe.name.normalized()),
-        created: env.now(),
-        image: recipe.base.to_string(),
         labels: request.labels,
-        docker: engine.program.clone(),
-        endpoint: engine.endpoint.clone(),
-        boot_id: env.boot_id(),
-        uid: env.uid,
-        host: env.host(),
-        work: Work::Build(Build {
-            tag: recipe.name.clone(),
-            recipe: request.recipe,
-            ca_cert: ca_cert.as_ref().map(|cert| cert.as_pem().to_owned()),
-            pull: request.pull,
-            no_cache: request.no_cache,
-        }),
+        ..start::record(env, &engine, recipe.base.as_str(), work)
     };
-    let (job, lock) = store.publish(&record, true)?;
-    if let Err(error) = supervisor::launch(&job, lock, &Secrets::default()) {
-        store.unname(&job);
-        store.discard(&job.id);
-        return Err(error);
-    }
-    super::run::write_id_file(args.stay.id_file.as_deref(), &job.id)?;
+    let job = start::begin(&store, &record, &Secrets::default())?;
+    start::write_id_file(args.stay.id_file.as_deref(), job.id.as_str())?;
     let name = recipe.name.as_str();
     let answer = json!({"success": true, "name": name, "id": job.id});
     stay(env, json, &job, &args.stay, answer, name)
@@ -117,20 +104,6 @@ fn request(args: &ImageCreate) -> Result<Request> {
     Ok(Request { recipe, labels, pull, no_cache })
 }
 
-/// `labels` of a spec, checked as flags are.
-pub fn spec_labels(spec: &mut Spec) -> Result<BTreeMap<String, String>> {
-    let labels = spec.map("labels")?.into_iter().map(|(key, value)| {
-        let label = Label::new(LabelKey::parse(&key)?, value.as_deref().unwrap_or_default())?;
-        Ok((label.key.to_string(), label.value))
-    });
-    labels.collect()
-}
-
-/// Labels as flags gave them; the last of a key wins.
-pub fn flag_labels(labels: &[Label]) -> BTreeMap<String, String> {
-    labels.iter().map(|label| (label.key.to_string(), label.value.clone())).collect()
-}
-
 fn ca_cert(path: Option<&Path>) -> Result<Option<CaCert>> {
     let Some(path) = path else { return Ok(None) };
     let bytes = read_file(path, "the certificates")?;
@@ -162,9 +135,4 @@ fn dry_run(env: &Env, json: bool, engine: &Engine, recipe: &Recipe) -> Result<u8
         output::line(env, "")?;
     }
     Ok(0)
-}
-
-/// For messages about files the user named.
-pub fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(ErrorKind::Internal, format!("could not write {}: {}", path.display(), plain(error)))
 }

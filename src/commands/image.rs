@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{create, jobs};
 use crate::cli::{Image, ImageCancel, ImageList, OneImage};
 use crate::engine::argv;
+use crate::engine::inspect::Version;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::record::{Kind, Stop};
@@ -23,6 +24,8 @@ use crate::truth::view;
 
 /// How long a build may take to end when asked: the builder's own cleaning up, twice the supervisor's grace.
 const ENDING: Duration = Duration::from_secs(30);
+/// How engines before 24 call an image without a tag.
+const NO_TAG: &str = "<none>:<none>";
 
 /// Runs `longshore image …`.
 pub fn run(env: &Env, json: bool, command: Image) -> Result<u8> {
@@ -117,12 +120,9 @@ fn list(env: &Env, json: bool, args: &ImageList) -> Result<u8> {
         }
         return Ok(0);
     }
-    let objects: Vec<Value> = if ids.is_empty() {
-        Vec::new()
-    } else {
-        engine.json(&argv::image_inspect(&ids)).map_err(|error| error.failure(could_not))?
-    };
-    let images: Vec<Value> = objects.into_iter().map(image).collect();
+    let objects = engine.images(&ids).map_err(|error| error.failure(could_not))?;
+    let version: Version = engine.json(&argv::version()).map_err(|error| error.failure(could_not))?;
+    let images: Vec<Value> = objects.into_iter().map(|object| image(object, &version)).collect();
     if json {
         output::json(&images)?;
         return Ok(0);
@@ -133,16 +133,16 @@ fn list(env: &Env, json: bool, args: &ImageList) -> Result<u8> {
 }
 
 /// From `inspect`'s object to the list's: the same facts under the list's names and types.
-fn image(mut object: Value) -> Value {
+fn image(mut object: Value, version: &Version) -> Value {
     let field = |pointer: &str| object.pointer(pointer).cloned().unwrap_or_default();
     let created = field("/Created").as_str().and_then(|time| DateTime::parse_from_rfc3339(time).ok());
-    let tags = field("/RepoTags");
+    let [tags, digests] = names(field("/RepoTags"), field("/RepoDigests"), version);
     let added = json!({
         "RepoTag": tags,
         "RepoTags": tags,
-        "RepoDigests": field("/RepoDigests"),
+        "RepoDigests": digests,
         "Created": created.map(|time| time.timestamp()),
-        "ParentId": field("/Parent"),
+        "ParentId": field("/Parent").as_str().unwrap_or_default(),
         "Labels": field("/Config/Labels"),
         "SharedSize": -1,
         "Containers": -1,
@@ -153,8 +153,24 @@ fn image(mut object: Value) -> Value {
     object
 }
 
+/// What the list says where `inspect` has an empty array. Before engine 24 (API 1.43): nothing, and of an image that
+/// has neither tag nor digest a placeholder for both.
+fn names(tags: Value, digests: Value, version: &Version) -> [Value; 2] {
+    if version.server.as_ref().is_none_or(|server| server.major() >= 24) {
+        return [tags, digests];
+    }
+    let is_empty = |names: &Value| names.as_array().is_none_or(Vec::is_empty);
+    match (is_empty(&tags), is_empty(&digests)) {
+        (true, true) => [json!([NO_TAG]), json!(["<none>@<none>"])],
+        (true, false) => [Value::Null, digests],
+        (false, true) => [tags, Value::Null],
+        (false, false) => [tags, digests],
+    }
+}
+
 fn row(env: &Env, image: &Value) -> Vec<String> {
-    let tags: Vec<&str> = image["RepoTags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let tags = image["RepoTags"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let tags: Vec<&str> = tags.filter(|tag| *tag != NO_TAG).collect();
     let id = image["Id"].as_str().unwrap_or_default();
     let created = image["Created"].as_i64().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     let empty = Map::new();

@@ -91,7 +91,7 @@ pub fn stay(env: &Env, json: bool, job: &Job, stay: &Stay, answer: serde_json::V
     }
     if view.outcome != Some(Outcome::Succeeded) {
         let failure = ended_badly(job, &view, !stay.follow);
-        output::failure(&failure);
+        output::failure(env, &failure);
     }
     Ok(view.wait_code())
 }
@@ -321,7 +321,7 @@ fn follow_engine(env: &Env, job: &Job, shown: u64, interrupt: &Interrupt, out: &
 
 /// One JSON object a line for each line of a log.
 #[derive(Default)]
-struct JsonRows {
+pub struct JsonRows {
     held: Vec<u8>,
 }
 
@@ -333,7 +333,8 @@ impl JsonRows {
         std::io::stdout().lock().write_all(&row)
     }
 
-    fn finish(self) -> std::io::Result<()> {
+    /// Gives a last line that has no newline.
+    pub fn finish(self) -> std::io::Result<()> {
         if self.held.is_empty() { Ok(()) } else { Self::row(&self.held) }
     }
 }
@@ -362,7 +363,7 @@ pub fn list(env: &Env, json: bool, kind: Kind, args: &JobList) -> Result<u8> {
     views.retain(|view| filters.accept(view));
     views.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
     views.truncate(args.last.unwrap_or(usize::MAX));
-    if args.quiet {
+    if args.quiet && !json {
         for view in &views {
             output::line(env, view.id.as_str())?;
         }
@@ -457,7 +458,7 @@ pub fn for_each(env: &Env, json: bool, typed: &[String], mut each: impl FnMut(&s
             Err(error) => {
                 failed = true;
                 let failure = Failure::of(&error);
-                output::failure(&failure);
+                output::failure(env, &failure);
                 rows.push(output::failure_document(&failure));
             }
         }

@@ -1,11 +1,13 @@
 //! The commands: resolve, ask, decide, print. Each reads like its help text.
 
+mod container;
 mod create;
 mod exec;
 mod image;
 mod jobs;
 mod paths;
 mod run;
+mod start;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -28,6 +30,7 @@ pub fn run(env: &Env, cli: Cli) -> Result<u8> {
     match cli.command {
         Command::Image(command) => image::run(env, json, command),
         Command::Exec(command) => exec::run(env, json, command),
+        Command::Container(command) => container::run(env, json, command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "longshore", &mut script);
@@ -52,17 +55,26 @@ pub fn verb(command: &Command) -> Verb {
     if passes_on { Verb::PassesOn } else { Verb::Plain }
 }
 
-/// Reads `--spec FILE`, or stdin for `-`.
+/// Reads `--spec FILE`, or stdin for `-`, key by key.
 fn read_spec(path: Option<&Path>) -> Result<Spec> {
     let Some(path) = path else { return Ok(Spec::parse(b"{}")?) };
-    let bytes = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).context("could not read the spec from stdin")?;
-        bytes
-    } else {
-        read_file(path, "the spec")?
-    };
-    Ok(Spec::parse(&bytes)?)
+    Ok(Spec::parse(&read_input(path)?)?)
+}
+
+/// Reads `--spec FILE`, or stdin for `-`, as whatever JSON it is.
+fn read_body(path: &Path) -> Result<serde_json::Value> {
+    let bytes = read_input(path)?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    serde_json::from_slice(bytes).map_err(|error| Failure::usage(format!("invalid body: not JSON: {error}")).into())
+}
+
+fn read_input(path: &Path) -> Result<Vec<u8>> {
+    if path != Path::new("-") {
+        return read_file(path, "the spec");
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes).context("could not read the spec from stdin")?;
+    Ok(bytes)
 }
 
 /// Reads a file the user named.

@@ -1,28 +1,27 @@
 //! `exec run`: from flags and spec to a published, supervised run.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum as _;
 use serde_json::{Value, json};
 
-use super::create::{cannot_write, flag_labels, spec_labels};
 use super::jobs::stay;
+use super::start::{self, flag_labels, spec_labels};
 use super::{paths, read_file, read_spec};
 use crate::cli::{ExecRun, LogDriver};
 use crate::engine::argv::{self, RunPlan, container_name};
 use crate::engine::{Engine, EngineError, shown};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::job::record::{FORMAT, Kind, Record, Run, Work};
+use crate::job::record::{Kind, Record, Run, Work};
 use crate::job::store::Store;
 use crate::names::{EnvKey, EnvValue, Gpus, ImageRef, JobId, JobName, MainFile, NetworkName};
 use crate::output;
 use crate::spec::{Spec, missing};
-use crate::supervisor::{self, Secrets};
+use crate::supervisor::Secrets;
 use crate::units::{self, Cpus, UserSpec};
 
 /// What the flags and the spec ask for together.
@@ -66,40 +65,27 @@ pub fn run(env: &Env, json: bool, args: &ExecRun) -> Result<u8> {
         return Ok(0);
     }
     let secrets = Secrets { environment: texts(&plain), stdin: env_file(&stdin)? };
-    check_id_file(args.stay.id_file.as_deref())?;
+    start::check_id_file(args.stay.id_file.as_deref())?;
     let store = Store::make(env, Kind::Run)?;
     check_image(&engine, &request.image)?;
     paths.make()?;
+    let work = Work::Run(Run {
+        container: container_name(&id),
+        argv,
+        env: request.env.iter().map(|(key, _)| key.to_string()).collect(),
+        keep: request.keep,
+        timeout: request.timeout.map(|timeout| timeout.as_secs_f64()),
+        memory: request.memory,
+        command: std::iter::once(plan.main).chain(plan.args).collect(),
+    });
     let record = Record {
-        format: FORMAT,
-        id: id.clone(),
-        kind: Kind::Run,
+        id,
         name: request.name.as_ref().map(ToString::to_string),
-        created: env.now(),
-        image: request.image.to_string(),
         labels: request.labels,
-        docker: engine.program.clone(),
-        endpoint: engine.endpoint.clone(),
-        boot_id: env.boot_id(),
-        uid: env.uid,
-        host: env.host(),
-        work: Work::Run(Run {
-            container: container_name(&id),
-            argv,
-            env: request.env.iter().map(|(key, _)| key.to_string()).collect(),
-            keep: request.keep,
-            timeout: request.timeout.map(|timeout| timeout.as_secs_f64()),
-            memory: request.memory,
-            command: std::iter::once(plan.main).chain(plan.args).collect(),
-        }),
+        ..start::record(env, &engine, request.image.as_str(), work)
     };
-    let (job, lock) = store.publish(&record, false)?;
-    if let Err(error) = supervisor::launch(&job, lock, &secrets) {
-        store.unname(&job);
-        store.discard(&job.id);
-        return Err(error);
-    }
-    write_id_file(args.stay.id_file.as_deref(), &job.id)?;
+    let job = start::begin(&store, &record, &secrets)?;
+    start::write_id_file(args.stay.id_file.as_deref(), job.id.as_str())?;
     stay(env, json, &job, &args.stay, json!({"exec_id": job.id}), job.id.as_str())
 }
 
@@ -280,29 +266,4 @@ fn check_image(engine: &Engine, image: &ImageRef) -> Result<()> {
         }
         Err(error) => Err(error.failure(&format!("could not run in image {:?}", image.as_str())).into()),
     }
-}
-
-/// `--id-file` never overwrites. A directory that is missing is found before anything is started.
-pub fn check_id_file(path: Option<&Path>) -> Result<()> {
-    let parent = |path: &Path| path.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_path_buf);
-    match path {
-        Some(path) if parent(path).is_some_and(|parent| !parent.is_dir()) => {
-            Err(Failure::usage(format!("could not write {}: there is no such directory", path.display())).into())
-        }
-        Some(path) if path.symlink_metadata().is_ok() => {
-            Err(Failure::usage(format!("could not write {}: the file exists", path.display()))
-                .hint("remove it, or give --id-file another name")
-                .into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes the id for whoever reads the file; it appears whole.
-pub fn write_id_file(path: Option<&Path>, id: &JobId) -> Result<()> {
-    let Some(path) = path else { return Ok(()) };
-    let mut file =
-        File::options().write(true).create_new(true).open(path).map_err(|error| cannot_write(path, &error))?;
-    std::io::Write::write_all(&mut file, format!("{id}\n").as_bytes()).map_err(|error| cannot_write(path, &error))?;
-    Ok(())
 }

@@ -131,8 +131,6 @@ pub struct BuildPlan {
     pub iid: String,
     /// On the image's configuration; no step's cache depends on them.
     pub labels: BTreeMap<String, String>,
-    /// Values of the Dockerfile's ARGs.
-    pub build_args: Vec<(String, String)>,
     /// Ask the registry for a newer base.
     pub pull: bool,
     /// Use no cached layer.
@@ -181,7 +179,6 @@ pub fn build(plan: &BuildPlan) -> Vec<String> {
     };
     argv.extend(words(["--tag", &plan.tag, "--iidfile", &plan.iid]));
     argv.extend(plan.labels.iter().flat_map(|(key, value)| words(["--label", &format!("{key}={value}")])));
-    argv.extend(plan.build_args.iter().flat_map(|(key, value)| words(["--build-arg", &format!("{key}={value}")])));
     if plan.pull {
         argv.push("--pull".into());
     }

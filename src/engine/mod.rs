@@ -5,6 +5,7 @@
 //! shown and never matched: whether an engine is there at all is asked, not guessed.
 
 pub mod argv;
+pub mod create;
 pub mod inspect;
 pub mod questions;
 

@@ -68,6 +68,26 @@ impl Engine {
         objects.iter().map(described).collect()
     }
 
+    /// Everything about some images. One that is removed meanwhile is left out.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn images(&self, ids: &[String]) -> Answer<Vec<Value>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let args = argv::image_inspect(ids);
+        let output = self.run(&args, PATIENCE)?;
+        if !output.status.success() {
+            // A missing one makes the status 1, and the others are printed all the same.
+            match self.explain(&args, &output) {
+                EngineError::Failed { .. } => {}
+                error => return Err(error),
+            }
+        }
+        serde_json::from_slice(&output.stdout).map_err(|error| self.nonsense(&args, &error.to_string()))
+    }
+
     /// The labels of an image; nothing when there is no such image.
     ///
     /// # Errors

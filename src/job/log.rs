@@ -59,13 +59,13 @@ fn tail_start(file: &mut File, end: u64, lines: u64) -> io::Result<u64> {
     Ok(0)
 }
 
-/// Writes everything from where the file stands as the items of a JSON array of strings, without the brackets.
+/// Writes everything there is to read as the items of a JSON array of strings, without the brackets.
 /// Invalid UTF-8 becomes U+FFFD. A line longer than memory passes through in pieces.
 ///
 /// # Errors
 /// When reading or writing fails.
-pub fn json_items(file: File, out: &mut impl Write) -> io::Result<()> {
-    let mut reader = BufReader::with_capacity(CHUNK, file);
+pub fn json_items(from: impl io::Read, out: &mut impl Write) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(CHUNK, from);
     let mut carry: Vec<u8> = Vec::new();
     let (mut open, mut first) = (false, true);
     loop {

@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! STATE/build/<id>/  run/<id>/        a job each
-//! STATE/<kind>/.new-*  .del-*         being made, being removed
+//! STATE/.new-*  .del-*                being made, being removed; not among the jobs, so that sweeping costs nothing
 //! STATE/<kind>/.names/<sha256>        the id of the newest job of that name; "@latest" is one of them
-//! STATE/<kind>/.names.lock            held while a name changes hands or a directory gets its lock
+//! STATE/<kind>/.names.lock            held while a name changes hands
 //! ```
 //! A job appears by one rename and disappears by one. Names are data: only their digest is ever part of a path.
 
 use std::fs::File;
 use std::io;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
@@ -30,6 +31,7 @@ const LATEST: &str = "@latest";
 pub struct Store {
     /// Build or run.
     pub kind: Kind,
+    root: Dir,
     dir: Dir,
 }
 
@@ -44,7 +46,7 @@ impl Store {
         let root = Dir::make(place).map_err(|error| unusable(env, &error))?;
         check(env, &root)?;
         let dir = root.make_subdir(kind.word()).map_err(|error| unusable(env, &error))?;
-        Ok(Self { kind, dir })
+        Ok(Self { kind, root, dir })
     }
 
     /// Opens the directory for reading; nothing when there is none yet.
@@ -59,7 +61,7 @@ impl Store {
         check(env, &root)?;
         match root.subdir(kind.word()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            opened => Ok(Some(Self { kind, dir: opened.map_err(|error| unusable(env, &error))? })),
+            opened => Ok(Some(Self { dir: opened.map_err(|error| unusable(env, &error))?, kind, root })),
         }
     }
 
@@ -78,6 +80,7 @@ impl Store {
     /// # Errors
     /// [`error::Kind::Conflict`] when the name is in use; otherwise what the file system says. Nothing is left.
     pub fn publish(&self, record: &Record, replaces: bool) -> Result<(Job, File)> {
+        self.sweep();
         let temporary = format!(".new-{}", random_name());
         let made = self.fill(&temporary, record).and_then(|lock| {
             let _held = self.hold_names()?;
@@ -85,7 +88,7 @@ impl Store {
             if let Some(before) = &before {
                 self.refuse_running(before, record)?;
             }
-            self.dir.rename(&temporary, &self.dir, record.id.as_str())?;
+            self.root.rename(&temporary, &self.dir, record.id.as_str())?;
             for name in record.name.iter().map(String::as_str).chain([LATEST]) {
                 self.names()?.replace(&digest(name), record.id.as_str().as_bytes())?;
             }
@@ -97,23 +100,20 @@ impl Store {
         match made {
             Ok(lock) => Ok((self.job(&record.id).context("the job just published is gone")?, lock)),
             Err(error) => {
-                let _ = self.dir.remove_tree(&temporary);
+                let _ = self.root.remove_tree(&temporary);
                 Err(error.context(format!("could not record the new {}", record.kind.word())))
             }
         }
     }
 
     fn fill(&self, temporary: &str, record: &Record) -> Result<File> {
-        // A sweep must not come between the directory and its lock.
-        let held = self.hold_names()?;
-        let dir = self.dir.make_subdir(temporary)?;
+        let dir = self.root.make_subdir(temporary)?;
         let lock = dir.lock_file(LOCK)?;
         lock.try_lock().context("could not take the lock of a directory nobody knows")?;
-        drop(held);
         dir.write_new(RECORD, &serde_json::to_vec_pretty(record)?)?;
         dir.write_new(EXIT_ROOM, &[b' '; EXIT_SIZE])?;
-        dir.write_new(LOG, b"")?;
         dir.make_fifo(CONTROL)?;
+        dir.write_new(LOG, b"")?;
         dir.sync()?;
         Ok(lock)
     }
@@ -143,7 +143,7 @@ impl Store {
         Err(failure.into())
     }
 
-    /// Held while a name changes hands or a directory gets its lock, for a few file operations at a time.
+    /// Held while a name changes hands, for a few file operations at a time.
     fn hold_names(&self) -> Result<File> {
         let lock = self.dir.lock_file(NAMES_LOCK)?;
         lock.lock()?;
@@ -216,8 +216,8 @@ impl Store {
     /// Removes a job's directory: hidden by one rename, then emptied.
     pub fn discard(&self, id: &JobId) {
         let hidden = format!(".del-{}", random_name());
-        if self.dir.rename(id.as_str(), &self.dir, &hidden).is_ok() {
-            let _ = self.dir.remove_tree(&hidden);
+        if self.dir.rename(id.as_str(), &self.root, &hidden).is_ok() {
+            let _ = self.root.remove_tree(&hidden);
         }
     }
 
@@ -233,24 +233,28 @@ impl Store {
         }
     }
 
-    /// Removes what killed commands left half made or half removed. What is being made right now is locked.
+    /// Removes what killed commands left half made or half removed. What is being made right now is locked, or so
+    /// young that it may be about to be.
     pub fn sweep(&self) {
-        let mut names = self.dir.names().unwrap_or_default();
-        let Ok(held) = self.hold_names() else { return };
-        names.retain(|name| {
-            name.starts_with(".del-")
-                || name.starts_with(".new-") && self.dir.subdir(name).is_ok_and(|dir| is_abandoned(&dir))
-        });
-        drop(held);
-        for name in names {
-            let _ = self.dir.remove_tree(&name);
+        for name in self.root.names().unwrap_or_default() {
+            let abandoned = || self.root.subdir(&name).is_ok_and(|dir| is_abandoned(&dir));
+            if name.starts_with(".del-") || name.starts_with(".new-") && abandoned() {
+                let _ = self.root.remove_tree(&name);
+            }
         }
     }
 }
 
-/// Nobody holds its lock, or it has none: whoever was making it is gone, however far that came.
+/// How long a directory may be made without a lock; a moment is what it takes.
+const BEING_MADE: Duration = Duration::from_secs(3600);
+
+/// The log is made last, when the lock has long been taken: asking for the lock before would take it from its owner.
 fn is_abandoned(dir: &Dir) -> bool {
-    !dir.has(LOCK) || dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok())
+    if dir.has(LOG) {
+        dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok())
+    } else {
+        dir.is_older_than(BEING_MADE)
+    }
 }
 
 fn digest(name: &str) -> String {

@@ -97,3 +97,76 @@ impl fmt::Debug for CaCert {
 fn is_base64(line: &str) -> bool {
     line.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEM: &str = "-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n";
+
+    #[test]
+    fn plain_addresses_are_accepted() {
+        for text in
+            ["http://a", "https://pip.example.org/simple/", "http://10.0.0.1:8080/a/b~c%20d", "https://a-b.c:1/"]
+        {
+            assert_eq!(HttpUrl::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn what_a_shell_or_a_line_could_read_otherwise_is_no_address() {
+        let refused = [
+            "",
+            "http://",
+            "ftp://a",
+            "file:///etc",
+            "-http://a",
+            " http://a",
+            "http://a b",
+            "http://a/b c",
+            "http://a\n",
+            "http://a/$(x)",
+            "http://a/`x`",
+            "http://a/\"",
+            "http://a/'",
+            "http://a/\\",
+            "http://a/#x",
+            "http://a/?q",
+            "http://a/&",
+            "http://a:b",
+            "http://a:+1",
+            "http://a:",
+            "http://a:70000",
+            "http://.a",
+            "http://é",
+            "http://a\0",
+        ];
+        for text in refused {
+            assert!(HttpUrl::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_refused_and_not_shown() {
+        let refusal = HttpUrl::parse("https://user:hunter2@a/simple").unwrap_err().to_string();
+        assert!(!refusal.contains("hunter2") && refusal.contains("kept in clear"), "{refusal}");
+    }
+
+    #[test]
+    fn certificates_lose_their_comments_and_carriage_returns() {
+        let file = format!("\u{feff}subject=/CN=Company\r\n{}\r\nmore\n{PEM}", PEM.replace('\n', "\r\n"));
+        assert_eq!(CaCert::parse(file.as_bytes()).unwrap().as_pem(), PEM.repeat(2));
+    }
+
+    #[test]
+    fn a_file_with_a_private_key_or_without_whole_certificates_is_refused() {
+        let refusal = |file: &[u8]| CaCert::parse(file).unwrap_err().to_string();
+        let key = format!("{PEM}-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n");
+        assert_eq!(refusal(key.as_bytes()), "it contains a private key, which would become part of the image");
+        assert_eq!(refusal(&PEM.as_bytes()[..37]), "its last certificate is cut off");
+        assert_eq!(refusal(PEM.replace("TUlJ", "T$lJ").as_bytes()), "a certificate in it is damaged");
+        let none = r#"it contains no certificate in PEM form ("-----BEGIN CERTIFICATE-----")"#;
+        assert_eq!(refusal(b"\x30\x82\x01\x02"), none);
+        assert_eq!(refusal(b""), none);
+    }
+}

@@ -42,7 +42,10 @@ step_ca() {
             fi
         done
     fi
-    { echo && cat "$ours"; } >>"$bundle"
+    if [ -s "$bundle" ]; then
+        echo >>"$bundle" # its last line may have no end
+    fi
+    cat "$ours" >>"$bundle"
 }
 
 step_recommends() {
@@ -88,8 +91,9 @@ step_apt() {
 apt() {
     action=$1
     shift
-    # A question about a changed configuration file would end the build: the image's file stays.
-    apt-get -q -y -o Dpkg::Use-Pty=0 -o APT::Keep-Downloaded-Packages=true \
+    # A question about a changed configuration file would end the build: the image's file stays. A name that no
+    # package has is an error, and not a pattern: `gzi.` would install whatever matches it.
+    apt-get -q -y -o Dpkg::Use-Pty=0 -o APT::Keep-Downloaded-Packages=true -o APT::Cmd::Pattern-Only=true \
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$action" "$@"
 }
 
@@ -154,6 +158,6 @@ cd /
 for step in "$@"; do
     "step_$step"
 done
-if [ "$how" = copied ]; then
-    rm -rf "$here"
+if [ "$how" = copied ]; then # without root they have to stay
+    rm -rf "$here" 2>/dev/null || :
 fi

@@ -25,7 +25,7 @@ What docker adds whatever it is told, and what is therefore no difference here (
 - A network that only EndpointsConfig names is the NetworkMode too, which else is "default". The container joins the
   same networks.
 - Of an empty list, object or string and nothing at all, docker sends the one and the API's user perhaps the other.
-- docker keeps binds and ulimits in no order, and puts "gpu" last among capabilities of devices.
+- docker keeps binds and ulimits in no order, nor the engine links; docker puts "gpu" last among devices' capabilities.
 - A seccomp profile is without its blanks.
 - Without any HostConfig the API leaves the runtime unsaid until the start; docker always sends one, and the engine's
   default runtime is written into it at once.
@@ -301,6 +301,7 @@ def comparable(inspect, id_):
     for endpoint in found["NetworkSettings"]["Networks"].values():
         endpoint.update(dict.fromkeys(ENGINES_OWN))
     host_config["Binds"] = sorted(host_config["Binds"] or [])
+    host_config["Links"] = sorted(host_config["Links"] or [])
     host_config["Ulimits"] = sorted(host_config["Ulimits"] or [], key=lambda limit: limit["Name"])
     host_config["PortBindings"] = {port: to for port, to in (host_config["PortBindings"] or {}).items() if to}
     host_config["SecurityOpt"] = [blankless(option) for option in host_config["SecurityOpt"] or []]

@@ -2,5 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests make their own worlds")]
 
 mod cli;
+mod container;
+mod engine;
 mod faults;
 mod support;

@@ -159,21 +159,18 @@ fn what_a_killed_command_left_half_made_is_swept_and_what_is_being_made_is_not()
     let id = fake.start("exit 0");
     fake.ended(&id);
     let half = |name: &str| {
-        fake.write(&format!("state/longshore/run/{name}/log"), "");
-        fake.write(&format!("state/longshore/run/{name}/lock"), "")
+        fake.write(&format!("state/longshore/{name}/log"), "");
+        fake.write(&format!("state/longshore/{name}/lock"), "")
     };
     half(".new-dead");
     half(".del-dead");
-    std::fs::create_dir(fake.job("run", ".new-empty")).unwrap();
-    std::fs::create_dir(fake.job("run", ".new-lock")).unwrap();
-    fake.write("state/longshore/run/.new-lock/lock", "");
     let held = std::fs::File::open(half(".new-live")).unwrap();
     held.try_lock().unwrap();
     fake.run(&["exec", "forget", &id]).code(0);
-    for name in [".new-dead", ".del-dead", ".new-empty", ".new-lock"] {
-        assert!(!fake.job("run", name).exists(), "{name} is left");
+    for name in [".new-dead", ".del-dead"] {
+        assert!(!fake.path("state/longshore").join(name).exists(), "{name} is left");
     }
-    assert!(fake.job("run", ".new-live").exists(), "a directory that is being made was swept");
+    assert!(fake.path("state/longshore/.new-live").exists(), "a directory that is being made was swept");
     drop(held);
     let id = fake.start("exit 0");
     fake.ended(&id);

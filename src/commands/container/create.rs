@@ -1,0 +1,134 @@
+//! `container create`: the Engine API's body, or flags, or both.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Map, Value, json};
+
+use crate::cli::ContainerCreate;
+use crate::commands::read_body;
+use crate::commands::start::{check_id_file, write_id_file};
+use crate::engine::create::{Create, create_args};
+use crate::engine::{Engine, shown};
+use crate::env::Env;
+use crate::error::{Failure, Kind as ErrorKind};
+use crate::output::{self, note};
+
+/// Creates the container and prints its id.
+pub fn create(env: &Env, json: bool, engine: &Engine, args: &ContainerCreate) -> Result<u8> {
+    check_id_file(args.id_file.as_deref())?;
+    let body = body(env, args)?;
+    let name = args.name.as_deref().or(args.name_flag.as_deref());
+    let mut create = create_args(name, &body).map_err(|error| {
+        let hint = error.hint.clone();
+        Failure { hint, ..Failure::usage(format!("invalid body: {error}")) }
+    })?;
+    for ignored in &create.notes {
+        note(&format!("note: ignored: {ignored}"));
+    }
+    create.args = flags(args).into_iter().chain(create.args).collect();
+    let mut argv = vec!["create".to_owned()];
+    argv.append(&mut create.args);
+    if args.dry_run {
+        let line = engine.line(&argv);
+        if json {
+            output::json(&json!({"argv": line}))?;
+        } else {
+            output::line(env, &shown(&line))?;
+        }
+        return Ok(0);
+    }
+    let (id, warnings) = created(engine, &argv, &create)?;
+    write_id_file(args.id_file.as_deref(), &id)?;
+    if json {
+        output::json(&json!({"Id": id, "Warnings": warnings}))?;
+    } else {
+        output::line(env, &id)?;
+    }
+    Ok(0)
+}
+
+/// Flags that have a key of their own in the body win over it.
+fn body(env: &Env, args: &ContainerCreate) -> Result<Value> {
+    let mut body = match &args.spec {
+        Some(path) => read_body(path)?,
+        None => json!({}),
+    };
+    let Some(object) = body.as_object_mut() else {
+        return Err(Failure::usage("invalid body: a JSON object is wanted").into());
+    };
+    if let Some(image) = &args.image {
+        object.insert("Image".into(), image.to_string().into());
+    }
+    if let Some(entrypoint) = &args.entrypoint {
+        object.insert("Entrypoint".into(), json!([entrypoint]));
+    }
+    if !args.command.is_empty() {
+        object.insert("Cmd".into(), json!(args.command));
+    }
+    if !args.env.is_empty() {
+        // As with docker: a name alone takes the caller's value, and unsets the image's when the caller has none.
+        let value = |name: &String| match env.variable(name) {
+            Some(value) if !name.contains('=') => format!("{name}={value}"),
+            _ => name.clone(),
+        };
+        add_env(object, args.env.iter().map(value));
+    }
+    if object.get("Image").and_then(Value::as_str).is_none_or(str::is_empty) {
+        return Err(crate::spec::missing("Image", "--image").into());
+    }
+    Ok(body)
+}
+
+fn add_env(body: &mut Map<String, Value>, variables: impl Iterator<Item = String>) {
+    let mut env: Vec<Value> = body.get("Env").and_then(Value::as_array).cloned().unwrap_or_default();
+    let key = |text: &str| text.split('=').next().unwrap_or_default().to_owned();
+    for variable in variables {
+        env.retain(|known| known.as_str().is_none_or(|known| key(known) != key(&variable)));
+        env.push(variable.into());
+    }
+    body.insert("Env".into(), Value::Array(env));
+}
+
+/// Flags of docker's own that have no one key in the body; docker adds them to what the body says.
+fn flags(args: &ContainerCreate) -> Vec<String> {
+    let lists = [("--publish", &args.publish), ("--volume", &args.volumes), ("--mount", &args.mounts)];
+    let mut flags: Vec<String> =
+        lists.iter().flat_map(|(flag, values)| values.iter().map(move |value| format!("{flag}={value}"))).collect();
+    flags.extend(args.labels.iter().map(|label| format!("--label={label}")));
+    flags.extend(args.pull.iter().map(|when| format!("--pull={when}")));
+    flags
+}
+
+/// Runs docker, which prints the id on stdout and warnings, and the progress of a pull, on stderr.
+fn created(engine: &Engine, argv: &[String], create: &Create) -> Result<(String, Vec<String>)> {
+    let mut command = engine.command(argv);
+    for key in &create.unset {
+        command.env_remove(key);
+    }
+    if create.stdin.is_some() {
+        command.stdin(Stdio::piped());
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child =
+        command.spawn().map_err(|error| engine.not_started(&error).failure("could not create the container"))?;
+    if let (Some(text), Some(mut stdin)) = (&create.stdin, child.stdin.take()) {
+        stdin.write_all(text.as_bytes()).context("could not hand docker its input")?;
+    }
+    let output = child.wait_with_output().context("could not wait for docker")?;
+    if !output.status.success() {
+        return Err(engine.explain(argv, &output).failure("could not create the container").into());
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let warnings: Vec<String> =
+        stderr.lines().filter_map(|line| line.strip_prefix("WARNING: ")).map(str::to_owned).collect();
+    for warning in &warnings {
+        note(&format!("warning: {warning}"));
+    }
+    let id = String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().trim().to_owned();
+    if id.is_empty() {
+        return Err(Failure::new(ErrorKind::EngineFailed, "docker create printed no id").into());
+    }
+    Ok((id, warnings))
+}

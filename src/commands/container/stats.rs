@@ -1,0 +1,242 @@
+//! `container stats`: what containers use, as it changes.
+//!
+//! docker prints rounded text and, while it streams, terminal controls between its rows; both are read here. Every
+//! object keeps docker's own fields and gets the same as numbers beside them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Map, Value, json};
+
+use super::find;
+use crate::cli::ContainerStats;
+use crate::engine::Engine;
+use crate::env::Env;
+use crate::output;
+
+/// Samples of the past that a sparkline shows.
+const HISTORY: usize = 20;
+
+/// Shows them: once, as a stream of objects, or as a table that redraws in place.
+pub fn stats(env: &Env, json: bool, engine: &Engine, args: &ContainerStats) -> Result<u8> {
+    let mut argv = ["stats", "--no-trunc", "--format", "{{json .}}"].map(str::to_owned).to_vec();
+    argv.extend(args.all.then(|| "--all".to_owned()));
+    argv.extend(args.no_stream.then(|| "--no-stream".to_owned()));
+    for typed in &args.containers {
+        argv.push(find(engine, typed)?.id);
+    }
+    if args.no_stream {
+        let bytes = engine.read(&argv).map_err(|error| error.failure("could not measure the containers"))?;
+        let rows: Vec<Value> = String::from_utf8_lossy(&bytes).lines().filter_map(sample).collect();
+        if json {
+            output::json(&rows)?;
+        } else {
+            output::table(env, &HEADER, &rows.iter().map(|row| cells(row, None)).collect::<Vec<_>>(), args.no_trunc)?;
+        }
+        return Ok(0);
+    }
+    let mut command = engine.command(&argv);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child =
+        command.spawn().map_err(|error| engine.not_started(&error).failure("could not measure the containers"))?;
+    let shown = child.stdout.take().map_or(Ok(()), |stdout| stream(env, json, BufReader::new(stdout), args.no_trunc));
+    if shown.is_err() {
+        let _ = child.kill();
+    }
+    let output = child.wait_with_output().context("could not wait for docker")?;
+    shown?;
+    if output.status.success() {
+        return Ok(0);
+    }
+    Err(engine.explain(&argv, &output).failure("could not measure the containers").into())
+}
+
+/// A frame ends where docker clears the screen for the next one.
+fn stream(env: &Env, json: bool, mut lines: BufReader<impl std::io::Read>, no_trunc: bool) -> Result<()> {
+    let mut screen = Screen::default();
+    let mut frame: Vec<Value> = Vec::new();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let ended = lines.read_until(b'\n', &mut line)? == 0;
+        let text = String::from_utf8_lossy(&line);
+        let row = sample(&text);
+        let begins =
+            text.contains("\x1b[H") || row.as_ref().is_some_and(|row| frame.iter().any(|known| key(known) == key(row)));
+        // A frame without rows matters once, when there were some.
+        if (begins || ended) && (!frame.is_empty() || screen.lines > 1) {
+            screen.draw(env, json, &std::mem::take(&mut frame), no_trunc)?;
+        }
+        frame.extend(row);
+        if ended {
+            return Ok(());
+        }
+    }
+}
+
+/// What stands on the terminal, and what was measured before.
+#[derive(Default)]
+struct Screen {
+    lines: usize,
+    history: BTreeMap<String, History>,
+}
+
+#[derive(Default)]
+struct History {
+    cpu: VecDeque<f64>,
+    memory: VecDeque<f64>,
+}
+
+impl Screen {
+    fn draw(&mut self, env: &Env, json: bool, frame: &[Value], no_trunc: bool) -> Result<()> {
+        if json {
+            let mut out = std::io::stdout().lock();
+            for row in frame {
+                writeln!(out, "{row}")?;
+            }
+            return Ok(out.flush()?);
+        }
+        for row in frame {
+            let history = self.history.entry(key(row)).or_default();
+            remember(&mut history.cpu, row["cpuPercent"].as_f64());
+            remember(&mut history.memory, row["memoryUsageBytes"].as_f64());
+        }
+        let ids: Vec<String> = frame.iter().map(key).collect();
+        self.history.retain(|id, _| ids.contains(id));
+        if env.stdout_terminal {
+            let back = if self.lines > 0 { format!("\x1b[{}A", self.lines) } else { String::new() };
+            write!(std::io::stdout(), "{back}\r\x1b[J")?;
+        }
+        let rows: Vec<Vec<String>> = frame.iter().map(|row| cells(row, self.history.get(&key(row)))).collect();
+        output::table(env, &HEADER, &rows, no_trunc)?;
+        self.lines = rows.len() + 1;
+        Ok(std::io::stdout().flush()?)
+    }
+}
+
+/// Which container a row is of. `ID` and `Name` are empty until it was measured, `Container` never is.
+fn key(row: &Value) -> String {
+    row["Container"].to_string()
+}
+
+fn remember(history: &mut VecDeque<f64>, value: Option<f64>) {
+    history.push_back(value.unwrap_or(0.0));
+    if history.len() > HISTORY {
+        history.pop_front();
+    }
+}
+
+const HEADER: [&str; 9] =
+    ["NAME", "CPU", "CPU HISTORY", "MEMORY", "MEM %", "MEM HISTORY", "NET I/O", "BLOCK I/O", "PIDS"];
+
+fn cells(row: &Value, history: Option<&History>) -> Vec<String> {
+    let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+    let line = |of: fn(&History) -> &VecDeque<f64>, floor: f64| {
+        history.map(|history| sparkline(of(history), floor)).unwrap_or_default()
+    };
+    vec![
+        text("Name"),
+        text("CPUPerc"),
+        line(|history| &history.cpu, 100.0),
+        text("MemUsage"),
+        text("MemPerc"),
+        line(|history| &history.memory, 1.0),
+        text("NetIO"),
+        text("BlockIO"),
+        text("PIDs"),
+    ]
+}
+
+/// Bars relative to the highest value, which counts as at least `floor`, so that an idle container looks idle.
+fn sparkline(values: &VecDeque<f64>, floor: f64) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let top = values.iter().copied().fold(floor, f64::max);
+    let bar = |value: &f64| {
+        let level = (value / top * 7.0).round().clamp(0.0, 7.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 7")]
+        BARS[level as usize]
+    };
+    values.iter().map(bar).collect()
+}
+
+/// One row of docker's, whatever controls stand before it, with its numbers.
+fn sample(line: &str) -> Option<Value> {
+    let start = line.find('{')?;
+    let end = line.rfind('}')?;
+    let mut row: Map<String, Value> = serde_json::from_str(line.get(start..=end)?).ok()?;
+    let numbers = {
+        let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default();
+        let pair = |key: &str| text(key).split_once(" / ").map(|(a, b)| (size(a), size(b))).unwrap_or_default();
+        let percent = |key: &str| text(key).trim_end_matches('%').parse::<f64>().ok();
+        let (memory, limit) = pair("MemUsage");
+        let (received, sent) = pair("NetIO");
+        let (read, written) = pair("BlockIO");
+        json!({
+            "cpuPercent": percent("CPUPerc"),
+            "memoryUsageBytes": memory,
+            "memoryLimitBytes": limit,
+            "memoryPercent": percent("MemPerc"),
+            "networkReceivedBytes": received,
+            "networkSentBytes": sent,
+            "blockReadBytes": read,
+            "blockWrittenBytes": written,
+            "pids": text("PIDs").parse::<u64>().ok(),
+        })
+    };
+    if let Value::Object(numbers) = numbers {
+        row.extend(numbers);
+    }
+    Some(Value::Object(row))
+}
+
+/// docker's sizes: decimal units as `1.2kB`, binary ones as `1.2KiB`. `--` is no number.
+fn size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let unit = text.find(|char: char| char.is_ascii_alphabetic())?;
+    let number: f64 = text[..unit].trim().parse().ok()?;
+    let factor = match &text[unit..] {
+        "B" => 1.0,
+        "kB" | "KB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "TB" => 1e12,
+        "PB" => 1e15,
+        "KiB" => 1024.0,
+        "MiB" => 1_048_576.0,
+        "GiB" => 1_073_741_824.0,
+        "TiB" => 1_099_511_627_776.0,
+        "PiB" => 1_125_899_906_842_624.0,
+        _ => return None,
+    };
+    let bytes = (number * factor).round();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size, far below 2^53")]
+    (bytes >= 0.0).then_some(bytes as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_gets_numbers_beside_its_text() {
+        let line = "\x1b[2J\x1b[H{\"ID\":\"a\",\"CPUPerc\":\"12.50%\",\"MemUsage\":\"1.5MiB / 2GiB\",\"MemPerc\":\"0.07%\",\
+                    \"NetIO\":\"1.2kB / 0B\",\"BlockIO\":\"-- / --\",\"PIDs\":\"3\"}\n";
+        let row = sample(line).unwrap();
+        assert_eq!(row["cpuPercent"], 12.5);
+        assert_eq!(row["memoryUsageBytes"], 1_572_864);
+        assert_eq!(row["memoryLimitBytes"], 2_147_483_648_u64);
+        assert_eq!(row["networkReceivedBytes"], 1200);
+        assert_eq!(row["blockReadBytes"], Value::Null);
+        assert_eq!(row["pids"], 3);
+        assert_eq!(row["MemUsage"], "1.5MiB / 2GiB");
+        assert!(sample("\x1b[2J\x1b[H").is_none());
+    }
+
+    #[test]
+    fn a_sparkline_shows_idle_as_idle() {
+        assert_eq!(sparkline(&VecDeque::from([0.0, 1.0, 50.0, 100.0]), 100.0), "▁▁▅█");
+        assert_eq!(sparkline(&VecDeque::from([100.0, 400.0]), 100.0), "▃█");
+    }
+}

@@ -1,0 +1,196 @@
+//! The keys at the top of the body: what the engine keeps as the container's `Config`. Pure.
+
+use super::read::{Fields, Item};
+use super::rules::{self, Rule, Table};
+use super::{BodyError, Create};
+
+/// The keys at the top of the body.
+pub(super) const KEYS: Table = &[
+    ("Hostname", Rule::Text("--hostname")),
+    ("Domainname", Rule::Text("--domainname")),
+    ("User", Rule::Text("--user")),
+    ("AttachStdin", Rule::Together),
+    ("AttachStdout", Rule::Together),
+    ("AttachStderr", Rule::Together),
+    ("Tty", Rule::Switch("--tty")),
+    ("OpenStdin", Rule::Switch("--interactive")),
+    ("StdinOnce", Rule::Together),
+    ("Env", Rule::Read(env)),
+    ("Labels", Rule::Read(labels)),
+    ("WorkingDir", Rule::Text("--workdir")),
+    ("Volumes", Rule::Read(volumes)),
+    ("Healthcheck", Rule::Read(health)),
+    ("StopSignal", Rule::Text("--stop-signal")),
+    ("StopTimeout", Rule::Read(stop_timeout)),
+    ("Entrypoint", Rule::Together),
+    ("Cmd", Rule::Together),
+    ("Image", Rule::Together),
+    ("ExposedPorts", Rule::Together),
+    ("MacAddress", Rule::Together),
+    ("HostConfig", Rule::Together),
+    ("NetworkingConfig", Rule::Together),
+    ("NetworkSettings", Rule::Ignored("the API makes nothing of it")),
+    ("ArgsEscaped", Rule::Ignored("it only means something on Windows")),
+    (
+        "NetworkDisabled",
+        Rule::Refused("docker create has no flag for it; for no network say HostConfig.NetworkMode none"),
+    ),
+    ("OnBuild", Rule::Refused("docker create has no flag for it")),
+    ("Shell", Rule::Refused("docker create has no flag for it")),
+];
+
+pub(super) fn carry(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
+    rules::carry(KEYS, config, create)?;
+    attach(config, create)?;
+    stdin_once(config, create)
+}
+
+/// The attached streams. docker attaches stdout and stderr when told nothing, and has no way to be told of none. An open
+/// stdin it attaches in any case.
+fn attach(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
+    let open = config.switch("OpenStdin")?;
+    let wanted = [
+        ("stdin", config.switch("AttachStdin")? || open),
+        ("stdout", config.switch("AttachStdout")?),
+        ("stderr", config.switch("AttachStderr")?),
+    ];
+    let told_nothing = [("stdin", open), ("stdout", true), ("stderr", true)];
+    if wanted != told_nothing {
+        wanted.iter().filter(|(_, on)| *on).for_each(|(stream, _)| create.flag("--attach", stream));
+    }
+    Ok(())
+}
+
+/// docker closes an open stdin after the first client, always, and a closed one has nothing to close.
+fn stdin_once(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
+    let (once, open, tty) = (config.switch("StdinOnce")?, config.switch("OpenStdin")?, config.switch("Tty")?);
+    if once && !open {
+        create.notes.push("StdinOnce: ignored: without OpenStdin there is no stdin to close".to_owned());
+    }
+    if open && !once && !tty {
+        create.notes.push("StdinOnce: docker create makes it true: stdin ends with the first client".to_owned());
+    }
+    Ok(())
+}
+
+/// Variables, the last of each name, which is the one the engine lets count. docker takes a name alone for its own
+/// variable of that name, so it must have none.
+fn env(item: &Item, create: &mut Create) -> Result<(), BodyError> {
+    let all = item.list()?.into_iter().map(|item| Ok((item.text()?, item))).collect::<Result<Vec<_>, BodyError>>()?;
+    let name = |text: &str| text.split_once('=').map_or(text, |(name, _)| name).to_owned();
+    for (at, (text, item)) in all.iter().enumerate() {
+        let name_here = name(text);
+        if name_here.is_empty() {
+            return Err(item.refuse("a variable has a name"));
+        }
+        if all[at + 1..].iter().any(|(later, _)| name(later) == name_here) {
+            continue;
+        }
+        if !text.contains('=') {
+            if client_needs(text) {
+                let why = "without a value docker create would put in its own, which it cannot be run without";
+                return Err(item.refuse(why).hint("give it a value"));
+            }
+            create.unset.push(name_here);
+        }
+        create.flag("--env", text);
+    }
+    Ok(())
+}
+
+/// Whether the docker program behaves otherwise without this variable of its own.
+fn client_needs(name: &str) -> bool {
+    let proxies = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"];
+    name.starts_with("DOCKER_")
+        || name.starts_with("LD_")
+        || ["HOME", "PATH", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CONFIG_HOME"].contains(&name)
+        || proxies.iter().any(|proxy| proxy.eq_ignore_ascii_case(name))
+}
+
+fn labels(item: &Item, create: &mut Create) -> Result<(), BodyError> {
+    for (name, item) in item.entries()? {
+        if name.trim_start().is_empty() || name.trim_start().contains(char::is_whitespace) {
+            return Err(item.refuse("docker create takes no label whose name is empty or has blanks in it"));
+        }
+    }
+    create.pairs("--label", &item.pairs()?);
+    Ok(())
+}
+
+fn volumes(item: &Item, create: &mut Create) -> Result<(), BodyError> {
+    for (path, item) in item.entries()? {
+        if !item.is_null() {
+            item.fields([])?;
+        }
+        if path.is_empty() || path.contains(':') {
+            return Err(item.refuse("docker create cannot tell it from a bind: the path is empty or has a : in it"));
+        }
+        create.flag("--volume", path);
+    }
+    Ok(())
+}
+
+/// Zero is a timeout too: to kill at once.
+fn stop_timeout(item: &Item, create: &mut Create) -> Result<(), BodyError> {
+    create.flag("--stop-timeout", item.number()?);
+    Ok(())
+}
+
+fn health(item: &Item, create: &mut Create) -> Result<(), BodyError> {
+    let check = item.fields(["Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"])?;
+    let test = check.texts("Test")?;
+    match test.as_slice() {
+        [] => {}
+        ["NONE"] => {
+            create.args.push("--no-healthcheck".to_owned());
+            let times = ["Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"].iter();
+            let idle = times.filter_map(|name| check.get(name)).filter(|item| !item.says_nothing());
+            create.notes.extend(idle.map(|item| item.note("ignored: there is no check")));
+            return Ok(());
+        }
+        ["CMD-SHELL", command] if !command.is_empty() => create.flag("--health-cmd", command),
+        ["CMD", words @ ..] if !words.is_empty() => {
+            let line = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+            let why = "docker create can only have a check run by a shell";
+            let hint = format!("if the image has one: [\"CMD-SHELL\", {line:?}]");
+            return Err(check.refuse("Test", why).hint(hint));
+        }
+        _ => {
+            let why = "docker create takes [\"CMD-SHELL\", COMMAND], [\"NONE\"] or []";
+            return Err(check.refuse("Test", why));
+        }
+    }
+    for (name, flag) in [
+        ("Interval", "--health-interval"),
+        ("Timeout", "--health-timeout"),
+        ("StartPeriod", "--health-start-period"),
+        ("StartInterval", "--health-start-interval"),
+    ] {
+        match check.number(name)? {
+            0 => {}
+            nanoseconds => create.flag(flag, duration(nanoseconds)),
+        }
+    }
+    match check.number("Retries")? {
+        0 => {}
+        retries => create.flag("--health-retries", retries),
+    }
+    Ok(())
+}
+
+/// Nanoseconds in the greatest unit that is exact.
+fn duration(nanoseconds: i64) -> String {
+    let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+    let exact = units.iter().find(|(unit, _)| nanoseconds % unit == 0);
+    exact.map_or_else(|| format!("{nanoseconds}ns"), |(unit, name)| format!("{}{name}", nanoseconds / unit))
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

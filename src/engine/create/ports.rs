@@ -1,0 +1,67 @@
+//! Ports: what is published and what is only exposed. Pure.
+
+use std::net::IpAddr;
+
+use super::read::{Fields, Item};
+use super::{BodyError, Create};
+
+/// Carries over `HostConfig.PortBindings` and, of the rest, `ExposedPorts`. Publishing a port exposes it as well, which
+/// the API does not: there a port that neither body nor image exposes is not published.
+pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Result<(), BodyError> {
+    let mut exposed = Vec::new();
+    for (key, item) in config.entries("ExposedPorts")? {
+        if !item.is_null() {
+            item.fields([])?;
+        }
+        exposed.push(port(key, &item)?);
+    }
+    let mut published = Vec::new();
+    for (key, item) in host.entries("PortBindings")? {
+        let port = port(key, &item)?;
+        let bindings = if item.is_null() { Vec::new() } else { item.list()? };
+        if bindings.is_empty() {
+            create.notes.push(item.note("ignored: it publishes nothing"));
+            continue;
+        }
+        for binding in bindings {
+            create.flag("--publish", publish(&binding, &port)?);
+        }
+        if !exposed.contains(&port) {
+            create
+                .notes
+                .push(item.note("exposed too, without which the API publishes it only if the image exposes it"));
+        }
+        published.push(port);
+    }
+    exposed.iter().filter(|port| !published.contains(port)).for_each(|port| create.flag("--expose", port));
+    Ok(())
+}
+
+/// A key such as `80/tcp`; the protocol may be left out.
+fn port(key: &str, item: &Item) -> Result<String, BodyError> {
+    let (number, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
+    match number.parse::<u16>() {
+        Ok(number) if ["tcp", "udp", "sctp"].contains(&protocol) => Ok(format!("{number}/{protocol}")),
+        _ => Err(item.refuse("expected one port, such as 80/tcp, for a key")),
+    }
+}
+
+/// One binding, without what it leaves to the engine: any address, a free port.
+fn publish(item: &Item, port: &str) -> Result<String, BodyError> {
+    let binding = item.fields(["HostIp", "HostPort"])?;
+    let number = |text: &str| text.parse::<u16>().is_ok();
+    let outside = match binding.text("HostPort")? {
+        "" => "",
+        text if number(text) || text.split_once('-').is_some_and(|(from, to)| number(from) && number(to)) => text,
+        _ => return Err(binding.refuse("HostPort", "expected a port, or a range such as 8000-8010, or \"\" for any")),
+    };
+    match (binding.text("HostIp")?, outside) {
+        ("", "") => Ok(port.to_owned()),
+        ("", outside) => Ok(format!("{outside}:{port}")),
+        (address, outside) => match address.parse::<IpAddr>() {
+            Ok(IpAddr::V4(address)) => Ok(format!("{address}:{outside}:{port}")),
+            Ok(IpAddr::V6(_)) => Ok(format!("[{address}]:{outside}:{port}")),
+            Err(_) => Err(binding.refuse("HostIp", "expected an IP address, or \"\" for any")),
+        },
+    }
+}

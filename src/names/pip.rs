@@ -1,0 +1,425 @@
+//! Python requirements, by the grammar of PEP 508 less everything that a line of a requirements file may mean beyond
+//! it.
+
+use std::fmt;
+
+use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
+use serde::{Deserialize, Serialize};
+
+use super::{Checked, Invalid, Refusal, at_most, no, shown, without_credentials};
+
+checked_text! {
+    /// One requirement of PEP 508, fit to be a line of its own in a requirements file.
+    ///
+    /// What pip would read as something else on such a line is refused: an option, also after a blank, a
+    /// continuation, a comment, `${VARIABLE}`, and a name that looks like an archive file.
+    PipRequirement, "pip requirement", |text| check_requirement(text, Urls::Refused)
+}
+
+impl PipRequirement {
+    /// Like [`PipRequirement::parse`], but `name @ https://…` and `name @ git+https://…` are accepted too. The URL
+    /// may hold no credentials, because recipes and image histories keep it.
+    ///
+    /// # Errors
+    /// [`Invalid`] says which rule was broken.
+    pub fn parse_allowing_urls(text: &str) -> Result<Self, Invalid> {
+        check_requirement(text, Urls::Allowed).map(Self).map_err(|refusal| refusal.about("pip requirement", text))
+    }
+
+    /// The requirements of a list separated by blanks or line ends, in the order given.
+    ///
+    /// A line end always separates. On one line a blank separates unless it stands inside quotes, brackets or
+    /// parentheses, or one requirement plainly goes on across it: before a word that begins with one of
+    /// `<>=!~;@,([)]`, after a word that ends with one of `<>=!~;@,` or an opening bracket, and around `and`, `or`,
+    /// `in` and `not` once a `;` has opened the marker. So `numpy<2 pandas >= 2` is two requirements.
+    ///
+    /// # Errors
+    /// [`Invalid`] for the first entry that is no requirement.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, Invalid> {
+        split_requirements(text).iter().map(|entry| Self::parse(entry)).collect()
+    }
+
+    /// Like [`PipRequirement::parse_list`], with the entries of [`PipRequirement::parse_allowing_urls`].
+    ///
+    /// # Errors
+    /// [`Invalid`] for the first entry that is no requirement.
+    pub fn parse_list_allowing_urls(text: &str) -> Result<Vec<Self>, Invalid> {
+        split_requirements(text).iter().map(|entry| Self::parse_allowing_urls(entry)).collect()
+    }
+}
+
+/// Whether a requirement may name a URL instead of a version.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Urls {
+    Refused,
+    Allowed,
+}
+
+fn check_requirement(text: &str, urls: Urls) -> Checked {
+    let text = text.trim_matches([' ', '\t']);
+    check_requirement_line(text)?;
+    check_requirement_start(text)?;
+    check_panics(text)?;
+    check_not_an_archive(text)?;
+    let requirement: Requirement<VerbatimUrl> =
+        text.parse().map_err(|error: pep508_rs::Pep508Error| no(one_line(&error.message.to_string())))?;
+    if let Some(VersionOrUrl::Url(_)) = requirement.version_or_url {
+        check_requirement_url(text, urls)?;
+    }
+    Ok(text.to_owned())
+}
+
+/// Refuses what would not stay one requirement in a requirements file: pip takes any word that begins with `-` for
+/// an option, even one inside a quoted marker, and expands variables before it parses.
+fn check_requirement_line(text: &str) -> Result<(), Refusal> {
+    if text.is_empty() {
+        return Err(no("it is empty"));
+    }
+    // The parser calls itself for every parenthesis, so the length is bounded before.
+    at_most(text, 1000)?;
+    if let Some(c) = text.chars().find(|c| !matches!(c, ' '..='~')) {
+        return Err(no(format!("{} is not allowed in it", shown(c))));
+    }
+    if text.split(' ').any(|word| word.starts_with('-')) {
+        return Err(no("a word that begins with \"-\" would be read as an option of pip"));
+    }
+    if text.split(' ').any(|word| word.starts_with('#')) {
+        return Err(no("what follows \"#\" would be read as a comment"));
+    }
+    if text.contains('\\') {
+        return Err(no("\"\\\" would join it to the next line"));
+    }
+    if text.contains('$') {
+        return Err(no("\"$\" is not allowed: pip would put a variable's value there"));
+    }
+    Ok(())
+}
+
+/// Explains what the parser would only call a syntax error.
+fn check_requirement_start(text: &str) -> Result<(), Refusal> {
+    if text.split([' ', ';', '@']).next().is_some_and(|word| word.contains("://")) {
+        return Err(no("it is a URL without a name").hint("write NAME @ URL"));
+    }
+    if text.starts_with(['.', '/']) {
+        return Err(no("it would be read as the path of a file"));
+    }
+    if text.contains(',') && !text.contains(['(', '[', ';', '<', '>', '=', '!', '~', '@']) {
+        return Err(no("there is a comma in it").hint("put blanks between two requirements"));
+    }
+    Ok(())
+}
+
+/// Refuses two errors on which the parser panics: a name that ends with a separator before some other character, and
+/// `'1' ~= variable` in a marker, with the variable on the right.
+fn check_panics(text: &str) -> Result<(), Refusal> {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    let names = text.split([';', '@', '<', '>', '=', '!', '~', '(']).next().unwrap_or_default();
+    if names.split(|c| !in_name(c)).any(|name| name.ends_with(['.', '-', '_'])) {
+        return Err(no("a name ends with a letter or a digit"));
+    }
+    if text.match_indices("~=").any(|(at, _)| text[..at].trim_end_matches(' ').ends_with(['"', '\''])) {
+        return Err(no("in a marker \"~=\" stands between a variable and a version"));
+    }
+    Ok(())
+}
+
+fn check_requirement_url(text: &str, urls: Urls) -> Result<(), Refusal> {
+    if urls == Urls::Refused {
+        return Err(no("a URL is not accepted here").hint("ask for a version with NAME==VERSION"));
+    }
+    let url = text.split_once('@').map_or("", |(_, url)| url).trim_start();
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let user = rest.split(['/', '?', '#', ' ']).next().and_then(|authority| authority.rsplit_once('@'));
+    match (scheme, user) {
+        ("git+ssh", Some((user, _))) if !user.contains(':') => Ok(()),
+        (_, Some(_)) => Err(no("the URL holds credentials, which the image would keep")),
+        ("http" | "https" | "git+https" | "git+http" | "git+ssh" | "hg+https" | "svn+https" | "bzr+https", None) => {
+            Ok(())
+        }
+        _ => Err(no("the URL must begin with https:// or git+https://")),
+    }
+}
+
+/// pip takes a requirement with the ending of an archive for a file in the current directory.
+fn check_not_an_archive(text: &str) -> Result<(), Refusal> {
+    const ENDINGS: [&str; 12] = [
+        ".whl",
+        ".zip",
+        ".tar",
+        ".tgz",
+        ".tar.gz",
+        ".tbz",
+        ".tar.bz2",
+        ".txz",
+        ".tlz",
+        ".tar.xz",
+        ".tar.lz",
+        ".tar.lzma",
+    ];
+    let before_marker = text.split(';').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    if before_marker.contains('@') {
+        return Ok(());
+    }
+    let before_extras = before_marker.split('[').next().unwrap_or_default().trim_end();
+    if ENDINGS.iter().any(|ending| before_marker.ends_with(ending) || before_extras.ends_with(ending)) {
+        return Err(no("it would be read as the path of a file"));
+    }
+    Ok(())
+}
+
+/// The parser's message as our errors are written: the first line, lower case unless it begins with an acronym, no full
+/// stop.
+fn one_line(message: &str) -> String {
+    let message = without_credentials(message);
+    let line = message.lines().next().unwrap_or_default().trim_end_matches('.');
+    match line.split_at_checked(1) {
+        Some((first, rest)) if !rest.starts_with(|c: char| c.is_ascii_uppercase()) => first.to_ascii_lowercase() + rest,
+        _ => line.to_owned(),
+    }
+}
+
+/// Cuts a list into the texts of its requirements; the rule is that of [`PipRequirement::parse_list`].
+fn split_requirements(text: &str) -> Vec<String> {
+    let mut entries = Vec::new();
+    for line in text.lines() {
+        let mut entry = String::new();
+        for word in words(line) {
+            if !entry.is_empty() && !goes_on(&entry, &word) {
+                entries.push(std::mem::take(&mut entry));
+            }
+            if !entry.is_empty() {
+                entry.push(' ');
+            }
+            entry.push_str(&word);
+        }
+        entries.extend(Some(entry).filter(|entry| !entry.is_empty()));
+    }
+    entries
+}
+
+/// The words of a line, cut at blanks that are not inside quotes, brackets or parentheses.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    let mut depth = 0_usize;
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), _) if open == c => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '(' | '[') => depth += 1,
+            (None, ')' | ']') => depth = depth.saturating_sub(1),
+            (None, _) if c.is_ascii_whitespace() && depth == 0 => {
+                words.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(word) = words.last_mut() {
+            word.push(c);
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Whether `word` belongs to the requirement that `entry` has begun.
+fn goes_on(entry: &str, word: &str) -> bool {
+    let last = entry.rsplit(' ').next().unwrap_or_default();
+    let in_marker = entry.contains(';');
+    let joins = |word: &str| matches!(word, "and" | "or" | "in" | "not");
+    word.starts_with(['<', '>', '=', '!', '~', ';', '@', ',', '(', '[', ')', ']'])
+        || (last.ends_with(['<', '>', '=', '!', '~', ';', '@', ',', '(', '[']) && !last.contains("://"))
+        || (in_marker && (joins(word) || joins(last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn list(text: &str) -> Vec<String> {
+        let requirements = PipRequirement::parse_list(text).expect(text);
+        requirements.into_iter().map(String::from).collect()
+    }
+
+    #[test]
+    fn requirements_of_pep_508_are_accepted() {
+        for text in [
+            "numpy",
+            "numpy<2",
+            "numpy >= 1.26, != 2.0.*",
+            "requests[security,socks] (>=2.31)",
+            "torch==2.1.0+cu118",
+            "zope.interface~=6.0",
+            "a; python_version < \"3.12\" and (os_name == 'posix' or extra == 'x')",
+        ] {
+            assert_eq!(PipRequirement::parse(&format!(" {text}\t")).expect(text).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn what_pip_would_read_otherwise_is_refused_with_the_reason() {
+        const OPTION: &str = "a word that begins with \"-\" would be read as an option of pip";
+        const FILE: &str = "it would be read as the path of a file";
+        for (text, why) in [
+            ("-r other.txt", OPTION),
+            ("--index-url=https://x", OPTION),
+            ("-e .", OPTION),
+            ("numpy --hash=sha256:0", OPTION),
+            ("a; os_name == \" --index-url http://x \"", OPTION),
+            ("numpy==${TOK}", "\"$\" is not allowed: pip would put a variable's value there"),
+            ("numpy \\", "\"\\\" would join it to the next line"),
+            ("# numpy", "what follows \"#\" would be read as a comment"),
+            ("numpy # x", "what follows \"#\" would be read as a comment"),
+            ("numpy\npandas", "\"\\n\" is not allowed in it"),
+            ("numpy\u{2028}", "\"\\u{2028}\" is not allowed in it"),
+            ("numpÿ", "\"ÿ\" is not allowed in it"),
+            ("", "it is empty"),
+            ("./wheel", FILE),
+            ("/wheel", FILE),
+            ("x-1.0-py3-none-any.whl", FILE),
+            ("src.ZIP", FILE),
+            ("src.tar.gz[x] ; os_name == 'nt'", FILE),
+            ("numpy,pandas", "there is a comma in it"),
+            ("https://example.org/x.whl", "it is a URL without a name"),
+            ("git+https://example.org/x", "it is a URL without a name"),
+            ("x @ https://example.org/x.whl", "a URL is not accepted here"),
+            ("x@git+https://example.org/x", "a URL is not accepted here"),
+        ] {
+            assert_eq!(PipRequirement::parse(text).expect_err(text).why, why, "{text:?}");
+        }
+        for text in [
+            "numpy pandas",
+            "numpy<",
+            "numpy=1",
+            "numpy==1.x",
+            "-",
+            "a;",
+            "a; x == 1",
+            "a-<1",
+            "a [x-]",
+            "a; '1'~= platform_release",
+            "a[",
+            "`id`",
+            "$(id)",
+            "a&&b",
+            "<<EOF",
+        ] {
+            assert!(PipRequirement::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_accepted_where_it_was_asked_for() {
+        for text in [
+            "x @ https://example.org/x-1.0.zip",
+            "x@git+https://example.org/x@v1#subdirectory=y",
+            "x @ git+ssh://git@example.org/x",
+            "x[y] @ https://example.org/x.whl ; os_name == 'posix'",
+            "numpy<2",
+        ] {
+            assert_eq!(PipRequirement::parse_allowing_urls(text).expect(text).as_str(), text);
+        }
+        for text in [
+            "x @ file:///etc/passwd",
+            "x @ ./x",
+            "x @ ftp://example.org/x",
+            "https://example.org/x",
+            "x @ https://example.org/${T}",
+        ] {
+            assert!(PipRequirement::parse_allowing_urls(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn credentials_in_a_url_are_refused_and_not_shown() {
+        for text in [
+            "x @ https://me:hunter2@example.org/x",
+            "x @ https://hunter2@example.org/x",
+            "x @ git+ssh://me:hunter2@example.org/x",
+            "x @ git+https://hunter2@example.org/x@v1",
+            "git+https://hunter2@example.org/x",
+            "x @ https://me:hunter2@example.org:x/",
+        ] {
+            for refusal in [PipRequirement::parse(text), PipRequirement::parse_allowing_urls(text)] {
+                let shown = format!("{:?}", refusal.expect_err(text));
+                assert!(!shown.contains("hunter2"), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_is_cut_where_a_requirement_ends() {
+        for (text, entries) in [
+            ("", &[][..]),
+            ("numpy pandas", &["numpy", "pandas"]),
+            (
+                "numpy<2 pandas >= 2 requests[security]; python_version<\"3.12\"",
+                &["numpy<2", "pandas >= 2", "requests[security]; python_version<\"3.12\""],
+            ),
+            ("numpy >= 1 , < 2 pandas", &["numpy >= 1 , < 2", "pandas"]),
+            ("a [x, y] (>= 1, < 2) b", &["a [x, y] (>= 1, < 2)", "b"]),
+            (
+                "a ; python_version < \"3\" and 'linux' in sys_platform b; os_name not in 'a b' c",
+                &["a ; python_version < \"3\" and 'linux' in sys_platform", "b; os_name not in 'a b'", "c"],
+            ),
+            (
+                "a; (os_name == 'x' or os_name == 'y') or os_name=='z' b",
+                &["a; (os_name == 'x' or os_name == 'y') or os_name=='z'", "b"],
+            ),
+            ("in and or", &["in", "and", "or"]),
+            ("a\t==  1\r\nb\n\n c", &["a == 1", "b", "c"]),
+        ] {
+            assert_eq!(list(text), entries, "{text:?}");
+        }
+        for text in ["numpy, pandas", "a >=\nb", "a -r b", "a[x b", "a; os_name == 'x b", "a @ https://example.org/ b"]
+        {
+            assert!(PipRequirement::parse_list(text).is_err(), "{text:?}");
+        }
+        let urls = PipRequirement::parse_list_allowing_urls("x @ https://example.org/?a= y<2").expect("a valid list");
+        assert_eq!(urls.iter().map(PipRequirement::as_str).collect::<Vec<_>>(), ["x @ https://example.org/?a=", "y<2"]);
+    }
+
+    #[test]
+    fn nested_parentheses_do_not_exhaust_the_stack() {
+        for depth in [480, 20_000] {
+            let text = format!("a; {}os_name == 'x'{}", "(".repeat(depth), ")".repeat(depth));
+            assert_eq!(PipRequirement::parse(&text).is_ok(), depth == 480);
+            drop(PipRequirement::parse(&format!("a; {}", "(".repeat(depth))));
+        }
+    }
+
+    /// A requirement without blanks.
+    fn requirement() -> impl Strategy<Value = String> {
+        let version = prop_oneof![Just(String::new()), "(<|<=|>|>=|==|!=|~=)[1-9]\\.[0-9]", ">=[0-9],<[1-9]0"];
+        let marker = prop_oneof![Just(""), Just(";os_name=='posix'"), Just(";python_version<\"3.12\"")];
+        ("[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,4})?", prop_oneof![Just(""), Just("[x]"), Just("[x,y]")], version, marker)
+            .prop_map(|(name, extras, version, marker)| format!("{name}{extras}{version}{marker}"))
+            .prop_filter("a word of markers", |text| !matches!(text.as_str(), "and" | "or" | "in" | "not"))
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_comes_back_as_its_entries(entries in prop::collection::vec((requirement(), "[ \t\n]{1,3}"), 0..6)) {
+            let text: Vec<_> = entries.iter().flat_map(|(entry, blank)| [entry.as_str(), blank]).collect();
+            let entries: Vec<_> = entries.iter().map(|(entry, _)| entry.clone()).collect();
+            prop_assert_eq!(list(&text.concat()), entries);
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "(?s).{0,30}|[ -~]{0,40}|a[ -~]{0,40}|a ?; ?[a-z_]{0,8}[ <>=!'\"()a-z0-9.]{0,30}") {
+            drop((PipRequirement::parse(&text), PipRequirement::parse_allowing_urls(&text)));
+            drop((PipRequirement::parse_list(&text), PipRequirement::parse_list_allowing_urls(&text)));
+        }
+
+        #[test]
+        fn what_is_accepted_is_one_line_without_options(text in "(?s).{0,12}|[a-z0-9<>=!~;@\\[\\](),.# \n\t\\\\$-]{0,16}") {
+            if let Ok(requirement) = PipRequirement::parse(&text) {
+                let kept = requirement.as_str();
+                prop_assert!(kept.starts_with(|c: char| c.is_ascii_alphanumeric()));
+                prop_assert!(!kept.contains(['\n', '\r', '\t', '\0', '\\', '$']) && !kept.contains(" -"));
+                prop_assert_eq!(list(kept), [kept]);
+            }
+        }
+    }
+}

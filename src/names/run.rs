@@ -1,0 +1,380 @@
+//! What a container is given to run with: environment, network, GPUs, mounts, and the file to start.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Checked, Invalid, Refusal, at_most, no, no_control, only};
+
+checked_text! {
+    /// The name of an environment variable: `[A-Za-z_][A-Za-z0-9_]*`, the POSIX grammar in either case.
+    EnvKey, "environment variable", check_env_key
+}
+
+checked_text! {
+    /// A docker network by name: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, the engine's own grammar. The host's network and
+    /// another container's are off by design.
+    NetworkName, "network", check_network
+}
+
+checked_text! {
+    /// The file to start, relative to the source directory, as `a/b.py`: `./` and doubled slashes are gone.
+    MainFile, "main file", check_main_file
+}
+
+checked_text! {
+    /// The GPUs of a job: `all`, a count, or `device=0,1` with indices or UUIDs, as `docker run --gpus` takes them.
+    Gpus, "gpus value", check_gpus
+}
+
+checked_text! {
+    /// The source or target of a bind mount: absolute, resolved, not `/`. There is no carriage return in it,
+    /// because docker's CSV reader turns a CR LF into a LF; any other character is carried exactly.
+    MountPath, "mount path", check_mount_path
+}
+
+/// The value of an environment variable: any text without NUL. It may be a secret, so `Debug` hides it, and it can
+/// be neither displayed nor serialized.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EnvValue(String);
+
+impl EnvValue {
+    /// Takes any text but one with a NUL, which no environment can carry.
+    ///
+    /// # Errors
+    /// [`Invalid`], which does not show the value.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        if text.contains('\0') {
+            return Err(Invalid::new("environment value", "<secret>", "it contains a NUL"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The value itself, for the environment of the docker client and for nothing that is printed or kept.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EnvValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl MainFile {
+    /// The file as python's argument: a name that begins with `-` gets `./` in front, or it would be an option.
+    #[must_use]
+    pub fn argument(&self) -> String {
+        if self.0.starts_with('-') { format!("./{}", self.0) } else { self.0.clone() }
+    }
+}
+
+impl Gpus {
+    /// The argument of `docker run --gpus`. docker reads it as CSV, so a list of devices is one quoted field; without
+    /// the quotes `device=0,1` would ask for device 0 and a count of one.
+    #[must_use]
+    pub fn argument(&self) -> String {
+        csv_field(&self.0)
+    }
+}
+
+impl MountPath {
+    /// Takes a path of the file system, which must be UTF-8 as well.
+    ///
+    /// # Errors
+    /// [`Invalid`] says which rule was broken.
+    pub fn from_path(path: &Path) -> Result<Self, Invalid> {
+        let Some(text) = path.to_str() else {
+            return Err(Invalid::new("mount path", &path.to_string_lossy(), "it is not UTF-8"));
+        };
+        Self::parse(text)
+    }
+}
+
+/// One whole field, such as `source=/a,b`, of the CSV line that `docker run --mount` takes, quoted where it has to
+/// be. docker reads the line with Go's `encoding/csv`, which carries everything in a quoted field but CR LF.
+#[must_use]
+pub fn csv_field(text: &str) -> String {
+    let blank_edge = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
+    if blank_edge || text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+fn check_env_key(text: &str) -> Checked {
+    only(text, |c| c.is_ascii_alphanumeric() || c == '_', "letters, digits and \"_\"")?;
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(no("it must not begin with a digit"));
+    }
+    Ok(text.to_owned())
+}
+
+fn check_network(text: &str) -> Checked {
+    if text == "host" || text.starts_with("container:") || text.starts_with("ns:") {
+        return Err(no("sharing the network of the host or of another container is off by design")
+            .hint("use \"bridge\", \"none\" or a network of your own"));
+    }
+    only(text, |c| c.is_ascii_alphanumeric() || "_.-".contains(c), "letters, digits, \"_\", \".\" and \"-\"")?;
+    if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Err(no("it must begin with a letter or a digit"));
+    }
+    at_most(text, 255)?;
+    Ok(text.to_owned())
+}
+
+fn check_main_file(text: &str) -> Checked {
+    no_control(text)?;
+    at_most(text, 4095)?;
+    if text.starts_with('/') {
+        return Err(no("it must be relative to the source directory"));
+    }
+    if text.ends_with('/') || text.ends_with("/.") {
+        return Err(no("it names a directory"));
+    }
+    let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    if parts.contains(&"..") {
+        return Err(no("it leads out of the source directory with \"..\""));
+    }
+    if parts.is_empty() {
+        return Err(no("it names no file"));
+    }
+    Ok(parts.join("/"))
+}
+
+fn check_gpus(text: &str) -> Checked {
+    let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+    let is_device = |device: &str| {
+        device.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && device.chars().all(|c| c.is_ascii_alphanumeric() || "-:/".contains(c))
+    };
+    let accepted = match text.strip_prefix("device=") {
+        Some(devices) => devices.len() <= 1000 && devices.split(',').all(is_device),
+        None => text == "all" || (text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|n| n > 0)),
+    };
+    if !accepted {
+        return Err(no("it must be \"all\", a number from 1, or \"device=\" with indices or UUIDs and commas"));
+    }
+    Ok(text.strip_prefix("device=").map_or_else(|| text.trim_start_matches('0').to_owned(), |_| text.to_owned()))
+}
+
+fn check_mount_path(text: &str) -> Checked {
+    if text.contains('\0') {
+        return Err(no("it contains a NUL"));
+    }
+    if text.contains('\r') {
+        return Err(no("docker cannot carry a carriage return in a path"));
+    }
+    at_most(text, 4095)?;
+    if !text.starts_with('/') {
+        return Err(no("it must be absolute"));
+    }
+    let mut parts = text.split('/').filter(|part| !part.is_empty()).peekable();
+    if parts.peek().is_none() {
+        return Err(no("the root directory cannot be mounted"));
+    }
+    if parts.any(|part| matches!(part, "." | "..")) {
+        return Err(no("it must be resolved, without \".\" and \"..\""));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_variable_is_named_as_in_a_shell() {
+        for text in ["A", "_", "http_proxy", "A1"] {
+            assert_eq!(EnvKey::parse(text).expect(text).as_str(), text);
+        }
+        for text in ["", "1A", "A-B", "A=B", "A B", "A\n", "-e", "É", "$A"] {
+            assert!(EnvKey::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_never_shown() {
+        let value = EnvValue::parse("hunter2\n\u{1b}").expect("a valid value");
+        assert_eq!(value.as_str(), "hunter2\n\u{1b}");
+        assert_eq!(format!("{value:?}"), "<secret>");
+        let refusal = EnvValue::parse("hunter2\0").expect_err("a NUL");
+        assert_eq!(refusal.to_string(), "invalid environment value \"<secret>\": it contains a NUL");
+    }
+
+    #[test]
+    fn a_network_is_one_of_docker_but_not_the_host_s() {
+        for text in ["bridge", "none", "my_net.1-a", "Net"] {
+            assert_eq!(NetworkName::parse(text).expect(text).as_str(), text);
+        }
+        for text in ["host", "container:web", "ns:/proc/1/ns/net"] {
+            assert!(NetworkName::parse(text).expect_err(text).why.ends_with("is off by design"));
+        }
+        for text in ["", "-x", ".x", "a b", "a/b", "name=host", "a,b", "a\n", "é"] {
+            assert!(NetworkName::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_main_file_lies_in_the_source_directory() {
+        for (text, kept, argument) in [
+            ("main.py", "main.py", "main.py"),
+            ("./a//b.py", "a/b.py", "a/b.py"),
+            ("a/./b c.py", "a/b c.py", "a/b c.py"),
+            ("-c", "-c", "./-c"),
+            ("./-m", "-m", "./-m"),
+            ("..a/b..", "..a/b..", "..a/b.."),
+            ("$(x)`'\"\\.py", "$(x)`'\"\\.py", "$(x)`'\"\\.py"),
+            ("é\u{2028}.py", "é\u{2028}.py", "é\u{2028}.py"),
+        ] {
+            let file = MainFile::parse(text).expect(text);
+            assert_eq!((file.as_str(), file.argument().as_str()), (kept, argument));
+        }
+        for text in
+            ["", ".", "./", "..", "/a.py", "../a.py", "a/../b.py", "a/..", "a/", "a/.", "a\n.py", "a\0", "a\u{85}"]
+        {
+            assert!(MainFile::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn gpus_are_all_a_count_or_devices() {
+        for (text, kept, argument) in [
+            ("all", "all", "all"),
+            ("2", "2", "2"),
+            ("02", "2", "2"),
+            ("device=0", "device=0", "device=0"),
+            ("device=0,1", "device=0,1", "\"device=0,1\""),
+            ("\"device=0,1\"", "device=0,1", "\"device=0,1\""),
+            ("device=GPU-3a23c669-1f69", "device=GPU-3a23c669-1f69", "device=GPU-3a23c669-1f69"),
+            ("device=0:1", "device=0:1", "device=0:1"),
+        ] {
+            let gpus = Gpus::parse(text).expect(text);
+            assert_eq!((gpus.as_str(), gpus.argument().as_str()), (kept, argument));
+        }
+        for text in [
+            "",
+            "0",
+            "-1",
+            "+1",
+            "65536",
+            "ALL",
+            "all,capabilities=utility",
+            "device=",
+            "device=,",
+            "device=0,",
+            "device=-1",
+            "device=0 1",
+            "device=\"0\"",
+            "\"all",
+            "count=1",
+            "driver=x",
+            "all\n",
+        ] {
+            assert!(Gpus::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_mount_path_is_absolute_and_resolved() {
+        for text in ["/a", "/a b/c:d,e\"f", "/a\nb ", "/a/", "/..a", "/é\u{202e}"] {
+            assert_eq!(mount_path(text).expect(text).as_str(), text);
+        }
+        for text in [
+            "",
+            "a",
+            "./a",
+            "/",
+            "//",
+            "/.",
+            "/a/..",
+            "/a/./b",
+            "/a\r",
+            "/a\r\nb",
+            "/a\0",
+            &format!("/{}", "a".repeat(4095)),
+        ] {
+            assert!(mount_path(text).is_err(), "{text:?}");
+        }
+        assert!(MountPath::from_path(Path::new("/data")).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_not_utf_8_is_refused() {
+        use std::os::unix::ffi::OsStrExt;
+        let refusal = MountPath::from_path(Path::new(std::ffi::OsStr::from_bytes(b"/a\xff"))).expect_err("not UTF-8");
+        assert_eq!(refusal.to_string(), "invalid mount path \"/a\u{fffd}\": it is not UTF-8");
+    }
+
+    /// One record of Go's `encoding/csv`, as docker reads it: fields part at commas, a field that begins with a quote goes
+    /// to the next single quote, a doubled one is a quote, and a CR before a LF is dropped.
+    fn csv_record(line: &str) -> Vec<String> {
+        let line = line.replace("\r\n", "\n");
+        let mut fields = vec![];
+        let mut rest = line.as_str();
+        loop {
+            let mut field = String::new();
+            if let Some(mut quoted) = rest.strip_prefix('"') {
+                loop {
+                    let (text, after) = quoted.split_once('"').expect("a closing quote");
+                    field.push_str(text);
+                    let Some(more) = after.strip_prefix('"') else {
+                        rest = after;
+                        break;
+                    };
+                    field.push('"');
+                    quoted = more;
+                }
+            } else {
+                let end = rest.find(',').unwrap_or(rest.len());
+                field.push_str(&rest[..end]);
+                assert!(!field.contains(['"', '\n']), "a bare quote or line end in {line:?}");
+                rest = &rest[end..];
+            }
+            fields.push(field);
+            match rest.strip_prefix(',') {
+                Some(after) => rest = after,
+                None => return fields,
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_is_quoted_only_where_it_has_to_be() {
+        for (text, field) in [
+            ("source=/a b", "source=/a b"),
+            ("source=/a,b", "\"source=/a,b\""),
+            ("source=/\"", "\"source=/\"\"\""),
+            ("target=/a ", "\"target=/a \""),
+            ("", ""),
+        ] {
+            assert_eq!(csv_field(text), field);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_mount_path_comes_back_from_docker_s_reader(texts in prop::collection::vec("/[a:;,\" \n'\\\\é]{1,12}|(?s)/.{1,12}", 2..4)) {
+            let paths: Vec<_> = texts.iter().filter_map(|text| mount_path(text).ok()).collect();
+            let fields: Vec<_> = paths.iter().map(|path| format!("source={path}")).collect();
+            let line: Vec<_> = fields.iter().map(|field| csv_field(field)).collect();
+            prop_assume!(!fields.is_empty());
+            prop_assert_eq!(csv_record(&line.join(",")), fields);
+        }
+
+        #[test]
+        fn a_main_file_never_leaves_its_directory(text in "(?s).{0,16}|[a./-]{0,12}") {
+            if let Ok(file) = MainFile::parse(&text) {
+                prop_assert!(!file.argument().starts_with(['-', '/']));
+                prop_assert!(file.as_str().split('/').all(|part| !matches!(part, "" | "." | "..")));
+                prop_assert_eq!(MainFile::parse(file.as_str()), Ok(file));
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! SIGKILL of the command, the supervisor, the docker client, each alone and together, on the real engine: the status
+//! is never wrong, the code is the program's, and the log is whole.
+
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use super::{Real, has_line, processes, schema, wait_until};
+
+/// Says a hundred lines over two seconds and ends with 7. All on one stream: between two the engine keeps no order.
+const PROGRAM: &str = "\
+import time
+for number in range(100):
+    print('line', number)
+    time.sleep(0.02)
+raise SystemExit(7)
+";
+
+fn truth() -> String {
+    (0..100).map(|number| format!("line {number}\n")).collect()
+}
+
+fn is_supervisor(words: &[String], id: &str) -> bool {
+    words.iter().any(|word| word == "__supervise") && words.iter().any(|word| word == id)
+}
+
+fn is_client(words: &[String], id: &str) -> bool {
+    let name = format!("longshore-{id}");
+    words.windows(2).any(|pair| pair[0] == "--name" && pair[1] == name)
+}
+
+/// Kills every process that fits, at least one, and waits until it is gone.
+#[track_caller]
+fn kill(id: &str, fits: fn(&[String], &str) -> bool) {
+    let found: Vec<i32> = processes().into_iter().filter(|(_, words)| fits(words, id)).map(|(pid, _)| pid).collect();
+    assert!(!found.is_empty(), "there is no such process of {id}");
+    for pid in found {
+        let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
+    }
+    wait_until("it is gone", || !processes().iter().any(|(_, words)| fits(words, id)));
+}
+
+fn begun(real: &Real, id: &str) {
+    wait_until("the program has begun", || real.says(id, "line 10\n"));
+}
+
+/// After the end: the code, the outcome, the log byte for byte.
+#[track_caller]
+fn right_in_the_end(real: &Real, id: &str) -> serde_json::Value {
+    let (job, code) = real.wait(id);
+    assert_eq!((code, &job["exitCode"], &job["outcome"]), (7, &json!(7), &json!("failed")), "{job:#}");
+    assert_eq!(String::from_utf8(real.log(id)).unwrap(), truth());
+    let inspected = real.inspect(id);
+    assert_eq!((&inspected["State"]["ExitCode"], &inspected["State"]["Running"]), (&json!(7), &json!(false)));
+    schema::holds("job", job)
+}
+
+/// Meanwhile it runs, and `logs --follow` from now on shows every line.
+#[track_caller]
+fn still_running(real: &Real, id: &str) -> Child {
+    assert_eq!(real.inspect(id)["Longshore"]["status"], "running");
+    let listed = real.run(&["exec", "list", "--status", "running", "-q"]).code(0).stdout;
+    assert_eq!(listed, format!("{id}\n"));
+    real.command(&["exec", "logs", "--follow", id]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[track_caller]
+fn followed_to_the_end(follower: Child) -> String {
+    let output = follower.wait_with_output().unwrap();
+    let (shown, said) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned());
+    assert_eq!(shown, truth(), "{said}");
+    said
+}
+
+#[test]
+fn a_supervisor_killed_changes_neither_the_run_nor_its_log() {
+    let real = Real::new();
+    let id = real.start(PROGRAM, &[]);
+    begun(&real, &id);
+    kill(&id, is_supervisor);
+    let follower = still_running(&real, &id);
+    assert_eq!(real.inspect(&id)["Longshore"]["reason"], "its supervisor was killed");
+    let job = right_in_the_end(&real, &id);
+    assert_eq!(job["recovered"], json!(true));
+    followed_to_the_end(follower);
+}
+
+#[test]
+fn a_client_killed_costs_no_line_and_no_code() {
+    let real = Real::new();
+    let id = real.start(PROGRAM, &[]);
+    begun(&real, &id);
+    kill(&id, is_client);
+    still_running(&real, &id).wait_with_output().unwrap();
+    let job = right_in_the_end(&real, &id);
+    assert_eq!((&job["log"], &job["recovered"]), (&json!("recovered"), &json!(false)));
+    wait_until("the container is gone", || real.containers().is_empty());
+}
+
+#[test]
+fn supervisor_and_client_killed_cost_no_line_and_no_code() {
+    let real = Real::new();
+    let id = real.start(PROGRAM, &[]);
+    begun(&real, &id);
+    kill(&id, is_supervisor);
+    kill(&id, is_client);
+    let follower = still_running(&real, &id);
+    let job = right_in_the_end(&real, &id);
+    assert_eq!(job["recovered"], json!(true));
+    let said = followed_to_the_end(follower);
+    assert!(said.contains("following the engine's own log"), "{said}");
+}
+
+#[test]
+fn client_and_then_supervisor_killed_cost_no_line_and_no_code() {
+    let real = Real::new();
+    let id = real.start(PROGRAM, &["--log-driver", "json-file"]);
+    begun(&real, &id);
+    kill(&id, is_client);
+    kill(&id, is_supervisor);
+    right_in_the_end(&real, &id);
+}
+
+#[test]
+fn a_command_killed_while_it_waits_or_follows_leaves_the_run_as_it_was() {
+    let real = Real::new();
+    for flag in ["--wait", "--follow"] {
+        let file = real.path(&format!("id{flag}"));
+        let args = real.run_args(&real.source(PROGRAM), &[flag, "--id-file", file.to_str().unwrap()]);
+        let mut command = real.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        wait_until("the id is written", || file.exists());
+        let id = std::fs::read_to_string(&file).unwrap().trim_end().to_owned();
+        begun(&real, &id);
+        command.kill().unwrap();
+        command.wait().unwrap();
+        let job = right_in_the_end(&real, &id);
+        assert_eq!((&job["log"], &job["recovered"]), (&json!("complete"), &json!(false)), "{flag}");
+    }
+}
+
+#[test]
+fn a_supervisor_killed_at_once_never_makes_a_status_wrong() {
+    let real = Real::new();
+    for _ in 0..3 {
+        let id = real.start(PROGRAM, &[]);
+        kill(&id, is_supervisor);
+        assert_eq!(real.run(&["exec", "list", "-q", "--status", "running"]).code(0).id(), id);
+        right_in_the_end(&real, &id);
+    }
+}
+
+#[test]
+fn a_client_killed_at_whatever_moment_makes_no_status_and_no_log_wrong() {
+    let real = Real::new();
+    let clients = |id: &str| -> Vec<i32> {
+        processes().into_iter().filter(|(_, words)| is_client(words, id)).map(|(pid, _)| pid).collect()
+    };
+    let ids: Vec<String> = (0..12)
+        .map(|moment| {
+            let id = real.start(PROGRAM, &[]);
+            std::thread::sleep(Duration::from_millis(moment * 40));
+            for pid in clients(&id) {
+                let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
+            }
+            id
+        })
+        .collect();
+    let mut recovered = 0;
+    for id in ids {
+        let (job, code) = real.wait(&id);
+        if job["outcome"] == "lost" {
+            // Killed before it had the container started: nothing ran, and that is what is said.
+            assert_eq!((code, &job["exitCode"], real.log(&id).len()), (125, &json!(null), 0), "{job:#}");
+        } else {
+            assert_eq!((code, &job["outcome"], &job["exitCode"]), (7, &json!("failed"), &json!(7)), "{job:#}");
+            assert_eq!(String::from_utf8(real.log(&id)).unwrap(), truth());
+            recovered += 1;
+        }
+    }
+    assert!(recovered > 0, "the container of at least one had begun");
+    wait_until("every container is gone", || real.containers().is_empty());
+}
+
+#[test]
+fn a_container_renamed_behind_our_back_is_found_by_its_label() {
+    let real = Real::new();
+    let id = real.start(PROGRAM, &[]);
+    begun(&real, &id);
+    kill(&id, is_supervisor);
+    kill(&id, is_client);
+    real.docker_says(&["rename", &format!("longshore-{id}"), &format!("renamed-{id}")]);
+    assert_eq!(real.run(&["exec", "list", "-q", "--status", "running"]).code(0).id(), id);
+    right_in_the_end(&real, &id);
+}
+
+#[test]
+fn without_a_copy_of_the_engine_a_killed_client_makes_the_log_incomplete_and_says_so() {
+    let real = Real::new();
+    let id = real.start(PROGRAM, &["--log-driver", "none"]);
+    begun(&real, &id);
+    kill(&id, is_client);
+    let (job, code) = real.wait(&id);
+    assert_eq!((code, &job["exitCode"], &job["log"]), (7, &json!(7), &json!("incomplete")));
+    assert!(job["reason"].as_str().unwrap().contains("log: incomplete"), "{job:#}");
+    assert!(truth().as_bytes().starts_with(&real.log(&id)));
+}
+
+#[test]
+fn a_build_whose_supervisor_was_killed_goes_on_and_is_proven() {
+    let real = Real::with("buildx");
+    let name = real.image("orphan");
+    let command = format!("for i in 1 2 3 4 5 6 7 8; do echo step $i; sleep 0.2; done # {name}");
+    let args =
+        ["image", "create", &name, "--base", &Real::base(), "--label", &real.label(), "--run", &command, "--json"];
+    let id = real.run(&args).code(0).json()["id"].as_str().unwrap().to_owned();
+    let status = || schema::holds("image-status", real.run(&["image", "status", &name, "--json"]).code(0).json());
+    wait_until("the step runs", || has_line(&status(), "step 2"));
+    kill(&id, is_supervisor);
+    assert_eq!((&status()["status"], &status()["outcome"]), (&json!("running"), &json!(null)));
+    let job = real.run(&["image", "wait", &name, "--json"]).code(0).json();
+    assert_eq!((&job["outcome"], &job["recovered"]), (&json!("succeeded"), &json!(true)));
+    assert!(has_line(&status(), "step 8") && has_line(&status(), "done"), "{:#}", status());
+    assert!(real.has_image(&name));
+}
