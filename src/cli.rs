@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use crate::names::{EnvKey, EnvValue, Gpus, ImageName, ImageRef, Invalid, JobName, Label, MainFile, NetworkName};
@@ -152,7 +152,7 @@ Keys of --spec (JSON): srcPath, mainSrc, imageTag, inputPath, outputPath; and be
 cpus, memory, gpus, shmSize, network, timeout, user, keep, logDriver. Flags win over the file.
 
 Examples:
-  id=$(longshore exec run --image web --src . --main train.py --input ./data --output ./out -- --epochs 3)
+  id=$(longshore exec run --image web --src src --main train.py --input data --output out -- --epochs 3)
   longshore exec logs -f \"$id\"
   longshore exec run --spec run.json --wait        exits with the program's own code")]
     Run(Box<ExecRun>),
@@ -710,6 +710,25 @@ pub struct ExecKill {
     /// The signal: TERM, SIGTERM or 15
     #[arg(short, long, value_name = "SIGNAL", default_value = "KILL", value_parser = Signal::parse)]
     pub signal: Signal,
+}
+
+/// The command line as man pages and completions show it: without what is hidden, and without clap's `help` below
+/// every noun, which would double both.
+#[must_use]
+pub fn published() -> clap::Command {
+    fn without_help(command: clap::Command) -> clap::Command {
+        command.disable_help_subcommand(true).mut_subcommands(without_help)
+    }
+    let whole = Cli::command();
+    let text = |text: Option<&clap::builder::StyledStr>| text.cloned().unwrap_or_default();
+    let shown = clap::Command::new("longshore")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(text(whole.get_about()))
+        .long_about(text(whole.get_long_about()))
+        .after_help(text(whole.get_after_help()))
+        .subcommand_required(true)
+        .subcommands(whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned());
+    without_help(Global::augment_args(shown))
 }
 
 fn duration(text: &str) -> Result<Duration, Invalid> {

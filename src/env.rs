@@ -81,6 +81,13 @@ impl Env {
         }
     }
 
+    /// A world whose jobs lie in `dir`, on whatever file system tests get to run on.
+    #[cfg(test)]
+    #[must_use]
+    pub fn in_dir(dir: &Path) -> Self {
+        Self { state: Ok(dir.join("longshore")), any_file_system: true, ..Self::gather() }
+    }
+
     /// Where the jobs are.
     ///
     /// # Errors

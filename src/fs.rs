@@ -120,13 +120,6 @@ impl Dir {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
-    /// Whether nothing was made or removed in it for so long.
-    #[must_use]
-    pub fn is_older_than(&self, age: std::time::Duration) -> bool {
-        let modified = std::fs::metadata(&self.path).and_then(|data| data.modified());
-        modified.is_ok_and(|time| time.elapsed().is_ok_and(|elapsed| elapsed > age))
-    }
-
     /// Opens a file for reading.
     ///
     /// # Errors

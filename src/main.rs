@@ -15,6 +15,8 @@ mod fs;
 mod job;
 mod names;
 mod output;
+#[cfg(test)]
+mod papers;
 mod recipe;
 mod spec;
 mod supervisor;

@@ -13,9 +13,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use clap::CommandFactory as _;
 
-use crate::cli::{Cli, Command, Exec, Image};
+use crate::cli::{Cli, Command, Exec, Image, published};
 use crate::env::Env;
 use crate::error::{Failure, Verb};
 use crate::spec::Spec;
@@ -33,7 +32,7 @@ pub fn run(env: &Env, cli: Cli) -> Result<u8> {
         Command::Container(command) => container::run(env, json, command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "longshore", &mut script);
+            clap_complete::generate(shell, &mut published(), "longshore", &mut script);
             std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
             Ok(0)
         }

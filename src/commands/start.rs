@@ -65,10 +65,11 @@ pub fn flag_labels(labels: &[Label]) -> BTreeMap<String, String> {
     labels.iter().map(|label| (label.key.to_string(), label.value.clone())).collect()
 }
 
-/// `--id-file` never overwrites.
+/// `--id-file` never overwrites. A directory that is missing is found before anything is started.
 pub fn check_id_file(path: Option<&Path>) -> Result<()> {
+    let parent = |path: &Path| path.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_path_buf);
     match path {
-        Some(path) if path.parent().is_some_and(|dir| !dir.as_os_str().is_empty() && !dir.is_dir()) => {
+        Some(path) if parent(path).is_some_and(|parent| !parent.is_dir()) => {
             Err(Failure::usage(format!("could not write {}: there is no such directory", path.display())).into())
         }
         Some(path) if path.symlink_metadata().is_ok() => {

@@ -240,6 +240,44 @@ impl Record {
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         parse(bytes)
     }
+
+    /// For tests: a record like any other.
+    #[cfg(test)]
+    pub fn example(id: &JobId, kind: Kind, name: Option<&str>) -> Self {
+        let work = match kind {
+            Kind::Run => Work::Run(Run {
+                container: format!("longshore-{id}"),
+                argv: vec!["run".into()],
+                env: Vec::new(),
+                keep: false,
+                timeout: None,
+                memory: Some(2 << 30),
+                command: vec!["main.py".into(), "3".into()],
+            }),
+            Kind::Build => Work::Build(Build {
+                tag: ImageName::parse("web").expect("a name"),
+                recipe: Spec::default(),
+                ca_cert: None,
+                pull: false,
+                no_cache: false,
+            }),
+        };
+        Self {
+            format: FORMAT,
+            id: id.clone(),
+            kind,
+            name: name.map(str::to_owned),
+            created: DateTime::from_timestamp(1_700_000_000, 0).expect("a time"),
+            image: "base".into(),
+            labels: BTreeMap::from([("team".into(), "a".into())]),
+            docker: "/usr/bin/docker".into(),
+            endpoint: Endpoint::Context("default".into()),
+            boot_id: "this-boot".into(),
+            uid: 1000,
+            host: "here".into(),
+            work,
+        }
+    }
 }
 
 impl Exit {

@@ -9,7 +9,7 @@ use super::status::View;
 use super::store::Store;
 use crate::env::Env;
 use crate::error::{self, Failure};
-use crate::names::{ImageName, JobId, Label, escape_value};
+use crate::names::{ImageName, JobId, JobName, Label, escape_value};
 
 /// Finds the job: `latest`, a name, an id or a unique prefix of one.
 ///
@@ -54,7 +54,7 @@ fn resolve(store: &Store, typed: &str) -> Result<Job> {
 fn full_name(kind: Kind, typed: &str) -> Option<String> {
     match kind {
         Kind::Build => ImageName::parse(typed).ok().map(|name| name.normalized()),
-        Kind::Run => Some(typed.to_owned()),
+        Kind::Run => JobName::parse(typed).ok().map(String::from),
     }
 }
 

@@ -1,1 +1,398 @@
-//! Tests.
+//! The truth table, row by row.
+
+use serde_json::json;
+
+use super::*;
+use crate::job::record::FORMAT;
+
+const ID: &str = "0123456789ab";
+const BOOT: &str = "this-boot";
+const GIB: u64 = 1 << 30;
+
+fn at(second: u32) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000 + i64::from(second), 0).unwrap()
+}
+
+fn record(kind: Kind) -> Record {
+    Record::example(&JobId::parse(ID).unwrap(), kind, Some("web:latest"))
+}
+
+fn begun(engine_version: &str) -> Begun {
+    Begun {
+        format: FORMAT,
+        started: at(1),
+        engine_id: Some("ENGINE".into()),
+        engine_version: Some(engine_version.into()),
+        client_version: Some("28.2.2".into()),
+        builder: None,
+    }
+}
+
+/// A job that was published and began, and of which nothing else is known.
+fn facts(kind: Kind) -> Facts {
+    Facts {
+        id: JobId::parse(ID).unwrap(),
+        kind,
+        record: Ok(record(kind)),
+        exit: None,
+        locked: false,
+        log_locked: false,
+        begun: Some(begun("20.10.24")),
+        waiting: false,
+        stop: None,
+        image_id: None,
+        same_boot: None,
+    }
+    .on_boot(BOOT)
+}
+
+fn container(phase: Phase, exit_code: i64) -> ContainerState {
+    ContainerState {
+        id: "c0ffee".into(),
+        phase,
+        exit_code,
+        oom_killed: false,
+        error: String::new(),
+        started: Some(at(2)),
+        finished: Some(at(60)),
+        labels: BTreeMap::new(),
+    }
+}
+
+fn exited(code: i64) -> Word {
+    Word::Container(Box::new(container(Phase::Exited, code)))
+}
+
+fn stop(verb: &str, signal: i32, second: u32) -> Stop {
+    Stop { at: at(second), verb: verb.into(), signal }
+}
+
+/// What people and scripts see of an end: outcome, code, signal, reason.
+type Shown = (Outcome, Option<i32>, Option<i32>, String);
+
+fn shown(exit: &Exit) -> Shown {
+    (exit.outcome, exit.exit_code, exit.signal, exit.reason.clone().unwrap_or_default())
+}
+
+fn end(facts: &Facts, word: &Word) -> Exit {
+    match derive(facts, word) {
+        State::Ended(exit) => exit,
+        State::Running(how) => panic!("it runs: {how:?}"),
+    }
+}
+
+/// Every way in which the engine can answer.
+fn words() -> Vec<Word> {
+    vec![
+        Word::Unreachable("down".into()),
+        Word::OtherEngine,
+        Word::Absent,
+        exited(0),
+        Word::Container(Box::new(container(Phase::Running, 0))),
+        Word::Image("sha256:1".into()),
+    ]
+}
+
+#[test]
+fn a_terminal_record_wins_over_everything() {
+    let exit = Exit { exit_code: Some(7), reason: Some("why".into()), ..Exit::new(Outcome::Failed) };
+    for (locked, log_locked) in [(false, false), (true, false), (false, true), (true, true)] {
+        let facts = Facts { exit: Some(Ok(exit.clone())), locked, log_locked, ..facts(Kind::Run) };
+        assert_eq!(settled(&facts), Some(State::Ended(exit.clone())));
+        for word in words() {
+            assert_eq!(derive(&facts, &word), State::Ended(exit.clone()), "{word:?}");
+        }
+    }
+}
+
+#[test]
+fn a_held_lock_is_a_running_job_whatever_the_engine_says() {
+    let table = [
+        (true, false, false, Running::Supervised),
+        (true, true, false, Running::Supervised),
+        (true, false, true, Running::Waiting),
+        (false, true, false, Running::Unsupervised),
+    ];
+    for (locked, log_locked, waiting, expected) in table {
+        for record in [Ok(record(Kind::Run)), Err(Damaged("its record is damaged".into()))] {
+            let facts = Facts { record, locked, log_locked, waiting, ..facts(Kind::Run) };
+            assert_eq!(settled(&facts), Some(State::Running(expected)));
+            for word in words() {
+                assert_eq!(derive(&facts, &word), State::Running(expected), "{word:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_record_and_locks_the_engine_must_be_asked() {
+    assert_eq!(settled(&facts(Kind::Run)), None);
+    assert_eq!(settled(&facts(Kind::Build)), None);
+}
+
+#[test]
+fn a_damaged_or_newer_file_is_corrupt_and_named() {
+    let newer = Record::parse(br#"{"format": 99}"#).map(|_| ()).unwrap_err();
+    let damaged = Exit::parse(b"").map(|_| ()).unwrap_err();
+    let table = [
+        Facts { record: Err(Damaged(format!("its record {newer}"))), ..facts(Kind::Run) },
+        Facts { exit: Some(Err(Damaged(format!("its exit record {damaged}")))), ..facts(Kind::Run) },
+    ];
+    for (facts, reason) in table.iter().zip(["its record has format 99; this longshore", "its exit record is damaged"])
+    {
+        let exit = end(facts, &exited(0));
+        assert_eq!((exit.outcome, exit.exit_code), (Outcome::Corrupt, None));
+        assert!(exit.reason.unwrap().starts_with(reason));
+    }
+    let view = View::new(&table[0], &settled(&table[0]).unwrap());
+    assert_eq!((view.status, view.outcome, view.created), ("exited", Some(Outcome::Corrupt), None));
+}
+
+#[test]
+fn an_engine_that_cannot_tell_makes_it_unknown_and_never_lost() {
+    for kind in [Kind::Run, Kind::Build] {
+        for same_boot in [Some(true), Some(false)] {
+            let facts = Facts { same_boot, ..facts(kind) };
+            let exit = end(&facts, &Word::Unreachable("connection refused".into()));
+            assert_eq!(
+                shown(&exit),
+                (Outcome::Unknown, None, None, "the engine cannot be asked: connection refused".into())
+            );
+            let exit = end(&facts, &Word::OtherEngine);
+            let why = "another engine answers than the one it was started on";
+            assert_eq!(shown(&exit), (Outcome::Unknown, None, None, why.into()));
+        }
+    }
+}
+
+#[test]
+fn nothing_on_the_engine_is_lost_with_the_reason() {
+    let never = "it was never started: longshore was killed first";
+    let rebooted = "the host was rebooted while it ran";
+    let removed = "its container was removed behind longshore's back";
+    let killed = "its supervisor and its docker client were killed before an image was made";
+    let table = [
+        (Kind::Run, false, true, never),
+        (Kind::Build, false, true, never),
+        (Kind::Run, true, true, removed),
+        (Kind::Build, true, true, killed),
+        (Kind::Run, true, false, rebooted),
+        (Kind::Build, true, false, rebooted),
+        (Kind::Run, false, false, rebooted),
+    ];
+    for (kind, has_begun, same_boot, reason) in table {
+        let begun = has_begun.then(|| begun("20.10.24"));
+        let exit = end(&Facts { begun, same_boot: Some(same_boot), ..facts(kind) }, &Word::Absent);
+        assert_eq!(shown(&exit), (Outcome::Lost, None, None, reason.into()));
+        assert!(exit.recovered);
+    }
+}
+
+#[test]
+fn a_build_without_its_supervisor_succeeded_only_if_its_image_says_so() {
+    let exit = end(&facts(Kind::Build), &Word::Image("sha256:1".into()));
+    assert_eq!((exit.outcome, exit.exit_code, exit.recovered), (Outcome::Succeeded, Some(0), true));
+    assert_eq!(exit.image_id.as_deref(), Some("sha256:1"));
+    assert_eq!(end(&facts(Kind::Build), &Word::Absent).outcome, Outcome::Lost);
+}
+
+#[test]
+fn a_container_that_lives_is_a_run_without_supervisor() {
+    for phase in [Phase::Running, Phase::Paused, Phase::Restarting, Phase::Removing] {
+        // The engine says 0 while it runs.
+        let word = Word::Container(Box::new(container(phase, 0)));
+        for same_boot in [Some(true), Some(false)] {
+            let facts = Facts { same_boot, ..facts(Kind::Run) };
+            assert_eq!(derive(&facts, &word), State::Running(Running::Unsupervised), "{phase:?}");
+        }
+    }
+}
+
+#[test]
+fn a_container_that_was_never_started_is_lost() {
+    let mut created = container(Phase::Created, 0);
+    let exit = end(&facts(Kind::Run), &Word::Container(Box::new(created.clone())));
+    assert_eq!(shown(&exit), (Outcome::Lost, None, None, "its container was never started".into()));
+    assert_eq!(exit.container_id.as_deref(), Some("c0ffee"));
+    created.error = "no such\ndevice".into();
+    let exit = end(&facts(Kind::Run), &Word::Container(Box::new(created)));
+    assert_eq!(shown(&exit), (Outcome::Lost, None, None, "no such device".into()));
+}
+
+#[test]
+fn a_recovered_code_is_believed_only_where_it_proves_something() {
+    use Outcome::{Failed, Lost, Succeeded};
+    let rebooted = "the host was rebooted while it ran; the engine's exit code 0 proves nothing";
+    let lost_it = "the engine lost its exit code (it reports 255)";
+    let made_up = |version| format!("engine {version} may report 0 for a container whose exit code it lost");
+    let (same, changed) = (Some(true), Some(false));
+    let table: Vec<(i64, Option<bool>, &str, Shown)> = vec![
+        (0, same, "20.10.24", (Succeeded, Some(0), None, String::new())),
+        (0, changed, "20.10.24", (Lost, None, None, rebooted.into())),
+        (0, None, "20.10.24", (Lost, None, None, rebooted.into())),
+        (0, same, "23.0.6", (Succeeded, Some(0), None, String::new())),
+        (0, same, "24.0.0", (Lost, None, None, made_up("24.0.0"))),
+        (0, same, "24.0.1", (Lost, None, None, made_up("24.0.1"))),
+        (0, same, "24.0.2", (Lost, None, None, made_up("24.0.2"))),
+        (0, same, "24.0.3", (Succeeded, Some(0), None, String::new())),
+        (1, same, "24.0.0", (Failed, Some(1), None, String::new())),
+        (7, changed, "24.0.0", (Failed, Some(7), None, String::new())),
+        (254, changed, "20.10.24", (Failed, Some(254), None, String::new())),
+        (255, same, "20.10.24", (Lost, None, None, lost_it.into())),
+        (255, changed, "20.10.24", (Lost, None, None, lost_it.into())),
+        (137, same, "20.10.24", (Failed, Some(137), Some(9), "killed by signal SIGKILL".into())),
+        (143, changed, "20.10.24", (Failed, Some(143), Some(15), "killed by signal SIGTERM".into())),
+    ];
+    for (code, same_boot, version, expected) in table {
+        for phase in [Phase::Exited, Phase::Dead] {
+            let facts = Facts { same_boot, begun: Some(begun(version)), ..facts(Kind::Run) };
+            let exit = end(&facts, &Word::Container(Box::new(container(phase, code))));
+            assert_eq!(shown(&exit), expected, "{code} {same_boot:?} {version}");
+            assert!(exit.recovered);
+            assert_eq!(exit.container_id.as_deref(), Some("c0ffee"));
+        }
+    }
+}
+
+#[test]
+fn a_code_of_a_supervised_run_is_its_code_also_255() {
+    let table: [(i64, Shown); 5] = [
+        (0, (Outcome::Succeeded, Some(0), None, String::new())),
+        (7, (Outcome::Failed, Some(7), None, String::new())),
+        (128, (Outcome::Failed, Some(128), None, String::new())),
+        (193, (Outcome::Failed, Some(193), None, String::new())),
+        (255, (Outcome::Failed, Some(255), None, String::new())),
+    ];
+    for (code, expected) in table {
+        let exit = conclude(&container(Phase::Exited, code), None, None);
+        assert_eq!(shown(&exit), expected);
+        assert!(!exit.recovered);
+        assert_eq!((exit.started, exit.finished), (Some(at(2)), Some(at(60))));
+    }
+}
+
+#[test]
+fn a_stop_counts_only_when_it_came_before_the_end_and_did_it() {
+    use Outcome::{Cancelled, Failed, Succeeded, Timeout};
+    let (sigkill, sigterm) = ("killed by signal SIGKILL", "killed by signal SIGTERM");
+    let (by_stop, by_kill) = ("ended by longshore exec stop", "ended by longshore exec kill");
+    let time = "its time ran out";
+    // The container ended in second 60.
+    let table = [
+        ("stop", 15, 59, 143, Cancelled, Some(15), by_stop),
+        ("stop", 15, 60, 137, Cancelled, Some(9), by_stop),
+        ("stop", 15, 59, 0, Cancelled, None, by_stop),
+        ("stop", 15, 59, 3, Cancelled, None, by_stop),
+        ("stop", 15, 61, 0, Succeeded, None, ""),
+        ("stop", 15, 61, 3, Failed, None, ""),
+        ("stop", 15, 61, 143, Failed, Some(15), sigterm),
+        ("kill", 9, 59, 137, Cancelled, Some(9), by_kill),
+        ("kill", 15, 59, 143, Cancelled, Some(15), by_kill),
+        ("kill", 10, 59, 137, Failed, Some(9), sigkill),
+        ("kill", 10, 59, 0, Succeeded, None, ""),
+        ("kill", 10, 59, 3, Failed, None, ""),
+        ("kill", 9, 61, 137, Failed, Some(9), sigkill),
+        ("timeout", 15, 59, 143, Timeout, Some(15), time),
+        ("timeout", 15, 59, 137, Timeout, Some(9), time),
+        ("timeout", 15, 59, 0, Timeout, None, time),
+        ("timeout", 15, 61, 0, Succeeded, None, ""),
+    ];
+    for (verb, signal, second, code, outcome, died_of, reason) in table {
+        let stop = stop(verb, signal, second);
+        let expected = (outcome, Some(code), died_of, reason.to_owned());
+        let exit = conclude(&container(Phase::Exited, i64::from(code)), Some(&stop), None);
+        assert_eq!(shown(&exit), expected, "{verb} {signal} in second {second}, code {code}");
+        // The same for whoever finds it later.
+        let facts = Facts { stop: Some(stop), ..facts(Kind::Run) };
+        assert_eq!(shown(&end(&facts, &exited(i64::from(code)))), expected);
+    }
+}
+
+#[test]
+fn a_run_out_of_memory_says_so_with_its_limit() {
+    let killed = ContainerState { oom_killed: true, ..container(Phase::Exited, 137) };
+    let exit = conclude(&killed, None, Some(2 * GIB));
+    assert_eq!(shown(&exit), (Outcome::Failed, Some(137), Some(9), "killed: out of memory, limit 2 GiB".into()));
+    assert_eq!(conclude(&killed, None, None).reason.as_deref(), Some("killed: out of memory"));
+    // A reader knows the limit from the record.
+    let found = end(&facts(Kind::Run), &Word::Container(Box::new(killed)));
+    assert_eq!(found.reason.as_deref(), Some("killed: out of memory, limit 2 GiB"));
+}
+
+#[test]
+fn what_could_not_be_started_says_why() {
+    let failed = ContainerState { error: "exec: \"python3\": not found".into(), ..container(Phase::Exited, 127) };
+    let expected = (Outcome::Failed, Some(127), None, "exec: \"python3\": not found".to_owned());
+    assert_eq!(shown(&conclude(&failed, None, None)), expected);
+}
+
+#[test]
+fn a_found_end_began_when_the_engine_or_the_supervisor_says() {
+    assert_eq!(end(&facts(Kind::Run), &exited(0)).started, Some(at(2)));
+    let silent = ContainerState { started: None, ..container(Phase::Exited, 0) };
+    assert_eq!(end(&facts(Kind::Run), &Word::Container(Box::new(silent))).started, Some(at(1)));
+    assert_eq!(end(&facts(Kind::Run), &Word::Absent).started, Some(at(1)));
+}
+
+fn ended_view(outcome: Outcome, exit_code: Option<i32>) -> View {
+    View::new(&facts(Kind::Run), &State::Ended(Exit { exit_code, ..Exit::new(outcome) }))
+}
+
+#[test]
+fn wait_gives_the_programs_code_and_never_0_unless_it_succeeded() {
+    use Outcome::{Cancelled, Corrupt, Failed, Lost, Succeeded, Timeout, Unknown};
+    let table = [
+        (Succeeded, Some(0), 0),
+        (Failed, Some(7), 7),
+        (Failed, Some(255), 255),
+        (Failed, Some(137), 137),
+        (Failed, Some(0), 1),
+        (Failed, None, 1),
+        (Failed, Some(-1), 1),
+        (Failed, Some(256), 1),
+        (Cancelled, Some(143), 143),
+        (Cancelled, Some(0), 1),
+        (Cancelled, None, 1),
+        (Timeout, Some(0), 124),
+        (Timeout, Some(143), 124),
+        (Lost, None, 125),
+        (Lost, Some(0), 125),
+        (Unknown, Some(0), 125),
+        (Corrupt, Some(0), 125),
+    ];
+    for (outcome, code, expected) in table {
+        assert_eq!(ended_view(outcome, code).wait_code(), expected, "{outcome:?} {code:?}");
+    }
+    assert_eq!(View::new(&facts(Kind::Run), &State::Running(Running::Supervised)).wait_code(), 125);
+}
+
+#[test]
+fn a_running_job_has_no_end_and_says_how_it_runs() {
+    let table = [
+        (Running::Supervised, None),
+        (Running::Waiting, Some("the engine is unreachable")),
+        (Running::Unsupervised, Some("its supervisor was killed")),
+    ];
+    for (how, reason) in table {
+        let view = View::new(&facts(Kind::Run), &State::Running(how));
+        assert!(view.is_running());
+        assert_eq!((view.status, view.outcome, view.exit_code, view.log), ("running", None, None, None));
+        assert_eq!(view.reason.as_deref(), reason);
+        assert_eq!((view.started, view.finished), (Some(at(1)), None));
+    }
+}
+
+#[test]
+fn a_job_is_the_same_object_everywhere() {
+    let exit = conclude(&container(Phase::Exited, 7), None, None);
+    let view = View::new(&facts(Kind::Run), &State::Ended(exit));
+    assert_eq!(
+        serde_json::to_value(&view).unwrap(),
+        json!({
+            "id": ID, "kind": "run", "name": "web:latest", "status": "exited", "outcome": "failed", "exitCode": 7,
+            "signal": null, "reason": null, "created": "2023-11-14T22:13:20Z", "started": "2023-11-14T22:13:22Z",
+            "finished": "2023-11-14T22:14:20Z", "image": "base", "imageId": null, "containerId": "c0ffee",
+            "labels": {"team": "a"}, "log": "complete", "recovered": false, "command": ["main.py", "3"],
+        })
+    );
+}

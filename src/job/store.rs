@@ -4,13 +4,12 @@
 //! STATE/build/<id>/  run/<id>/        a job each
 //! STATE/.new-*  .del-*                being made, being removed; not among the jobs, so that sweeping costs nothing
 //! STATE/<kind>/.names/<sha256>        the id of the newest job of that name; "@latest" is one of them
-//! STATE/<kind>/.names.lock            held while a name changes hands
+//! STATE/.names.lock                   held while a name changes hands or a directory gets its lock
 //! ```
 //! A job appears by one rename and disappears by one. Names are data: only their digest is ever part of a path.
 
 use std::fs::File;
 use std::io;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
@@ -107,9 +106,12 @@ impl Store {
     }
 
     fn fill(&self, temporary: &str, record: &Record) -> Result<File> {
+        // A sweep must not come between the directory and its lock.
+        let held = self.hold_names()?;
         let dir = self.root.make_subdir(temporary)?;
         let lock = dir.lock_file(LOCK)?;
         lock.try_lock().context("could not take the lock of a directory nobody knows")?;
+        drop(held);
         dir.write_new(RECORD, &serde_json::to_vec_pretty(record)?)?;
         dir.write_new(EXIT_ROOM, &[b' '; EXIT_SIZE])?;
         dir.make_fifo(CONTROL)?;
@@ -143,9 +145,9 @@ impl Store {
         Err(failure.into())
     }
 
-    /// Held while a name changes hands, for a few file operations at a time.
+    /// Held while a name changes hands or a directory gets its lock, for a few file operations at a time.
     fn hold_names(&self) -> Result<File> {
-        let lock = self.dir.lock_file(NAMES_LOCK)?;
+        let lock = self.root.lock_file(NAMES_LOCK)?;
         lock.lock()?;
         Ok(lock)
     }
@@ -233,28 +235,24 @@ impl Store {
         }
     }
 
-    /// Removes what killed commands left half made or half removed. What is being made right now is locked, or so
-    /// young that it may be about to be.
+    /// Removes what killed commands left half made or half removed. What is being made right now is locked.
     pub fn sweep(&self) {
-        for name in self.root.names().unwrap_or_default() {
-            let abandoned = || self.root.subdir(&name).is_ok_and(|dir| is_abandoned(&dir));
-            if name.starts_with(".del-") || name.starts_with(".new-") && abandoned() {
-                let _ = self.root.remove_tree(&name);
-            }
+        let mut names = self.root.names().unwrap_or_default();
+        let Ok(held) = self.hold_names() else { return };
+        names.retain(|name| {
+            name.starts_with(".del-")
+                || name.starts_with(".new-") && self.root.subdir(name).is_ok_and(|dir| is_abandoned(&dir))
+        });
+        drop(held);
+        for name in names {
+            let _ = self.root.remove_tree(&name);
         }
     }
 }
 
-/// How long a directory may be made without a lock; a moment is what it takes.
-const BEING_MADE: Duration = Duration::from_secs(3600);
-
-/// The log is made last, when the lock has long been taken: asking for the lock before would take it from its owner.
+/// Nobody holds its lock, or it has none: whoever was making it is gone, however far that came.
 fn is_abandoned(dir: &Dir) -> bool {
-    if dir.has(LOG) {
-        dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok())
-    } else {
-        dir.is_older_than(BEING_MADE)
-    }
+    !dir.has(LOCK) || dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok())
 }
 
 fn digest(name: &str) -> String {

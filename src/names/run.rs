@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn a_mount_path_is_absolute_and_resolved() {
         for text in ["/a", "/a b/c:d,e\"f", "/a\nb ", "/a/", "/..a", "/é\u{202e}"] {
-            assert_eq!(mount_path(text).expect(text).as_str(), text);
+            assert_eq!(MountPath::parse(text).expect(text).as_str(), text);
         }
         for text in [
             "",
@@ -299,7 +299,7 @@ mod tests {
             "/a\0",
             &format!("/{}", "a".repeat(4095)),
         ] {
-            assert!(mount_path(text).is_err(), "{text:?}");
+            assert!(MountPath::parse(text).is_err(), "{text:?}");
         }
         assert!(MountPath::from_path(Path::new("/data")).is_ok());
     }
@@ -361,7 +361,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_mount_path_comes_back_from_docker_s_reader(texts in prop::collection::vec("/[a:;,\" \n'\\\\é]{1,12}|(?s)/.{1,12}", 2..4)) {
-            let paths: Vec<_> = texts.iter().filter_map(|text| mount_path(text).ok()).collect();
+            let paths: Vec<_> = texts.iter().filter_map(|text| MountPath::parse(text).ok()).collect();
             let fields: Vec<_> = paths.iter().map(|path| format!("source={path}")).collect();
             let line: Vec<_> = fields.iter().map(|field| csv_field(field)).collect();
             prop_assume!(!fields.is_empty());

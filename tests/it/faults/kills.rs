@@ -164,10 +164,12 @@ fn what_a_killed_command_left_half_made_is_swept_and_what_is_being_made_is_not()
     };
     half(".new-dead");
     half(".del-dead");
+    std::fs::create_dir(fake.path("state/longshore/.new-empty")).unwrap();
+    fake.write("state/longshore/.new-lock/lock", "");
     let held = std::fs::File::open(half(".new-live")).unwrap();
     held.try_lock().unwrap();
     fake.run(&["exec", "forget", &id]).code(0);
-    for name in [".new-dead", ".del-dead"] {
+    for name in [".new-dead", ".del-dead", ".new-empty", ".new-lock"] {
         assert!(!fake.path("state/longshore").join(name).exists(), "{name} is left");
     }
     assert!(fake.path("state/longshore/.new-live").exists(), "a directory that is being made was swept");

@@ -272,10 +272,7 @@ impl Fake {
             assert!(left.is_subset(&ours), "left in the state directory: {left:?}");
         }
         let root = names(&self.path("state/longshore"));
-        // What has no log yet is not swept for an hour, for it may be about to get one.
-        let unfinished =
-            |name: &&String| name.starts_with(".new-") && !self.path("state/longshore").join(name).join("log").exists();
-        let left: Vec<_> = root.iter().filter(|name| name.starts_with('.') && !unfinished(name)).collect();
+        let left: Vec<_> = root.iter().filter(|name| name.starts_with(".new-") || name.starts_with(".del-")).collect();
         assert!(left.is_empty(), "left in the state directory: {left:?}");
         assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
         assert!(self.processes().is_empty(), "{:?}", self.processes());
