@@ -190,21 +190,13 @@ fn an_engine_that_makes_up_zeros_is_not_believed() {
     fake.assert_sound();
 }
 
-/// Removes a run's container as somebody else would.
-fn remove_behind(fake: &Fake, id: &str) {
-    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/docker");
-    let mut command = std::process::Command::new(script);
-    command.args(["rm", "--force", &format!("longshore-{id}")]).env("FAKE_DOCKER_DIR", fake.path("engine"));
-    assert!(command.output().unwrap().status.success());
-}
-
 #[test]
 fn a_container_removed_behind_our_back_is_a_lost_run() {
     let fake = Fake::new();
     // Under the supervisor's eyes …
     let watched = fake.start(&fake.until_let("echo on", "exit 0"));
     fake.wait_for_output(&watched, "on");
-    remove_behind(&fake, &watched);
+    fake.docker(&["rm", "--force", &format!("longshore-{watched}")]);
     // … and when nobody looked.
     let alone = fake.start(&fake.until_let("echo on", "echo off; exit 0"));
     wait_until("it has begun", || fake.job("run", &alone).join("begun.json").exists());
@@ -212,7 +204,7 @@ fn a_container_removed_behind_our_back_is_a_lost_run() {
     orphan(&fake, &alone);
     fake.let_end();
     wait_until("the container has ended", || fake.true_code(&alone).is_some());
-    remove_behind(&fake, &alone);
+    fake.docker(&["rm", "--force", &format!("longshore-{alone}")]);
     for id in [watched, alone] {
         let view = fake.ended(&id);
         assert_eq!((&view["outcome"], &view["exitCode"]), (&"lost".into(), &Value::Null));

@@ -77,7 +77,7 @@ fn ctrl_c_ends_the_waiting_and_not_the_job() {
         let args = fake.run_args(&fake.until_let("echo on", "echo off; exit 5"), &[stay]);
         let ran = interrupted(&fake, &args).code(130);
         let id = fake.run(&["exec", "list", "-q"]).code(0).id();
-        assert!(ran.stdout.contains(&format!("error: interrupted; run {id} goes on")), "{}", ran.stdout);
+        assert!(ran.stdout.contains(&format!(" interrupted; run {id} goes on")), "{}", ran.stdout);
         assert_eq!(fake.view(&id)["status"], "running");
         fake.let_end();
         assert_eq!(fake.ended(&id)["exitCode"], 5);

@@ -55,6 +55,15 @@ impl Fake {
         fake
     }
 
+    /// Does something to the engine behind longshore's back.
+    #[track_caller]
+    pub fn docker(&self, args: &[&str]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/docker");
+        let mut command = std::process::Command::new(script);
+        let output = command.args(args).env("FAKE_DOCKER_DIR", self.path("engine")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// A path in the engine.
     pub fn engine(&self, name: &str) -> PathBuf {
         self.path("engine").join(name)
@@ -262,6 +271,9 @@ impl Fake {
             let ours = [".names".to_owned(), ".names.lock".to_owned()].into();
             assert!(left.is_subset(&ours), "left in the state directory: {left:?}");
         }
+        let root = names(&self.path("state/longshore"));
+        let left: Vec<_> = root.iter().filter(|name| name.starts_with(".new-") || name.starts_with(".del-")).collect();
+        assert!(left.is_empty(), "left in the state directory: {left:?}");
         assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
         assert!(self.processes().is_empty(), "{:?}", self.processes());
     }
