@@ -1,5 +1,6 @@
 //! longshore as its users see it: the program itself, run in a world of each test's own.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests make their own worlds")]
 
+mod container;
 mod engine;
 mod support;

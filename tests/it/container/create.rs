@@ -1,0 +1,156 @@
+//! `container create`, from flags and from the Engine API's body.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::{Yard, base, docker_py_json, given, helper};
+
+#[test]
+fn flags_make_a_container_and_its_id_is_all_that_is_printed() {
+    let yard = Yard::new();
+    let (name, label, base) = (yard.name("web"), yard.label(), base());
+    let bind = format!("{}:/home-of:ro", yard.path("home").display());
+    let args = [
+        "create", "--name", &name, "--image", &base, "--label", &label, "-e", "MODE=a=b c", "-e", "HOME", "-p",
+        "127.0.0.1:18099:80", "-v", &bind, "--mount", "type=tmpfs,target=/scratch", "--entrypoint", "/bin/echo", "--",
+        "-n", "two words", "",
+    ];
+    let ran = yard.container(&args).code(0);
+    assert_eq!(ran.stderr, "");
+    let made = docker_py_json("inspect", &name);
+    assert_eq!(ran.stdout, format!("{}\n", made["Id"].as_str().unwrap()));
+    assert_eq!(made["Path"], "/bin/echo");
+    assert_eq!(made["Args"], json!(["-n", "two words", ""]));
+    let env = made["Config"]["Env"].as_array().unwrap();
+    assert!(env.contains(&json!("MODE=a=b c")));
+    assert!(env.contains(&json!(format!("HOME={}", yard.path("home").display()))), "{env:?}");
+    assert_eq!(made["HostConfig"]["PortBindings"], json!({"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18099"}]}));
+    assert_eq!(made["HostConfig"]["Binds"], json!([bind]));
+    assert_eq!(made["HostConfig"]["Mounts"][0]["Target"], "/scratch");
+    assert_eq!(made["State"]["Status"], "created");
+
+    let again = yard.container(&args).code(1);
+    assert_eq!(again.stdout, "");
+    assert!(again.stderr.contains("already in use"), "{}", again.stderr);
+}
+
+#[test]
+fn the_api_body_makes_the_container_and_flags_win_over_it() {
+    let yard = Yard::new();
+    let body = json!({
+        "Image": "not-this-one", "Cmd": ["no"], "Env": ["A=1", "B=2"],
+        "Labels": {"longshore.test": yard.label().split_once('=').unwrap().1, "x": "1,2=3"},
+        "HostConfig": {"Memory": 64 << 20, "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}},
+    });
+    yard.write("body.json", body.to_string());
+    let flags = ["create", "--spec", "body.json", "--image", &base(), "-e", "B=3", "--json", "--", "echo", "yes"];
+    let ran = yard.container(&flags).code(0);
+    let made = docker_py_json("inspect", ran.json()["Id"].as_str().unwrap());
+    assert_eq!(ran.json(), json!({"Id": made["Id"], "Warnings": []}));
+    assert_eq!((&made["Path"], &made["Args"]), (&json!("echo"), &json!(["yes"])));
+    assert_eq!(made["Config"]["Labels"]["x"], "1,2=3");
+    assert_eq!(made["HostConfig"]["Memory"], 64 << 20);
+    let env = made["Config"]["Env"].as_array().unwrap();
+    assert!(env.contains(&json!("A=1")) && env.contains(&json!("B=3")) && !env.contains(&json!("B=2")), "{env:?}");
+}
+
+/// The body that the contract shows, on the base image.
+fn the_documents_body(yard: &Yard) -> Value {
+    json!({
+        "Hostname": "", "Domainname": "", "User": "", "AttachStdin": false, "AttachStdout": false, "AttachStderr": false,
+        "Tty": true, "OpenStdin": true, "StdinOnce": false, "Image": base(), "Env": ["POSTGRES_PASSWORD=gk"],
+        "Cmd": ["postgres"], "Entrypoint": ["docker-entrypoint.sh"], "Volumes": {"/var/lib/postgresql/data": {}},
+        "WorkingDir": "", "NetworkDisabled": false, "MacAddress": "", "ExposedPorts": {"5432/tcp": {}},
+        "HostConfig": {
+            "PortBindings": {"5432/tcp": [{"HostIp": "", "HostPort": "5432"}]},
+            "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}, "ConsoleSize": [49, 188],
+        },
+        "NetworkSettings": {"Ports": {
+            "5432/tcp": [{"HostIp": "0.0.0.0", "HostPort": "5432"}, {"HostIp": "::", "HostPort": "5432"}],
+        }},
+        "Labels": {"longshore.test": yard.label().split_once('=').unwrap().1},
+    })
+}
+
+#[test]
+fn the_documents_own_body_works_and_what_the_api_ignores_is_told() {
+    let yard = Yard::new();
+    let name = yard.name("postgres");
+    let body = the_documents_body(&yard).to_string();
+    let ran = yard.run_with(&["container", "create", &name, "--spec", "-"], body.as_bytes()).code(0);
+    for key in ["NetworkSettings", "ConsoleSize"] {
+        assert!(ran.stderr.lines().any(|line| line.starts_with("note: ignored: ") && line.contains(key)), "{}", ran.stderr);
+    }
+    let made = docker_py_json("inspect", &name);
+    assert_eq!(made["Path"], "docker-entrypoint.sh");
+    assert_eq!(made["Args"], json!(["postgres"]));
+    assert_eq!(made["Config"]["Tty"], true);
+    assert_eq!(made["Config"]["OpenStdin"], true);
+    assert_eq!(made["Config"]["Volumes"], json!({"/var/lib/postgresql/data": {}}));
+    assert_eq!(made["HostConfig"]["PortBindings"], json!({"5432/tcp": [{"HostIp": "", "HostPort": "5432"}]}));
+    assert_eq!(made["HostConfig"]["RestartPolicy"]["Name"], "no");
+}
+
+#[test]
+fn a_body_that_cannot_be_carried_names_the_key_and_makes_nothing() {
+    let mut yard = Yard::new();
+    yard.wrap_docker("");
+    let refused = |body: &str| {
+        let ran = yard.run_with(&["container", "create", "--json", "--spec", "-"], body.as_bytes()).code(2);
+        assert_eq!(ran.json()["error"]["kind"], "usage", "{body}");
+        assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+        ran.stderr
+    };
+    let image = base();
+    let with = |key: &str, value: Value| refused(&json!({"Image": image, key: value}).to_string());
+    assert!(with("NetworkDisabled", json!(true)).contains("NetworkDisabled"));
+    assert!(with("OnBuild", json!(["RUN true"])).contains("OnBuild"));
+    assert!(with("HostConfig", json!({"Cgroup": "x"})).contains("HostConfig.Cgroup"));
+    let typo = with("HostConfig", json!({"Memroy": 1}));
+    assert!(typo.contains("HostConfig.Memroy") && typo.contains("Memory"), "{typo}");
+    assert!(with("Imagee", json!(1)).contains("Imagee"));
+    assert!(with("Tty", json!("yes")).contains("Tty"));
+    assert!(refused("[]").contains("object"));
+    assert!(refused("{").contains("error:"));
+    assert!(refused("{}").contains("Image"));
+    assert_eq!(yard.calls(), [""; 0]);
+    yard.container(&["create", "--spec", "no-such-file.json"]).code(2);
+}
+
+#[test]
+fn a_dry_run_prints_the_command_line_and_does_nothing() {
+    let mut yard = Yard::new();
+    yard.wrap_docker("");
+    let args = ["create", "web", "--dry-run", "--image", "nginx", "-p", "8080:80", "-e", "A=b c", "--", "nginx", "-v"];
+    let ran = yard.container(&args).code(0);
+    assert!(ran.stdout.contains(" create ") && ran.stdout.contains("nginx"), "{}", ran.stdout);
+    let argv = yard.container(&[&args[..3], &["--json"], &args[3..]].concat()).code(0).json();
+    let argv: Vec<&str> = argv["argv"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    assert!(argv.contains(&"--publish=8080:80") && argv.ends_with(&["nginx", "nginx", "-v"]), "{argv:?}");
+    assert_eq!(yard.calls(), [""; 0]);
+}
+
+#[test]
+fn the_id_goes_into_a_file_that_was_not_there() {
+    let yard = Yard::new();
+    let (label, base) = (yard.label(), base());
+    let args = ["create", "--image", &base, "--label", &label, "--id-file", "id", "--", "true"];
+    let ran = yard.container(&args).code(0);
+    assert_eq!(std::fs::read_to_string(yard.path("id")).unwrap(), ran.stdout);
+    let refused = yard.container(&args);
+    assert!(refused.code != 0 && refused.stderr.contains("id"), "{}", refused.stderr);
+    assert_eq!(yard.says(&["ps", "-aq", "--filter", &format!("label={label}")]).lines().count(), 1);
+}
+
+#[test]
+fn a_body_leaves_the_container_that_the_api_leaves() {
+    let yard = Yard::new();
+    let mut command = Command::new(given("LONGSHORE_TEST_PYTHON"));
+    command.arg(helper("create_equal.py")).args(["--image", &base(), "--", env!("CARGO_BIN_EXE_longshore")]);
+    command.args(["container", "create", "NAME", "--spec", "-"]).current_dir(yard.dir.path());
+    let output = command.output().expect("python runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let bad: Vec<&str> = text.lines().filter(|line| !line.starts_with("ok ")).collect();
+    assert!(output.status.success(), "{}\n{}", bad.join("\n"), String::from_utf8_lossy(&output.stderr));
+}

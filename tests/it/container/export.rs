@@ -1,0 +1,140 @@
+//! `container export`: what docker exports, complete or absent, in constant memory.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Yard;
+use crate::support::{Ran, wait_until};
+
+/// What `tar -tv` lists.
+fn listing(archive: &Path) -> String {
+    let output = Command::new("tar").arg("-tvf").arg(archive).output().expect("tar runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The files of a directory but for what the world itself put there.
+fn files(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A container with a file of that size, which takes no room.
+fn with_file(yard: &Yard, size: &str) -> String {
+    yard.finished("big", &format!("truncate -s {size} /big"))
+}
+
+fn spawn(yard: &Yard, args: &[&str]) -> Child {
+    let mut command = yard.command(&[&["container", "export"], args].concat());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// The largest resident size that a running process had, in kB.
+fn peak(process: &Child) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+#[test]
+fn an_archive_is_what_docker_exports() {
+    let yard = Yard::new();
+    let id = yard.finished("a", "mkdir '/a b'; echo x >'/a b/ü'; ln -s /etc /link");
+    yard.says(&["export", "-o", yard.path("theirs.tar").to_str().unwrap(), &id]);
+    std::fs::create_dir(yard.path("out")).unwrap();
+    let ran = yard.container(&["export", &id, "-o", "out/ours.tar", "--json"]).code(0);
+    let (document, ours) = (ran.json(), yard.path("out/ours.tar"));
+    assert_eq!(document["bytes"], std::fs::metadata(&ours).unwrap().len());
+    assert_eq!((&document["Id"], &document["path"]), (&id.as_str().into(), &"out/ours.tar".into()));
+    assert_eq!(ran.stderr, "");
+    let theirs = listing(&yard.path("theirs.tar"));
+    assert!(theirs.lines().count() > 1000);
+    assert!(listing(&ours) == theirs, "the listings differ");
+    assert_eq!(files(&yard.path("out")), ["ours.tar"]);
+
+    let piped = yard.command(&["container", "export", &id]).output().unwrap();
+    assert!(piped.status.success() && piped.stderr.is_empty());
+    yard.write("piped.tar", piped.stdout);
+    assert!(listing(&yard.path("piped.tar")) == theirs, "the listings differ");
+}
+
+#[test]
+fn a_terminal_gets_no_archive() {
+    let yard = Yard::new();
+    let id = yard.created("a");
+    for args in [&["export", &id][..], &["export", "-o", "-", &id]] {
+        let ran = yard.at_terminal("", args).code(2);
+        assert!(ran.stdout.starts_with("error: cannot write an archive to a terminal"), "{}", ran.stdout);
+        assert!(ran.stdout.contains("hint: name a file with -o"), "{}", ran.stdout);
+        assert!(ran.stdout.len() < 300, "{}", ran.stdout);
+    }
+    let ran = yard.container(&["export", "--json", &id]).code(2);
+    assert_eq!(ran.json()["error"]["kind"], "usage");
+    let ran = yard.at_terminal("", &["export", "-o", "a.tar", &id]).code(0);
+    assert!(yard.path("a.tar").exists());
+    assert!(!ran.stdout.contains("error"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_file_of_a_gigabyte_costs_no_memory_and_an_interrupted_one_leaves_nothing() {
+    let yard = Yard::new();
+    let id = with_file(&yard, "1G");
+    std::fs::create_dir(yard.path("out")).unwrap();
+    let partial_size = || {
+        let names = files(&yard.path("out"));
+        names.first().map_or(0, |name| std::fs::metadata(yard.path("out").join(name)).map_or(0, |data| data.len()))
+    };
+    for signal in [Signal::INT, Signal::TERM] {
+        let process = spawn(&yard, &[&id, "-o", "out/big.tar"]);
+        wait_until("something was written", || partial_size() > 1 << 20);
+        assert!(!yard.path("out/big.tar").exists());
+        kill_process(Pid::from_raw(i32::try_from(process.id()).unwrap()).unwrap(), signal).unwrap();
+        let ran = Ran::from(process.wait_with_output().unwrap()).code(130);
+        assert!(ran.stderr.starts_with("error: could not export container") && ran.stderr.contains("interrupted"), "{}", ran.stderr);
+        assert!(files(&yard.path("out")).is_empty());
+    }
+
+    // To a pipe: the disk has no part in it.
+    let mut process = spawn(&yard, &[&id]);
+    let mut stdout = process.stdout.take().unwrap();
+    let mut buffer = vec![0; 1 << 20];
+    let (mut size, mut most) = (0_u64, 0);
+    loop {
+        let count = stdout.read(&mut buffer).unwrap();
+        if count == 0 {
+            break;
+        }
+        size += count as u64;
+        most = peak(&process).unwrap_or(0).max(most);
+    }
+    assert!(process.wait().unwrap().success());
+    assert!(size > 1 << 30, "{size}");
+    assert!((1..40_000).contains(&most), "{most} kB");
+}
+
+#[test]
+fn a_file_is_replaced_when_the_new_one_is_complete_and_not_before() {
+    let mut yard = Yard::new();
+    let id = yard.created("a");
+    yard.write("out/a.tar", "old");
+    yard.wrap_docker("if [ \"$verb\" = export ]; then printf 'some bytes'; echo 'the engine said no' >&2; exit 1; fi");
+    let ran = yard.container(&["export", &id, "-o", "out/a.tar", "--json"]).code(1);
+    assert_eq!(ran.json()["error"]["kind"], "engine-failed");
+    assert!(ran.stderr.contains("docker export exited with status 1\n  the engine said no\n"), "{}", ran.stderr);
+    assert_eq!(std::fs::read(yard.path("out/a.tar")).unwrap(), b"old");
+    assert_eq!(files(&yard.path("out")), ["a.tar"]);
+
+    yard.set("LONGSHORE_DOCKER", "docker");
+    yard.container(&["export", &id, "-o", "out/a.tar"]).code(0);
+    assert!(listing(&yard.path("out/a.tar")).lines().count() > 1000);
+    assert_eq!(files(&yard.path("out")), ["a.tar"]);
+    let ran = yard.container(&["export", &id, "-o", "out"]).code(1);
+    assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+    let ran = yard.container(&["export", &id, "-o", "no/such/dir.tar"]).code(1);
+    assert!(ran.stderr.contains("no/such/dir.tar"), "{}", ran.stderr);
+}

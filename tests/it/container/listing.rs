@@ -1,0 +1,160 @@
+//! `container list` beside the Engine's `/containers/json`.
+
+use serde_json::Value;
+
+use super::{Yard, docker_py_json, same};
+
+/// Containers in every state, with every kind of port, label, mount and network.
+fn all_kinds(yard: &Yard) {
+    let (name, label) = (|short: &str| yard.name(short), yard.label());
+    yard.says(&["network", "create", "--label", &label, &name("net")]);
+    yard.says(&["network", "create", "--label", &label, &name("second")]);
+    yard.says(&["volume", "create", "--label", &label, &name("volume")]);
+    let bind = yard.path("home").display().to_string();
+    let sleep = ["sleep", "600"];
+    let run = ["run", "-d"];
+
+    let ports = ["-p", "127.0.0.1::80", "-p", "127.0.0.1::53/udp", "-p", "81", "--expose", "9999", "--expose", "7/udp"];
+    yard.docker_made(&run, "ports", &ports, &sleep);
+    let labels = ["--label", "a=1,2=3,b", "--label", "empty=", "--label", "json={\"a\": \"b,c\"}", "--label", "bare"];
+    yard.docker_made(&run, "labels", &labels, &sleep);
+    let mounts = [
+        "-v",
+        &format!("{}:/volume:nocopy", name("volume")),
+        "-v",
+        &format!("{bind}:/bind:ro"),
+        "-v",
+        "/anonymous",
+        "--mount",
+        "type=tmpfs,target=/scratch",
+        "--mount",
+        &format!("type=volume,source={},target=/second", name("volume")),
+    ];
+    yard.docker_made(&run, "mounts", &mounts, &sleep);
+    yard.docker_made(&run, "member", &["--network", &name("net"), "--network-alias", "database"], &sleep);
+    yard.says(&["network", "connect", "--alias", "other", &name("second"), &name("member")]);
+    yard.docker_made(&run, "linked", &["--link", &format!("{}:peer", name("ports"))], &sleep);
+    yard.docker_made(&run, "shared", &["--network", &format!("container:{}", name("member"))], &sleep);
+    yard.docker_made(&run, "alone", &["--network", "none"], &sleep);
+    yard.docker_made(&run, "healthy", &["--health-cmd", "true", "--health-interval", "10m"], &sleep);
+    yard.docker_made(&run, "paused", &[], &sleep);
+    yard.says(&["pause", &name("paused")]);
+    yard.finished("failed", "exit 3");
+    let by_id = yard.says(&["image", "inspect", "--format", "{{.Id}}", &super::base()]);
+    yard.says(&["create", "--name", &name("created"), "--label", &label, "-p", "8080", &by_id, "echo"]);
+    yard.docker_made(&["create"], "words", &["--entrypoint", "/bin/sh"], &["-c", "echo 'a b'\n\techo \"$1\"", "", "x y"]);
+}
+
+/// Without what moves on by itself (seconds), in one order where the engine has none, and without what is ours.
+fn settled(mut list: Value) -> Value {
+    for container in list.as_array_mut().unwrap() {
+        let status = container["Status"].as_str().unwrap();
+        let words: Vec<&str> = status.split(' ').collect();
+        let moving = ["Less", "than", "About", "a", "an", "second", "seconds", "minute", "minutes"];
+        let kept = words.iter().filter(|word| !moving.contains(word) && word.parse::<u32>().is_err());
+        container["Status"] = kept.copied().collect::<Vec<_>>().join(" ").into();
+        for (list, key) in [("Ports", "PrivatePort"), ("Mounts", "Destination"), ("Names", "")] {
+            let list = container[list].as_array_mut().unwrap();
+            list.sort_by_key(|item| (if key.is_empty() { 0 } else { item[key].as_u64().unwrap_or(0) }, item.to_string()));
+        }
+        container.as_object_mut().unwrap().remove("Longshore");
+    }
+    list
+}
+
+#[test]
+fn a_list_is_the_engines_own_field_by_field() {
+    let yard = Yard::new();
+    all_kinds(&yard);
+    let filter = format!("label={}", yard.label());
+    let listed = yard.container(&["list", "--json", "-a", "--filter", &filter]).code(0);
+    assert_eq!(listed.stderr, "");
+    let theirs = settled(docker_py_json("list", &yard.label()));
+    assert_eq!(theirs.as_array().unwrap().len(), 12);
+    same(&settled(listed.json()), &theirs);
+
+    let running = yard.container(&["list", "--json", "--filter", &filter]).code(0).json();
+    let theirs = settled(docker_py_json("running", &yard.label()));
+    assert_eq!(theirs.as_array().unwrap().len(), 9);
+    same(&settled(running), &theirs);
+
+    let ids: Vec<&str> = listed.stdout.lines().filter_map(|line| line.trim().strip_prefix("\"Id\": \"")).collect();
+    let ids: String = ids.iter().map(|id| format!("{}\n", id.trim_end_matches("\","))).collect();
+    let quiet = yard.container(&["list", "-a", "-q", "--no-trunc", "--filter", &filter]).code(0);
+    assert_eq!((quiet.stdout, quiet.stderr), (ids, String::new()));
+
+    let exited = yard.container(&["list", "-a", "--json", "--status", "exited", "--filter", &filter]).json();
+    assert_eq!(exited.as_array().unwrap().len(), 1);
+    assert_eq!(exited[0]["State"], "exited");
+}
+
+#[test]
+fn an_empty_list_is_an_empty_array_and_a_header() {
+    let yard = Yard::new();
+    let filter = format!("label={}", yard.label());
+    let listed = yard.container(&["list", "-a", "--json", "--filter", &filter]).code(0);
+    assert_eq!((listed.stdout.as_str(), listed.stderr.as_str()), ("[]\n", ""));
+    let table = yard.container(&["list", "-a", "--filter", &filter]).code(0);
+    assert_eq!((table.stdout.as_str(), table.stderr.as_str()), ("CONTAINER\n", ""));
+    let quiet = yard.container(&["list", "-a", "-q", "--filter", &filter]).code(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn two_hundred_containers_take_two_engine_calls() {
+    let mut yard = Yard::new();
+    let (label, base) = (yard.label(), super::base());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..COUNT / 8 {
+                    yard.says(&["create", "--label", &label, &base, "true"]);
+                }
+            });
+        }
+    });
+    yard.wrap_docker("");
+    let filter = format!("label={label}");
+    let listed = yard.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json();
+    assert_eq!(listed.as_array().unwrap().len(), COUNT);
+    assert_eq!(yard.calls(), ["ps", "inspect"]);
+    let table = yard.container(&["list", "-a", "--filter", &filter]).code(0);
+    assert_eq!(table.stdout.lines().count(), COUNT + 1);
+    assert_eq!(yard.calls(), ["ps", "inspect"]);
+    yard.container(&["list", "-a", "-q", "--filter", &filter]).code(0);
+    assert_eq!(yard.calls(), ["ps"]);
+}
+
+const COUNT: usize = 200;
+
+#[test]
+fn a_list_marks_the_containers_of_our_runs() {
+    let yard = Yard::new();
+    yard.write("src/main.py", "print('hi')");
+    let (label, base) = (yard.label(), super::base());
+    let run = ["exec", "run", "--image", &base, "--src", "src", "--main", "main.py", "--label", &label, "--name", "tally"];
+    let id = yard.run(&[&run[..], &["--keep", "--wait"]].concat()).code(0).id();
+    let id = id.lines().next().unwrap();
+    yard.created("plain");
+    let filter = format!("label={label}");
+    let listed = yard.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json();
+    let marks: Vec<&Value> = listed.as_array().unwrap().iter().map(|container| &container["Longshore"]).collect();
+    assert_eq!(*marks[0], Value::Null);
+    assert_eq!(*marks[1], serde_json::json!({"id": id, "name": "tally", "image": base}));
+    let table = yard.container(&["list", "-a", "--filter", &filter]).code(0).stdout;
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].ends_with("RUN"), "{table}");
+    assert!(lines[2].ends_with("tally"), "{table}");
+    assert!(!lines[1].ends_with("tally"), "{table}");
+
+    // Its removal is a matter of the run's.
+    let container = listed[1]["Names"][0].as_str().unwrap().trim_start_matches('/');
+    let refused = yard.container(&["rm", container]).code(1);
+    assert_eq!(refused.stdout, "");
+    assert!(refused.stderr.contains(&format!("belongs to run {id}")), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("longshore exec forget {id}")), "{}", refused.stderr);
+    assert_eq!(yard.field(container, "{{.State.Status}}"), "exited");
+    let removed = yard.container(&["rm", "-f", container]).code(0);
+    assert_eq!((removed.stdout, removed.stderr), (format!("{container}\n"), String::new()));
+    assert!(!yard.docker(&["inspect", container]).status.success());
+}

@@ -1,0 +1,108 @@
+//! `container logs` beside what the engine kept.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use super::{Yard, docker_py};
+
+#[test]
+fn stdout_and_stderr_stay_apart_and_are_exact() {
+    let yard = Yard::new();
+    let id = yard.finished("a", r"printf 'one\n\033[2Jtwo\n'; printf 'bad\n' >&2; printf '\377\000 no newline'");
+    let logs = yard.command(&["container", "logs", &id]).output().unwrap();
+    assert!(logs.status.success());
+    assert_eq!(logs.stdout, docker_py("stdout", &id));
+    assert_eq!(logs.stderr, docker_py("stderr", &id));
+    assert_eq!(logs.stderr, b"bad\n");
+
+    let shown = yard.at_terminal("", &["logs", &id]).code(0).stdout;
+    assert!(shown.contains("^[[2Jtwo") && !shown.contains("\x1b[2J"), "{shown:?}");
+}
+
+#[test]
+fn lines_are_the_whole_log_as_json() {
+    let yard = Yard::new();
+    let id = yard.finished("a", "for i in 1 2 3; do echo line $i; done");
+    let ran = yard.container(&["logs", &id, "--json"]).code(0);
+    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.json(), json!({"lines": ["line 1", "line 2", "line 3"]}));
+    assert_eq!(yard.container(&["logs", "-n", "1", "--json", &id]).json(), json!({"lines": ["line 3"]}));
+    assert_eq!(yard.container(&["logs", "--tail", "0", "--json", &id]).json(), json!({"lines": []}));
+    assert_eq!(yard.container(&["logs", "-n", "all", &id]).code(0).stdout, "line 1\nline 2\nline 3\n");
+    let refused = yard.container(&["logs", "-n", "-1", &id]).code(2);
+    assert!(refused.stderr.starts_with("error: "), "{}", refused.stderr);
+    let never = yard.created("b");
+    assert_eq!(yard.container(&["logs", "--json", &never]).code(0).json(), json!({"lines": []}));
+}
+
+#[test]
+fn times_choose_lines_and_begin_them() {
+    let yard = Yard::new();
+    let id = yard.finished("a", "echo early; sleep 1.2; echo late");
+    let lines = yard.container(&["logs", "-t", &id]).code(0).stdout;
+    let times: Vec<&str> = lines.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert!(lines.lines().zip(["early", "late"]).all(|(line, word)| line.ends_with(word)), "{lines}");
+    let times: Vec<chrono::DateTime<chrono::FixedOffset>> =
+        times.iter().map(|time| chrono::DateTime::parse_from_rfc3339(time).unwrap()).collect();
+    let between = (times[0] + chrono::TimeDelta::milliseconds(600)).to_rfc3339();
+    assert_eq!(yard.container(&["logs", "--since", &between, &id]).code(0).stdout, "late\n");
+    assert_eq!(yard.container(&["logs", "--until", &between, &id]).code(0).stdout, "early\n");
+    let second = (times[0].timestamp() + 3600).to_string();
+    assert_eq!(yard.container(&["logs", "--since", &second, &id]).code(0).stdout, "");
+    assert_eq!(yard.container(&["logs", "--since", "1h30m", &id]).code(0).stdout, "early\nlate\n");
+    assert_eq!(yard.container(&["logs", "--until", "42m", "--json", &id]).code(0).json(), json!({"lines": []}));
+    yard.container(&["logs", "--since", "yesterday", &id]).code(2);
+}
+
+#[test]
+fn following_ends_with_the_container() {
+    let yard = Yard::new();
+    let line = "i=0; while [ ! -e /go ]; do sleep 0.05; done; echo late; echo bad >&2";
+    let id = yard.docker_made(&["run", "-d"], "a", &[], &["sh", "-c", &format!("echo early; {line}")]);
+    let spawn = |args: &[&str]| {
+        let mut command = yard.command(&[&["container", "logs", "-f", &id], args].concat());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let (plain, rows) = (spawn(&[]), spawn(&["--json"]));
+    yard.says(&["exec", &id, "touch", "/go"]);
+    let plain = plain.wait_with_output().unwrap();
+    assert!(plain.status.success());
+    assert_eq!((&plain.stdout[..], &plain.stderr[..]), (&b"early\nlate\n"[..], &b"bad\n"[..]));
+    let rows = rows.wait_with_output().unwrap();
+    assert!(rows.status.success());
+    let rows: Vec<Value> =
+        String::from_utf8(rows.stdout).unwrap().lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    assert_eq!(rows, [json!({"line": "early"}), json!({"line": "late"}), json!({"line": "bad"})]);
+}
+
+#[test]
+fn a_reader_that_leaves_is_silence() {
+    let yard = Yard::new();
+    let id = yard.finished("a", "seq 300000");
+    for format in ["", "--json"] {
+        let line = format!("'{}' container logs {id} {format} | head -n 1; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_longshore"));
+        let mut command = std::process::Command::new("bash");
+        command.arg("-c").arg(line).env_clear();
+        let ours = yard.command(&["x"]);
+        command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        let output = command.output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
+        assert_eq!(output.status.code(), Some(0), "{format}");
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_one_error_and_one_document() {
+    let yard = Yard::new();
+    let id = yard.docker_made(&["create"], "a", &["--log-driver", "none"], &["true"]);
+    let ran = yard.container(&["logs", &id]).code(1);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains("configured logging driver does not support reading"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("error: could not read the log of container"), "{}", ran.stderr);
+    let ran = yard.container(&["logs", "--json", &id]).code(1);
+    assert_eq!(ran.json()["success"], false);
+    assert!(ran.stderr.contains("configured logging driver does not support reading"), "{}", ran.stderr);
+    let ran = yard.container(&["logs", "--json", "no-such-container"]).code(1);
+    assert_eq!(ran.json()["error"]["kind"], "not-found");
+}

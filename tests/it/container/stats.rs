@@ -1,0 +1,82 @@
+//! `container stats`: once, as a stream, and on a terminal.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::Yard;
+use crate::support::wait_until;
+
+const NUMBERS: [&str; 9] = [
+    "cpuPercent",
+    "memoryUsageBytes",
+    "memoryLimitBytes",
+    "memoryPercent",
+    "networkReceivedBytes",
+    "networkSentBytes",
+    "blockReadBytes",
+    "blockWrittenBytes",
+    "pids",
+];
+
+fn measured(row: &Value, id: &str, name: &str) {
+    assert_eq!((&row["ID"], &row["Name"]), (&id.into(), &name.into()), "{row}");
+    for key in NUMBERS {
+        assert!(row[key].is_number(), "{key} in {row}");
+    }
+    for key in ["CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs"] {
+        assert!(row[key].is_string(), "{key} in {row}");
+    }
+    assert!(row["memoryUsageBytes"].as_u64() < row["memoryLimitBytes"].as_u64(), "{row}");
+    assert!(row["pids"].as_u64() > Some(0), "{row}");
+}
+
+#[test]
+fn one_measurement_is_an_array_and_a_stream_an_object_a_line() {
+    let yard = Yard::new();
+    let id = yard.running("a");
+    let idle = yard.created("b");
+    let once = yard.container(&["stats", "--no-stream", "--json", &id, &idle]).code(0);
+    assert_eq!(once.stderr, "");
+    let rows = once.json();
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    measured(&rows[0], &id, &yard.name("a"));
+    let table = yard.container(&["stats", "--no-stream", &id]).code(0).stdout;
+    assert!(table.starts_with("NAME") && table.lines().count() == 2 && !table.contains('\x1b'), "{table:?}");
+
+    let mut command = yard.command(&["container", "stats", "--json", &id]);
+    let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    for _ in 0..3 {
+        let line = lines.next().unwrap().unwrap();
+        let row: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        if row["pids"].as_u64() > Some(0) {
+            measured(&row, &id, &yard.name("a"));
+        }
+    }
+    drop(lines);
+    let mut status = None;
+    wait_until("it ends when nobody reads", || {
+        status = process.try_wait().unwrap();
+        status.is_some()
+    });
+    assert!(status.unwrap().success());
+    let mut stderr = String::new();
+    std::io::Read::read_to_string(&mut process.stderr.take().unwrap(), &mut stderr).unwrap();
+    assert_eq!(stderr, "");
+}
+
+#[test]
+fn a_terminal_shows_a_table_that_redraws_in_place_with_its_past() {
+    let yard = Yard::new();
+    let id = yard.running("a");
+    // Header and one row: two lines up, then the rest of the screen is cleared.
+    let ran = yard.at_terminal("▁▁▁", &["stats", &id]);
+    assert_eq!(ran.code, 130, "{:?}", ran.stdout);
+    let frames: Vec<&str> = ran.stdout.split("\x1b[2A").collect();
+    assert!(frames.len() >= 3, "{:?}", ran.stdout);
+    assert!(frames[1..].iter().all(|frame| frame.starts_with("\r\x1b[J")), "{:?}", ran.stdout);
+    assert!(frames[1].contains("CPU HISTORY") && frames[1].contains("▁"), "{:?}", ran.stdout);
+    assert!(frames[1].contains(&yard.name("a")), "{:?}", ran.stdout);
+}
