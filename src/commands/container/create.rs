@@ -18,7 +18,7 @@ use crate::output::{self, note};
 /// Creates the container and prints its id.
 pub fn create(env: &Env, json: bool, engine: &Engine, args: &ContainerCreate) -> Result<u8> {
     check_id_file(args.id_file.as_deref())?;
-    let body = body(args)?;
+    let body = body(env, args)?;
     let name = args.name.as_deref().or(args.name_flag.as_deref());
     let mut create = create_args(name, &body).map_err(|error| {
         let hint = error.hint.clone();
@@ -50,7 +50,7 @@ pub fn create(env: &Env, json: bool, engine: &Engine, args: &ContainerCreate) ->
 }
 
 /// Flags that have a key of their own in the body win over it.
-fn body(args: &ContainerCreate) -> Result<Value> {
+fn body(env: &Env, args: &ContainerCreate) -> Result<Value> {
     let mut body = match &args.spec {
         Some(path) => read_body(path)?,
         None => json!({}),
@@ -68,7 +68,12 @@ fn body(args: &ContainerCreate) -> Result<Value> {
         object.insert("Cmd".into(), json!(args.command));
     }
     if !args.env.is_empty() {
-        add_env(object, &args.env);
+        // As with docker: a name alone takes the caller's value, and unsets the image's when the caller has none.
+        let value = |name: &String| match env.variable(name) {
+            Some(value) if !name.contains('=') => format!("{name}={value}"),
+            _ => name.clone(),
+        };
+        add_env(object, args.env.iter().map(value));
     }
     if object.get("Image").and_then(Value::as_str).is_none_or(str::is_empty) {
         return Err(crate::spec::missing("Image", "--image").into());
@@ -76,12 +81,12 @@ fn body(args: &ContainerCreate) -> Result<Value> {
     Ok(body)
 }
 
-fn add_env(body: &mut Map<String, Value>, variables: &[String]) {
+fn add_env(body: &mut Map<String, Value>, variables: impl Iterator<Item = String>) {
     let mut env: Vec<Value> = body.get("Env").and_then(Value::as_array).cloned().unwrap_or_default();
     let key = |text: &str| text.split('=').next().unwrap_or_default().to_owned();
     for variable in variables {
-        env.retain(|known| known.as_str().is_none_or(|known| key(known) != key(variable)));
-        env.push(variable.clone().into());
+        env.retain(|known| known.as_str().is_none_or(|known| key(known) != key(&variable)));
+        env.push(variable.into());
     }
     body.insert("Env".into(), Value::Array(env));
 }
