@@ -1,6 +1,6 @@
 //! `container logs`: the engine's copy of a container's output.
 
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use super::find;
 use crate::cli::ContainerLogs;
 use crate::commands::jobs::JsonRows;
-use crate::engine::{Engine, ended};
+use crate::engine::{Engine, ended, tail};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::log;
@@ -32,8 +32,12 @@ pub fn logs(env: &Env, json: bool, engine: &Engine, args: &ContainerLogs) -> Res
     }
     argv.push(found.id.clone());
     let could_not = format!("could not read the log of container {}", found.name);
+    if found.object["HostConfig"]["LogConfig"]["Type"] == "none" {
+        let why = format!("{could_not}: its log driver is \"none\", so the engine kept nothing");
+        return Err(Failure::new(ErrorKind::EngineFailed, why).into());
+    }
     let status = if json {
-        merged(engine, &argv, args.follow)
+        merged(engine, &argv, args.follow, &could_not)
     } else if env.stdout_terminal || env.stderr_terminal {
         escaped(engine, &argv, env)
     } else {
@@ -45,13 +49,27 @@ pub fn logs(env: &Env, json: bool, engine: &Engine, args: &ContainerLogs) -> Res
     Err(Failure::new(ErrorKind::EngineFailed, format!("{could_not}: docker logs {}", ended(status))).into())
 }
 
+/// As much of a log is read before anything is printed: an error of docker's comes through the same pipe, alone.
+const HEAD: u64 = 1 << 16;
+
 /// Both streams through one pipe, in the order in which the engine gives them.
-fn merged(engine: &Engine, argv: &[String], follow: bool) -> Result<std::process::ExitStatus> {
+fn merged(engine: &Engine, argv: &[String], follow: bool, could_not: &str) -> Result<std::process::ExitStatus> {
     let (reader, writer) = std::io::pipe()?;
     let mut command = engine.command(argv);
     command.stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn().map_err(|error| engine.not_started(&error).failure("could not read the log"))?;
     drop(command);
+    let mut head = Vec::new();
+    if !follow {
+        (&reader).take(HEAD).read_to_end(&mut head)?;
+    }
+    if !follow && (head.len() as u64) < HEAD {
+        let status = child.wait()?;
+        if !status.success() {
+            let message = format!("{could_not}: docker logs {}", ended(status));
+            return Err(Failure::new(ErrorKind::EngineFailed, message).detail(tail(&head)).into());
+        }
+    }
     let copied = (|| -> std::io::Result<()> {
         if follow {
             let mut rows = JsonRows::default();
@@ -60,7 +78,7 @@ fn merged(engine: &Engine, argv: &[String], follow: bool) -> Result<std::process
         }
         let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
         out.write_all(b"{\"lines\": [")?;
-        log::json_items(&reader, &mut out)?;
+        log::json_items(head.chain(&reader), &mut out)?;
         out.write_all(b"]}\n")?;
         out.flush()
     })();
