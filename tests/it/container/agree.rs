@@ -24,7 +24,8 @@ fn one_container_is_inspected_as_an_object_and_several_as_an_array() {
 #[test]
 fn changes_are_the_engines_diff() {
     let yard = Yard::new();
-    let id = yard.finished("a", "mkdir /new; echo x >'/new/a b'; echo y >>/etc/passwd; rm /etc/hostname /etc/motd; rm -r /srv");
+    let id = yard
+        .finished("a", "mkdir /new; echo x >'/new/a b'; echo y >>/etc/passwd; rm /etc/hostname /etc/motd; rm -r /srv");
     let theirs = docker_py_json("changes", &id);
     assert!(theirs.as_array().unwrap().len() > 4, "{theirs}");
     let sorted = |mut changes: serde_json::Value| {

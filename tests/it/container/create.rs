@@ -12,9 +12,29 @@ fn flags_make_a_container_and_its_id_is_all_that_is_printed() {
     let (name, label, base) = (yard.name("web"), yard.label(), base());
     let bind = format!("{}:/home-of:ro", yard.path("home").display());
     let args = [
-        "create", "--name", &name, "--image", &base, "--label", &label, "-e", "MODE=a=b c", "-e", "HOME", "-p",
-        "127.0.0.1:18099:80", "-v", &bind, "--mount", "type=tmpfs,target=/scratch", "--entrypoint", "/bin/echo", "--",
-        "-n", "two words", "",
+        "create",
+        "--name",
+        &name,
+        "--image",
+        &base,
+        "--label",
+        &label,
+        "-e",
+        "MODE=a=b c",
+        "-e",
+        "HOME",
+        "-p",
+        "127.0.0.1:18099:80",
+        "-v",
+        &bind,
+        "--mount",
+        "type=tmpfs,target=/scratch",
+        "--entrypoint",
+        "/bin/echo",
+        "--",
+        "-n",
+        "two words",
+        "",
     ];
     let ran = yard.container(&args).code(0);
     assert_eq!(ran.stderr, "");
@@ -40,7 +60,7 @@ fn the_api_body_makes_the_container_and_flags_win_over_it() {
     let yard = Yard::new();
     let body = json!({
         "Image": "not-this-one", "Cmd": ["no"], "Env": ["A=1", "B=2"],
-        "Labels": {"longshore.test": yard.label().split_once('=').unwrap().1, "x": "1,2=3"},
+        "Labels": {"longshore-test": yard.label().split_once('=').unwrap().1, "x": "1,2=3"},
         "HostConfig": {"Memory": 64 << 20, "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}},
     });
     yard.write("body.json", body.to_string());
@@ -69,7 +89,7 @@ fn the_documents_body(yard: &Yard) -> Value {
         "NetworkSettings": {"Ports": {
             "5432/tcp": [{"HostIp": "0.0.0.0", "HostPort": "5432"}, {"HostIp": "::", "HostPort": "5432"}],
         }},
-        "Labels": {"longshore.test": yard.label().split_once('=').unwrap().1},
+        "Labels": {"longshore-test": yard.label().split_once('=').unwrap().1},
     })
 }
 
@@ -80,7 +100,11 @@ fn the_documents_own_body_works_and_what_the_api_ignores_is_told() {
     let body = the_documents_body(&yard).to_string();
     let ran = yard.run_with(&["container", "create", &name, "--spec", "-"], body.as_bytes()).code(0);
     for key in ["NetworkSettings", "ConsoleSize"] {
-        assert!(ran.stderr.lines().any(|line| line.starts_with("note: ignored: ") && line.contains(key)), "{}", ran.stderr);
+        assert!(
+            ran.stderr.lines().any(|line| line.starts_with("note: ignored: ") && line.contains(key)),
+            "{}",
+            ran.stderr
+        );
     }
     let made = docker_py_json("inspect", &name);
     assert_eq!(made["Path"], "docker-entrypoint.sh");

@@ -95,7 +95,11 @@ fn a_file_of_a_gigabyte_costs_no_memory_and_an_interrupted_one_leaves_nothing() 
         assert!(!yard.path("out/big.tar").exists());
         kill_process(Pid::from_raw(i32::try_from(process.id()).unwrap()).unwrap(), signal).unwrap();
         let ran = Ran::from(process.wait_with_output().unwrap()).code(130);
-        assert!(ran.stderr.starts_with("error: could not export container") && ran.stderr.contains("interrupted"), "{}", ran.stderr);
+        assert!(
+            ran.stderr.starts_with("error: could not export container") && ran.stderr.contains("interrupted"),
+            "{}",
+            ran.stderr
+        );
         assert!(files(&yard.path("out")).is_empty());
     }
 

@@ -124,23 +124,36 @@ fn a_container_that_is_not_there_and_an_engine_that_is_not_there_are_told_apart(
     let one = ["start", "restart", "stop", "kill", "rm", "inspect", "logs", "changes", "export", "stats"];
     for verb in one {
         let ran = yard.container(&[verb, "no-such-container"]);
-        assert!(ran.stderr.starts_with("error: there is no container \"no-such-container\"\n"), "{verb}: {}", ran.stderr);
+        assert!(
+            ran.stderr.starts_with("error: there is no container \"no-such-container\"\n"),
+            "{verb}: {}",
+            ran.stderr
+        );
         assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{verb}");
         // Of `stats` alone it means all.
         assert!(verb == "stats" || yard.container(&[verb]).code == 2, "{verb}");
     }
     yard.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
     let base = super::base();
-    for args in one.iter().map(|verb| vec![*verb, "x", "--json"]).chain([
-        vec!["list", "--json"],
-        vec!["create", "--image", &base, "--json"],
-        vec!["stats", "--no-stream", "--json"],
-    ]) {
-        let ran = yard.container(&args);
-        assert_eq!(ran.code, 1, "{args:?}: {}", ran.stderr);
-        if args[0] != "export" {
-            assert_eq!(ran.json()["error"]["kind"], "engine-unreachable", "{args:?}");
-        }
+    let none: [&[&str]; 13] = [
+        &["start", "x"],
+        &["restart", "x"],
+        &["stop", "x"],
+        &["kill", "x"],
+        &["rm", "x"],
+        &["inspect", "x"],
+        &["logs", "x"],
+        &["changes", "x"],
+        &["export", "x", "-o", "x.tar"],
+        &["stats", "x"],
+        &["list"],
+        &["create", "--image", &base],
+        &["stats", "--no-stream"],
+    ];
+    for args in none {
+        let ran = yard.container(&[args, &["--json"]].concat()).code(1);
+        assert_eq!(ran.json()["error"]["kind"], "engine-unreachable", "{args:?}");
         assert!(ran.stderr.contains("no docker engine answers at unix:///nowhere/docker.sock"), "{}", ran.stderr);
     }
+    assert!(!yard.path("x.tar").exists());
 }

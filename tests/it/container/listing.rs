@@ -42,7 +42,12 @@ fn all_kinds(yard: &Yard) {
     yard.finished("failed", "exit 3");
     let by_id = yard.says(&["image", "inspect", "--format", "{{.Id}}", &super::base()]);
     yard.says(&["create", "--name", &name("created"), "--label", &label, "-p", "8080", &by_id, "echo"]);
-    yard.docker_made(&["create"], "words", &["--entrypoint", "/bin/sh"], &["-c", "echo 'a b'\n\techo \"$1\"", "", "x y"]);
+    yard.docker_made(
+        &["create"],
+        "words",
+        &["--entrypoint", "/bin/sh"],
+        &["-c", "echo 'a b'\n\techo \"$1\"", "", "x y"],
+    );
 }
 
 /// Without what moves on by itself (seconds), in one order where the engine has none, and without what is ours.
@@ -55,7 +60,9 @@ fn settled(mut list: Value) -> Value {
         container["Status"] = kept.copied().collect::<Vec<_>>().join(" ").into();
         for (list, key) in [("Ports", "PrivatePort"), ("Mounts", "Destination"), ("Names", "")] {
             let list = container[list].as_array_mut().unwrap();
-            list.sort_by_key(|item| (if key.is_empty() { 0 } else { item[key].as_u64().unwrap_or(0) }, item.to_string()));
+            list.sort_by_key(|item| {
+                (if key.is_empty() { 0 } else { item[key].as_u64().unwrap_or(0) }, item.to_string())
+            });
         }
         container.as_object_mut().unwrap().remove("Longshore");
     }
@@ -132,7 +139,8 @@ fn a_list_marks_the_containers_of_our_runs() {
     let yard = Yard::new();
     yard.write("src/main.py", "print('hi')");
     let (label, base) = (yard.label(), super::base());
-    let run = ["exec", "run", "--image", &base, "--src", "src", "--main", "main.py", "--label", &label, "--name", "tally"];
+    let run =
+        ["exec", "run", "--image", &base, "--src", "src", "--main", "main.py", "--label", &label, "--name", "tally"];
     let id = yard.run(&[&run[..], &["--keep", "--wait"]].concat()).code(0).id();
     let id = id.lines().next().unwrap();
     yard.created("plain");

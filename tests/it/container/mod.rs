@@ -42,7 +42,7 @@ impl Yard {
 
     /// What marks everything of this test, as `KEY=VALUE`.
     fn label(&self) -> String {
-        format!("longshore.test={}", self.label)
+        format!("longshore-test={}", self.label)
     }
 
     /// The name on the engine of what the test calls by this short name.
