@@ -94,7 +94,7 @@ fn container(row: &Row, object: &Value) -> Value {
         "Status": row.status,
         "HostConfig": {"NetworkMode": object["HostConfig"]["NetworkMode"]},
         "NetworkSettings": {"Networks": networks(&object["NetworkSettings"]["Networks"])},
-        "Mounts": mounts(&object["Mounts"]),
+        "Mounts": mounts(object),
     });
     if let (Some(listed), Some(mut ours)) = (listed.as_object_mut(), ours(labels)) {
         ours["image"] = row.image.clone().into();
@@ -156,11 +156,20 @@ fn networks(networks: &Value) -> Value {
     networks
 }
 
-/// The list does not tell where on the host a volume lies.
-fn mounts(mounts: &Value) -> Value {
-    let mut mounts = mounts.clone();
-    for mount in mounts.as_array_mut().into_iter().flatten() {
-        if mount["Type"] == "volume" {
+/// The list does not tell where on the host a volume lies that was made for `Volumes` (`-v /data`, an image's `VOLUME`),
+/// also when it came with `VolumesFrom`. Of any other mount it does.
+fn mounts(object: &Value) -> Value {
+    let host = &object["HostConfig"];
+    let binds = host["Binds"].as_array().into_iter().flatten().filter_map(|bind| bind.as_str()?.split(':').nth(1));
+    let targets = host["Mounts"].as_array().into_iter().flatten().filter_map(|mount| mount["Target"].as_str());
+    let told: Vec<&str> = binds.chain(targets).map(|path| path.trim_end_matches('/')).collect();
+    let volumes = object["Config"]["Volumes"].as_object();
+    let mut mounts = object["Mounts"].clone();
+    for mount in mounts.as_array_mut().into_iter().flatten().filter(|mount| mount["Type"] == "volume") {
+        let path = mount["Destination"].as_str().unwrap_or_default().trim_end_matches('/');
+        let own = volumes.is_some_and(|volumes| volumes.keys().any(|key| key.trim_end_matches('/') == path));
+        let nameless = mount["Name"].as_str().is_some_and(|name| name.len() == 64);
+        if !told.contains(&path) && (own || nameless) {
             mount["Source"] = "".into();
         }
     }
@@ -203,6 +212,21 @@ mod tests {
             {"IP": "::", "PrivatePort": 443, "PublicPort": 8443, "Type": "tcp"},
         ]);
         assert_eq!(Value::Array(ports), expected);
+    }
+
+    #[test]
+    fn a_volumes_place_is_told_as_the_list_tells_it() {
+        let volume =
+            |name: &str, path: &str| json!({"Type": "volume", "Name": name, "Source": "/v", "Destination": path});
+        let nameless = "0".repeat(64);
+        let object = json!({
+            "Config": {"Volumes": {"/own/": {}, "/bound": {}}},
+            "HostConfig": {"Binds": ["data:/bound:ro"], "Mounts": [{"Target": "/mounted"}]},
+            "Mounts": [volume(&nameless, "/own"), volume("data", "/bound"), volume(&nameless, "/mounted"),
+                volume("data", "/from"), volume(&nameless, "/from/nameless")],
+        });
+        let places: Vec<Value> = mounts(&object).as_array().unwrap().iter().map(|m| m["Source"].clone()).collect();
+        assert_eq!(places, ["", "/v", "/v", "/v", ""]);
     }
 
     #[test]
