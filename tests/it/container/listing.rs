@@ -26,6 +26,8 @@ fn all_kinds(yard: &Yard) {
         "-v",
         "/anonymous",
         "--mount",
+        "type=volume,target=/nameless",
+        "--mount",
         "type=tmpfs,target=/scratch",
         "--mount",
         &format!("type=volume,source={},target=/second", name("volume")),
@@ -40,6 +42,8 @@ fn all_kinds(yard: &Yard) {
     yard.docker_made(&run, "paused", &[], &sleep);
     yard.says(&["pause", &name("paused")]);
     yard.finished("failed", "exit 3");
+    yard.docker_made(&["create"], "lender", &["-v", "/nameless", "-v", &format!("{}:/volume", name("volume"))], &sleep);
+    yard.docker_made(&run, "borrower", &["--volumes-from", &name("lender")], &sleep);
     let by_id = yard.says(&["image", "inspect", "--format", "{{.Id}}", &super::base()]);
     yard.says(&["create", "--name", &name("created"), "--label", &label, "-p", "8080", &by_id, "echo"]);
     yard.docker_made(
@@ -77,12 +81,12 @@ fn a_list_is_the_engines_own_field_by_field() {
     let listed = yard.container(&["list", "--json", "-a", "--filter", &filter]).code(0);
     assert_eq!(listed.stderr, "");
     let theirs = settled(docker_py_json("list", &yard.label()));
-    assert_eq!(theirs.as_array().unwrap().len(), 12);
+    assert_eq!(theirs.as_array().unwrap().len(), 14);
     same(&settled(listed.json()), &theirs);
 
     let running = yard.container(&["list", "--json", "--filter", &filter]).code(0).json();
     let theirs = settled(docker_py_json("running", &yard.label()));
-    assert_eq!(theirs.as_array().unwrap().len(), 9);
+    assert_eq!(theirs.as_array().unwrap().len(), 10);
     same(&settled(running), &theirs);
 
     let ids: Vec<&str> = listed.stdout.lines().filter_map(|line| line.trim().strip_prefix("\"Id\": \"")).collect();
@@ -124,10 +128,10 @@ fn two_hundred_containers_take_two_engine_calls() {
     let filter = format!("label={label}");
     let listed = yard.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json();
     assert_eq!(listed.as_array().unwrap().len(), COUNT);
-    assert_eq!(yard.calls(), ["ps", "inspect"]);
+    assert_eq!(yard.calls(), ["ps", "container"]);
     let table = yard.container(&["list", "-a", "--filter", &filter]).code(0);
     assert_eq!(table.stdout.lines().count(), COUNT + 1);
-    assert_eq!(yard.calls(), ["ps", "inspect"]);
+    assert_eq!(yard.calls(), ["ps", "container"]);
     yard.container(&["list", "-a", "-q", "--filter", &filter]).code(0);
     assert_eq!(yard.calls(), ["ps"]);
 }
