@@ -12,9 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::find;
 use crate::cli::ContainerStats;
-use crate::engine::{Engine, ended, tail};
+use crate::engine::Engine;
 use crate::env::Env;
-use crate::error::{Failure, Kind as ErrorKind};
 use crate::output;
 
 /// Samples of the past that a sparkline shows.
@@ -51,8 +50,7 @@ pub fn stats(env: &Env, json: bool, engine: &Engine, args: &ContainerStats) -> R
     if output.status.success() {
         return Ok(0);
     }
-    let message = format!("could not measure the containers: docker stats {}", ended(output.status));
-    Err(Failure::new(ErrorKind::EngineFailed, message).detail(tail(&output.stderr)).into())
+    Err(engine.explain(&argv, &output).failure("could not measure the containers").into())
 }
 
 /// A frame ends where docker clears the screen for the next one.
