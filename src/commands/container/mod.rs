@@ -208,10 +208,14 @@ fn change(env: &Env, json: bool, engine: &Engine, typed: &[String], decide: &Dec
 fn change_one(engine: &Engine, typed: &str, decide: &Decide) -> Result<(Found, Option<&'static str>), Failure> {
     let found = find(engine, typed)?;
     let change = decide(&found)?;
-    let verb = change.argv.first().cloned().unwrap_or_default();
-    let could_not = format!("could not {verb} container \"{}\"", escape_value(typed));
+    let verb = change.argv.first().map(String::as_str).unwrap_or_default();
+    let word = if verb == "rm" { "remove" } else { verb };
+    let could_not = format!("could not {word} container \"{}\"", escape_value(typed));
     let output = engine.run(&change.argv, change.patience).map_err(|error| error.failure(&could_not))?;
-    check(engine, &change.argv, &output, &could_not)?;
+    check(engine, &change.argv, &output, &could_not).map_err(|failure| match found.state.phase {
+        Phase::Running | Phase::Paused if verb == "rm" => failure.hint("stop it first, or remove it with -f"),
+        _ => failure,
+    })?;
     Ok((found, change.nothing))
 }
 
