@@ -54,7 +54,8 @@ pub fn list(env: &Env, json: bool, engine: &Engine, args: &ContainerList) -> Res
         output::json(&containers)?;
         return Ok(0);
     }
-    let header = ["CONTAINER", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES", "RUN"];
+    // What a narrow terminal cuts off stands last.
+    let header = ["CONTAINER", "NAMES", "RUN", "IMAGE", "STATUS", "PORTS", "CREATED", "COMMAND"];
     let rows: Vec<Vec<String>> = rows
         .iter()
         .filter_map(|row| {
@@ -182,13 +183,13 @@ fn table_row(env: &Env, row: &Row, container: &Value, whole: bool) -> Vec<String
     let run = ours["name"].as_str().or_else(|| ours["id"].as_str()).unwrap_or_default();
     vec![
         if whole { row.id.clone() } else { short(&row.id).to_owned() },
-        row.image.clone(),
-        container["Command"].as_str().unwrap_or_default().to_owned(),
-        output::ago(env, created),
-        row.status.clone(),
-        row.ports.clone(),
         row.names.clone(),
         run.to_owned(),
+        row.image.clone(),
+        row.status.clone(),
+        row.ports.clone(),
+        output::ago(env, created),
+        container["Command"].as_str().unwrap_or_default().to_owned(),
     ]
 }
 
