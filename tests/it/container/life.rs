@@ -105,8 +105,9 @@ fn rm_leaves_a_running_container_alone_unless_forced() {
     let id = yard.running("a");
     let ran = yard.container(&["rm", &id]).code(1);
     assert_eq!(ran.stdout, "");
-    assert!(ran.stderr.starts_with(&format!("error: could not rm container \"{id}\"")), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with(&format!("error: could not remove container \"{id}\"")), "{}", ran.stderr);
     assert!(ran.stderr.contains("running container"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("hint: stop it first, or remove it with -f\n"), "{}", ran.stderr);
     assert_eq!(yard.field(&id, STATUS), "running");
     assert_eq!(yard.container(&["rm", "-f", &id]).code(0).stdout, format!("{id}\n"));
 
@@ -135,7 +136,7 @@ fn a_container_that_is_not_there_and_an_engine_that_is_not_there_are_told_apart(
     }
     yard.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
     let base = super::base();
-    let none: [&[&str]; 13] = [
+    let none: [&[&str]; 14] = [
         &["start", "x"],
         &["restart", "x"],
         &["stop", "x"],
@@ -149,6 +150,7 @@ fn a_container_that_is_not_there_and_an_engine_that_is_not_there_are_told_apart(
         &["list"],
         &["create", "--image", &base],
         &["stats", "--no-stream"],
+        &["stats"],
     ];
     for args in none {
         let ran = yard.container(&[args, &["--json"]].concat()).code(1);
