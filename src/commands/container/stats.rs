@@ -63,9 +63,10 @@ fn stream(env: &Env, json: bool, mut lines: BufReader<impl std::io::Read>, no_tr
         let ended = lines.read_until(b'\n', &mut line)? == 0;
         let text = String::from_utf8_lossy(&line);
         let row = sample(&text);
-        let begins = text.contains("\x1b[H")
-            || row.as_ref().is_some_and(|row| frame.iter().any(|known| known["ID"] == row["ID"]));
-        if (begins || ended) && !frame.is_empty() {
+        let begins =
+            text.contains("\x1b[H") || row.as_ref().is_some_and(|row| frame.iter().any(|known| key(known) == key(row)));
+        // A frame without rows matters once, when there were some.
+        if (begins || ended) && (!frame.is_empty() || screen.lines > 1) {
             screen.draw(env, json, &std::mem::take(&mut frame), no_trunc)?;
         }
         frame.extend(row);
@@ -98,22 +99,26 @@ impl Screen {
             return Ok(out.flush()?);
         }
         for row in frame {
-            let history = self.history.entry(row["ID"].to_string()).or_default();
+            let history = self.history.entry(key(row)).or_default();
             remember(&mut history.cpu, row["cpuPercent"].as_f64());
             remember(&mut history.memory, row["memoryUsageBytes"].as_f64());
         }
-        let ids: Vec<String> = frame.iter().map(|row| row["ID"].to_string()).collect();
+        let ids: Vec<String> = frame.iter().map(key).collect();
         self.history.retain(|id, _| ids.contains(id));
         if env.stdout_terminal {
             let back = if self.lines > 0 { format!("\x1b[{}A", self.lines) } else { String::new() };
             write!(std::io::stdout(), "{back}\r\x1b[J")?;
         }
-        let rows: Vec<Vec<String>> =
-            frame.iter().map(|row| cells(row, self.history.get(&row["ID"].to_string()))).collect();
+        let rows: Vec<Vec<String>> = frame.iter().map(|row| cells(row, self.history.get(&key(row)))).collect();
         output::table(env, &HEADER, &rows, no_trunc)?;
         self.lines = rows.len() + 1;
         Ok(std::io::stdout().flush()?)
     }
+}
+
+/// Which container a row is of. `ID` and `Name` are empty until it was measured, `Container` never is.
+fn key(row: &Value) -> String {
+    row["Container"].to_string()
 }
 
 fn remember(history: &mut VecDeque<f64>, value: Option<f64>) {
