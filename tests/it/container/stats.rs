@@ -71,12 +71,14 @@ fn one_measurement_is_an_array_and_a_stream_an_object_a_line() {
 fn a_terminal_shows_a_table_that_redraws_in_place_with_its_past() {
     let yard = Yard::new();
     let id = yard.running("a");
-    // Header and one row: two lines up, then the rest of the screen is cleared.
-    let ran = yard.at_terminal("▁▁▁", &["stats", &id]);
+    let idle = [yard.created("b"), yard.created("c")];
+    // Header and three rows, also of what was never measured: four lines up, and the rest of the screen is cleared.
+    let ran = yard.at_terminal("▁▁▁▁▁", &["stats", "-a", &id, &idle[0], &idle[1]]);
     assert_eq!(ran.code, 130, "{:?}", ran.stdout);
-    let frames: Vec<&str> = ran.stdout.split("\x1b[2A").collect();
+    let frames: Vec<&str> = ran.stdout.split("\x1b[4A").collect();
     assert!(frames.len() >= 3, "{:?}", ran.stdout);
     assert!(frames[1..].iter().all(|frame| frame.starts_with("\r\x1b[J")), "{:?}", ran.stdout);
+    assert!(frames.iter().all(|frame| frame.matches("\r\n").count() == 4 || frame.contains("^C")), "{:?}", ran.stdout);
     assert!(frames[1].contains("CPU HISTORY") && frames[1].contains("▁"), "{:?}", ran.stdout);
-    assert!(frames[1].contains(&yard.name("a")), "{:?}", ran.stdout);
+    assert!(ran.stdout.contains(&yard.name("a")), "{:?}", ran.stdout);
 }
