@@ -69,7 +69,7 @@ fn a_terminal_gets_no_archive() {
     let id = yard.created("a");
     for args in [&["export", &id][..], &["export", "-o", "-", &id]] {
         let ran = yard.at_terminal("", args).code(2);
-        assert!(ran.stdout.starts_with("error: cannot write an archive to a terminal"), "{}", ran.stdout);
+        assert!(ran.stdout.contains("cannot write an archive to a terminal"), "{}", ran.stdout);
         assert!(ran.stdout.contains("hint: name a file with -o"), "{}", ran.stdout);
         assert!(ran.stdout.len() < 300, "{}", ran.stdout);
     }

@@ -106,7 +106,10 @@ fn an_empty_list_is_an_empty_array_and_a_header() {
     let listed = yard.container(&["list", "-a", "--json", "--filter", &filter]).code(0);
     assert_eq!((listed.stdout.as_str(), listed.stderr.as_str()), ("[]\n", ""));
     let table = yard.container(&["list", "-a", "--filter", &filter]).code(0);
-    assert_eq!((table.stdout.as_str(), table.stderr.as_str()), ("CONTAINER\n", ""));
+    assert_eq!(
+        (table.stdout.as_str(), table.stderr.as_str()),
+        ("CONTAINER  NAMES  RUN  IMAGE  STATUS  PORTS  CREATED  COMMAND\n", "")
+    );
     let quiet = yard.container(&["list", "-a", "-q", "--filter", &filter]).code(0);
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
 }
