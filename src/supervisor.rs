@@ -275,7 +275,7 @@ impl<'a> Supervisor<'a> {
             tag: build.tag.normalized(),
             context: path(CONTEXT),
             iid: path(IMAGE_ID),
-            labels: image_labels(record, &recipe),
+            labels: image_labels(record, &recipe, builder),
             pull: build.pull,
             no_cache: build.no_cache,
             builder,
@@ -364,12 +364,15 @@ pub fn choose_builder(engine: &Engine, version: &Version, wanted: Option<&str>) 
     if plugin.is_ok_and(|output| output.status.success()) { Client::Buildx } else { Client::Legacy }
 }
 
-/// What the image says of itself. Our own label proves whose build it is.
-fn image_labels(record: &Record, recipe: &Recipe) -> std::collections::BTreeMap<String, String> {
+/// What the image says of itself. Our own label proves whose build it is. The legacy builder makes a layer of every
+/// label, at a second each on some storage drivers, so there that one has to do.
+fn image_labels(record: &Record, recipe: &Recipe, builder: Client) -> std::collections::BTreeMap<String, String> {
     let mut labels = record.labels.clone();
     labels.insert(argv::JOB_LABEL.into(), record.id.to_string());
-    labels.insert("longshore.recipe".into(), recipe.digest());
-    labels.insert("longshore.base".into(), record.image.clone());
-    labels.insert("longshore.created".into(), record.created.to_rfc3339());
+    if builder != Client::Legacy {
+        labels.insert("longshore.recipe".into(), recipe.digest());
+        labels.insert("longshore.base".into(), record.image.clone());
+        labels.insert("longshore.created".into(), record.created.to_rfc3339());
+    }
     labels
 }

@@ -65,7 +65,7 @@ fn stop_waits_as_long_as_it_was_told_and_kill_does_not_wait() {
         let ran = yard.container(&["kill", "-s", signal, &id]).code(0);
         assert_eq!((ran.stdout, ran.stderr), (format!("{id}\n"), String::new()));
         assert_eq!(yard.says(&["wait", &id]), "7");
-        std::thread::sleep(std::time::Duration::from_millis(1000));
+        std::thread::sleep(std::time::Duration::from_secs(1));
     }
     yard.says(&["start", &id]);
     yard.container(&["kill", &id]).code(0);
