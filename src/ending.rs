@@ -18,7 +18,7 @@ use crate::error::Failure;
 use crate::job::record::{Begun, Exit, LogState, Outcome, Record, Run, Work};
 use crate::job::status::{conclude, start_error};
 use crate::job::store::Store;
-use crate::job::{CONTEXT, FORGOTTEN, IMAGE_ID, INSPECT, Job, LOG, LOG_RECOVERED, WAITING};
+use crate::job::{CONTEXT, CONTROL, FORGOTTEN, IMAGE_ID, INSPECT, Job, LOG, LOG_RECOVERED, WAITING};
 
 /// Between two questions to an engine that does not answer; doubled each time up to the second value.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
@@ -38,7 +38,9 @@ pub fn end_run(env: &Env, job: &Job, engine: &Engine, record: &Record, begun: &B
     exit.started = exit.started.or(Some(begun.started));
     exit.finished = exit.finished.or_else(|| Some(env.now()));
     let Ok(container) = found else {
-        finish(job, &exit);
+        if finish(job, &exit) {
+            nothing_left(job);
+        }
         return;
     };
     let suspicious = client.and_then(|status| status.code()) != exit.exit_code
@@ -52,9 +54,19 @@ pub fn end_run(env: &Env, job: &Job, engine: &Engine, record: &Record, begun: &B
     let kept = job.write_json(INSPECT, &container.object).is_ok();
     let finished = finish(job, &exit);
     // The container is the last copy of what could not be written.
-    if kept && finished && exit.log != LogState::Incomplete && !run.keep {
-        let _ = engine.run(&argv::remove(&container.state.id), PATIENCE);
+    let saved = kept && finished && exit.log != LogState::Incomplete;
+    let removed = || {
+        let asked = engine.run(&argv::remove(&container.state.id), PATIENCE);
+        asked.is_ok_and(|output| output.status.success())
+    };
+    if finished && (run.keep || saved && removed()) {
+        nothing_left(job);
     }
+}
+
+/// Takes away the mark that something of an ended job may still be there to be cleaned up.
+fn nothing_left(job: &Job) {
+    let _ = job.dir.remove(CONTROL);
 }
 
 /// Waits until the container has ended for certain. While the engine does not answer, the job says so and waits.
@@ -78,9 +90,9 @@ fn await_container(
                 }
                 // A client that was killed may have asked for the start a moment before.
                 Phase::Created => tries += 1,
+                // Ends when the container does. When it fails at once, the engine is asked again after a pause.
                 _ => {
                     let _ = engine.command(&argv::wait(&container.state.id)).output();
-                    continue;
                 }
             },
             Ok(None) if tries >= PATIENT_TRIES || client.is_some_and(|status| status.code() == Some(125)) => {
@@ -178,7 +190,9 @@ pub fn end_build(env: &Env, job: &Job, engine: &Engine, record: &Record, client:
     }
     exit.started = job.begun().map(|begun| begun.started);
     exit.finished = Some(env.now());
-    finish(job, &exit);
+    if finish(job, &exit) {
+        nothing_left(job);
+    }
 }
 
 /// `docker build` exits 0 also when its output could not be written. A build has succeeded when the id that it left
@@ -214,7 +228,9 @@ pub fn not_started(env: &Env, job: &Job, error: &anyhow::Error) {
         let _ = writeln!(log, "longshore: {}{detail}", failure.message);
     }
     let exit = Exit { exit_code: Some(125), reason: Some(failure.message), ..Exit::new(Outcome::Failed) };
-    finish(job, &Exit { finished: Some(env.now()), ..exit });
+    if finish(job, &Exit { finished: Some(env.now()), ..exit }) {
+        nothing_left(job);
+    }
 }
 
 fn finish(job: &Job, exit: &Exit) -> bool {
@@ -239,7 +255,8 @@ pub fn clean_up(store: &Store, job: &Job) {
     }
 }
 
-/// The last line of the log that says something, for a reason; our own steps mark theirs with "longshore: ".
+/// The line at the end of the log that says most, for a reason: our own steps mark theirs with "longshore: ", docker
+/// its own with "docker: ", and apt and pip begin theirs with "E: " and "ERROR: ". Only ever shown, never branched on.
 fn last_words(job: &Job) -> Option<String> {
     let mut log = job.dir.open_file(LOG).ok()?;
     let end = log.seek(SeekFrom::End(0)).ok()?;
@@ -247,10 +264,22 @@ fn last_words(job: &Job) -> Option<String> {
     let mut bytes = Vec::new();
     log.read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    let lines = || text.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    let lines = || text.lines().rev().map(step_output).filter(|line| !line.is_empty());
     let ours = lines().find_map(|line| line.split_once("longshore: ").map(|(_, words)| words.to_owned()));
     let docker = || lines().find_map(|line| line.strip_prefix("docker: ").map(str::to_owned));
-    ours.or_else(docker)
+    let builders = |line: &&str| line.contains("failed to solve") || line.contains("did not complete successfully");
+    let errors =
+        || lines().filter(|line| !builders(line)).find(|line| line.starts_with("E: ") || line.starts_with("ERROR: "));
+    ours.or_else(docker).or_else(|| errors().map(str::to_owned))
+}
+
+/// A line of a step's output without what BuildKit puts before it: `#7 1.234 `.
+fn step_output(line: &str) -> &str {
+    let mut words = line.trim().splitn(3, ' ');
+    match (words.next(), words.next(), words.next()) {
+        (Some(step), Some(time), Some(rest)) if step.starts_with('#') && time.parse::<f64>().is_ok() => rest.trim(),
+        _ => line.trim(),
+    }
 }
 
 /// Holds the log against the engine's copy, and fetches that one when ours is short. Never spliced: the other one is

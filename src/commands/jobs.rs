@@ -15,11 +15,11 @@ use crate::engine::{Engine, PATIENCE, argv};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::log::{self, Follower};
-use crate::job::record::{Exit, Kind, LogState, Outcome, Record, Work};
+use crate::job::record::{Kind, Outcome, Record, Work};
 use crate::job::select::{Filters, find};
 use crate::job::status::View;
 use crate::job::store::Store;
-use crate::job::{EXIT, INSPECT, Job};
+use crate::job::{CONTROL, EXIT, Job};
 use crate::output::{self, LogWriter, note};
 use crate::truth::{view, views};
 use crate::units::Tail;
@@ -420,12 +420,11 @@ pub fn forget(env: &Env, json: bool, kind: Kind, args: &Forget) -> Result<u8> {
     })
 }
 
-/// A job that nobody finished any more has left its container behind, and one whose output could not be saved whole
-/// has kept it as the last copy. One that still runs is left alone.
+/// A run that nobody finished any more has left its container behind, and one whose output could not be saved whole has
+/// kept it as the last copy. One that still runs is left alone, and what its supervisor cleans up is left to it.
 fn remove_abandoned_container(env: &Env, job: &Job) {
-    let saved = |exit: Exit| exit.log != LogState::Incomplete && (exit.container_id.is_none() || job.dir.has(INSPECT));
-    let gone = job.dir.has(EXIT) && job.exit().and_then(Result::ok).is_some_and(saved);
-    if gone || !job.has_ended() || job.kind == Kind::Build {
+    let clean = job.dir.has(EXIT) && !job.dir.has(CONTROL);
+    if clean || job.is_supervised() || !job.has_ended() || job.kind == Kind::Build {
         return;
     }
     let Some((engine, record)) = engine_of(env, job) else { return };

@@ -43,7 +43,8 @@ pub const STOP: &str = "stop.json";
 pub const WAITING: &str = "waiting";
 /// There once nobody wants to hear of a job that still runs.
 pub const FORGOTTEN: &str = "forgotten";
-/// By which a supervisor is woken to look at `stop.json`.
+/// By which a supervisor is woken to look at `stop.json`. It goes last: while it is there, something of the job, such as
+/// its container, may still have to be cleaned up.
 pub const CONTROL: &str = "control";
 /// The build context.
 pub const CONTEXT: &str = "ctx";
@@ -166,6 +167,12 @@ impl Job {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.dir.has(EXIT) || !(is_locked(&self.dir, LOCK) || is_locked(&self.dir, LOG))
+    }
+
+    /// Whether its supervisor lives: it may have recorded the end already, and still be cleaning up.
+    #[must_use]
+    pub fn is_supervised(&self) -> bool {
+        is_locked(&self.dir, LOCK)
     }
 
     /// The image id the docker client left, when it is one.

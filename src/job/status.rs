@@ -189,19 +189,21 @@ pub fn conclude(container: &ContainerState, stop: Option<&Stop>, memory: Option<
         None if code == 0 => Outcome::Succeeded,
         None => Outcome::Failed,
     };
-    let reason = if container.oom_killed {
+    let out_of_memory = container.oom_killed.then(|| {
         let limit = memory.map(|bytes| format!(", limit {}", crate::units::show_bytes_binary(bytes)));
-        Some(format!("killed: out of memory{}", limit.unwrap_or_default()))
-    } else if let Some(stop) = asked {
-        Some(match stop.verb.as_str() {
-            "timeout" => "its time ran out".to_owned(),
-            verb => format!("ended by longshore exec {verb}"),
-        })
-    } else if let Some(signal) = signal {
-        let name = crate::units::Signal::from_number(signal).map(|signal| format!("SIG{}", signal.name()));
-        Some(format!("killed by signal {}", name.unwrap_or_else(|| signal.to_string())))
-    } else {
-        start_error(container)
+        format!("killed: out of memory{}", limit.unwrap_or_default())
+    });
+    let requested = asked.map(|stop| match stop.verb.as_str() {
+        "timeout" => "its time ran out".to_owned(),
+        verb => format!("ended by longshore exec {verb}"),
+    });
+    let killed = || {
+        let name = crate::units::Signal::from_number(signal?).map(|signal| format!("SIG{}", signal.name()));
+        Some(format!("killed by signal {}", name.or_else(|| signal.map(|signal| signal.to_string()))?))
+    };
+    let reason = match (requested, out_of_memory) {
+        (Some(requested), Some(memory)) => Some(format!("{requested}; {memory}")),
+        (requested, memory) => requested.or(memory).or_else(killed).or_else(|| start_error(container)),
     };
     Exit {
         exit_code: Some(code),

@@ -100,6 +100,10 @@ impl Store {
             Ok(lock) => Ok((self.job(&record.id).context("the job just published is gone")?, lock)),
             Err(error) => {
                 let _ = self.root.remove_tree(&temporary);
+                // A name that is in use says all there is to say by itself.
+                if error.is::<Failure>() {
+                    return Err(error);
+                }
                 Err(error.context(format!("could not record the new {}", record.kind.word())))
             }
         }
