@@ -62,7 +62,7 @@ impl World {
     /// What is half made or half removed.
     fn leftovers(&self) -> Vec<String> {
         let names = self.store.root.names().unwrap();
-        names.into_iter().filter(|name| name != self.store.kind.word()).collect()
+        names.into_iter().filter(|name| name.starts_with(".new-") || name.starts_with(".del-")).collect()
     }
 
     /// A path beside the jobs.
