@@ -1,4 +1,5 @@
-//! `container list`: the Engine's `/containers/json`, put together from two docker calls however many there are.
+//! `container list`: for people what one `docker ps` knows; under `--json` the Engine's `/containers/json`, put together
+//! from two docker calls however many containers there are.
 //!
 //! `docker ps` knows the engine's words for status and image and prints ports and labels as text that cannot be
 //! parsed; `docker inspect` knows everything else. The fields are named one by one, since `{{json .}}` has the engine
@@ -7,7 +8,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -27,10 +28,19 @@ struct Row {
     status: String,
     names: String,
     ports: String,
+    /// In quotes, as docker shows it.
+    command: String,
+    created_at: String,
+    job: String,
+    name: String,
 }
 
 /// The fields of a [`Row`].
-const ROW: &str = r#"{"ID":{{json .ID}},"Image":{{json .Image}},"Status":{{json .Status}},"Names":{{json .Names}},"Ports":{{json .Ports}}}"#;
+const ROW: &str = concat!(
+    r#"{"ID":{{json .ID}},"Image":{{json .Image}},"Status":{{json .Status}},"Names":{{json .Names}},"#,
+    r#""Ports":{{json .Ports}},"Command":{{json .Command}},"CreatedAt":{{json .CreatedAt}},"#,
+    r#""Job":{{json (.Label "longshore.job")}},"Name":{{json (.Label "longshore.name")}}}"#
+);
 
 /// Lists them.
 pub fn list(env: &Env, json: bool, engine: &Engine, args: &ContainerList) -> Result<u8> {
@@ -47,21 +57,16 @@ pub fn list(env: &Env, json: bool, engine: &Engine, args: &ContainerList) -> Res
         }
         return Ok(0);
     }
-    let objects = objects(engine, &rows).map_err(|error| error.failure(could_not))?;
-    // One that was removed between the two calls is in the first answer only, and is not there any more.
-    let containers: Vec<Value> = rows.iter().filter_map(|row| Some(container(row, objects.get(&row.id)?))).collect();
     if json {
-        output::json(&containers)?;
+        let objects = objects(engine, &rows).map_err(|error| error.failure(could_not))?;
+        // One that was removed between the two calls is in the first answer only, and is not there any more.
+        let found: Vec<Value> = rows.iter().filter_map(|row| Some(container(row, objects.get(&row.id)?))).collect();
+        output::json(&found)?;
         return Ok(0);
     }
     // What a narrow terminal cuts off stands last.
     let header = ["CONTAINER", "NAMES", "RUN", "IMAGE", "STATUS", "PORTS", "CREATED", "COMMAND"];
-    let rows: Vec<Vec<String>> = rows
-        .iter()
-        .filter_map(|row| {
-            Some(table_row(env, row, containers.iter().find(|object| object["Id"] == *row.id)?, args.no_trunc))
-        })
-        .collect();
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|row| table_row(env, row, args.no_trunc)).collect();
     output::table(env, &header, &rows, args.no_trunc)?;
     Ok(0)
 }
@@ -177,20 +182,16 @@ fn mounts(object: &Value) -> Value {
     if mounts.is_null() { json!([]) } else { mounts }
 }
 
-fn table_row(env: &Env, row: &Row, container: &Value, whole: bool) -> Vec<String> {
-    let created = container["Created"].as_i64().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    let ours = &container["Longshore"];
-    let run = ours["name"].as_str().or_else(|| ours["id"].as_str()).unwrap_or_default();
-    vec![
-        if whole { row.id.clone() } else { short(&row.id).to_owned() },
-        row.names.clone(),
-        run.to_owned(),
-        row.image.clone(),
-        row.status.clone(),
-        row.ports.clone(),
-        output::ago(env, created),
-        container["Command"].as_str().unwrap_or_default().to_owned(),
-    ]
+fn table_row(env: &Env, row: Row, whole: bool) -> Vec<String> {
+    let id = if whole { row.id } else { short(&row.id).to_owned() };
+    let run = if row.name.is_empty() { row.job } else { row.name };
+    let created = output::ago(env, created_at(&row.created_at));
+    vec![id, row.names, run, row.image, row.status, row.ports, created, row.command]
+}
+
+/// docker's own form of a time, `2026-01-02 15:04:05 +0100 CET`, of which the zone's name says nothing more.
+fn created_at(text: &str) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_str(text.get(..25)?, "%Y-%m-%d %H:%M:%S %z").ok()?.to_utc())
 }
 
 fn short(id: &str) -> &str {
@@ -213,6 +214,13 @@ mod tests {
             {"IP": "::", "PrivatePort": 443, "PublicPort": 8443, "Type": "tcp"},
         ]);
         assert_eq!(Value::Array(ports), expected);
+    }
+
+    #[test]
+    fn dockers_time_is_read_in_its_zone() {
+        let time = created_at("2026-01-02 15:04:05 +0100 CET").unwrap();
+        assert_eq!(time.to_rfc3339(), "2026-01-02T14:04:05+00:00");
+        assert_eq!(created_at("soon"), None);
     }
 
     #[test]
