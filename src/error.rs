@@ -33,8 +33,10 @@ pub enum Kind {
     Failed,
     /// A time limit of the caller's ran out.
     Timeout,
-    /// Ctrl-C or another signal ended it.
+    /// Ctrl-C ended it.
     Interrupted,
+    /// SIGTERM ended it.
+    Terminated,
     /// Whatever else, a full disk for one.
     Internal,
 }
@@ -134,6 +136,7 @@ pub enum Verb {
 pub fn exit_code(failure: &Failure, verb: Verb) -> u8 {
     match (failure.kind, verb) {
         (Kind::Interrupted, _) => 130,
+        (Kind::Terminated, _) => 143,
         (Kind::Timeout, _) => 124,
         (Kind::Failed, _) => 1,
         (_, Verb::PassesOn) => 125,

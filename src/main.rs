@@ -91,9 +91,18 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let hint = tip.map_or_else(|| format!("see: {help}"), |tip| format!("{tip}; see: {help}"));
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let failure = Failure::new(Kind::Usage, message).hint(hint);
-    let passes_on =
-        arguments.iter().any(|word| matches!(word.to_str(), Some("wait" | "--wait" | "--follow" | "--exit-code")));
-    fail(&Env::gather(), &failure, if passes_on { Verb::PassesOn } else { Verb::Plain }, wants_json(arguments))
+    let verb = if passes_on(&noun_and_verb(arguments), arguments) { Verb::PassesOn } else { Verb::Plain };
+    fail(&Env::gather(), &failure, verb, wants_json(arguments))
+}
+
+/// Whether a line that does not parse asks for a program's code, as `commands::verb` tells of one that does.
+fn passes_on(command: &str, arguments: &[OsString]) -> bool {
+    let has = |flag: &str| arguments.iter().take_while(|word| *word != "--").any(|word| word == flag);
+    match command {
+        "longshore image wait" | "longshore exec wait" => true,
+        "longshore image create" | "longshore exec run" => has("--wait") || has("--follow"),
+        _ => has("--exit-code"),
+    }
 }
 
 /// What was typed of `longshore NOUN VERB`, as far as there is such a command.

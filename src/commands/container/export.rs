@@ -50,9 +50,11 @@ pub fn export(env: &Env, json: bool, engine: &Engine, args: &ContainerExport) ->
 /// Copies docker's stdout; says how much there was.
 fn stream(env: &Env, engine: &Engine, id: &str, out: &mut impl Write, could_not: &str) -> Result<u64> {
     let interrupted = Arc::new(AtomicBool::new(false));
+    let terminated = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, interrupted.clone())?;
     }
+    signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone())?;
     let argv = super::words(["export"], id);
     let mut command = engine.command(&argv);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -66,7 +68,9 @@ fn stream(env: &Env, engine: &Engine, id: &str, out: &mut impl Write, could_not:
     let _ = stderr.map(|mut stderr| stderr.read_to_end(&mut words));
     let status = child.wait()?;
     if interrupted.load(Ordering::Relaxed) {
-        return Err(Failure::new(ErrorKind::Interrupted, format!("{could_not}: interrupted")).into());
+        let terminated = terminated.load(Ordering::Relaxed);
+        let kind = if terminated { ErrorKind::Terminated } else { ErrorKind::Interrupted };
+        return Err(Failure::new(kind, format!("{could_not}: interrupted")).into());
     }
     let size = copied?;
     if !status.success() {

@@ -89,12 +89,12 @@ fn a_file_of_a_gigabyte_costs_no_memory_and_an_interrupted_one_leaves_nothing() 
         let names = files(&yard.path("out"));
         names.first().map_or(0, |name| std::fs::metadata(yard.path("out").join(name)).map_or(0, |data| data.len()))
     };
-    for signal in [Signal::INT, Signal::TERM] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let process = spawn(&yard, &[&id, "-o", "out/big.tar"]);
         wait_until("something was written", || partial_size() > 1 << 20);
         assert!(!yard.path("out/big.tar").exists());
         kill_process(Pid::from_raw(i32::try_from(process.id()).unwrap()).unwrap(), signal).unwrap();
-        let ran = Ran::from(process.wait_with_output().unwrap()).code(130);
+        let ran = Ran::from(process.wait_with_output().unwrap()).code(code);
         assert!(
             ran.stderr.starts_with("error: could not export container") && ran.stderr.contains("interrupted"),
             "{}",
