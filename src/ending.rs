@@ -8,53 +8,64 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::process::ExitStatus;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::inspect::{Phase, Side};
 use crate::engine::questions::Container;
 use crate::engine::{Engine, PATIENCE, argv, ended};
 use crate::env::Env;
 use crate::error::Failure;
-use crate::job::record::{Begun, Exit, LogState, Outcome, Record, Run, Work};
+use crate::job::record::{Begun, Exit, LogState, Outcome, Record, Run, Stop, Work};
 use crate::job::status::{conclude, start_error};
 use crate::job::store::Store;
 use crate::job::{CONTEXT, CONTROL, FORGOTTEN, IMAGE_ID, INSPECT, Job, LOG, LOG_RECOVERED, WAITING};
 
 /// Between two questions to an engine that does not answer; doubled each time up to the second value.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
-/// How often an engine that answers, but not sensibly, is asked again.
+/// How long a container may take to end when its time has run out.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often an engine is asked again after a container that is not there, or not started, and may be about to be.
 const PATIENT_TRIES: u32 = 5;
 /// Last lines of the log that are compared with the engine's copy.
 const COMPARED_LINES: &str = "20";
 
-/// Finishes a run whose client has ended.
-pub fn end_run(env: &Env, job: &Job, engine: &Engine, record: &Record, begun: &Begun, client: Option<ExitStatus>) {
+/// Finishes a run whose client has ended. The time limit goes on to count: the container may outlive its client.
+pub fn end_run(
+    env: &Env,
+    job: &Job,
+    record: &Record,
+    begun: &Begun,
+    client: Option<ExitStatus>,
+    deadline: Option<Instant>,
+) {
     let Work::Run(run) = &record.work else { return };
-    let found = await_container(env, job, engine, record, client);
-    let mut exit = match &found {
-        Ok(container) => concluded(job, container, run, client),
-        Err(why) => without_container(job, why, client),
-    };
-    exit.started = exit.started.or(Some(begun.started));
-    exit.finished = exit.finished.or_else(|| Some(env.now()));
-    let Ok(container) = found else {
-        if finish(job, &exit) {
+    let (engine, found) = await_container(env, job, record, run, client, deadline);
+    let Some(container) = found else {
+        let exit = without_container(job, client);
+        let times = Exit { started: Some(begun.started), finished: Some(env.now()), ..exit };
+        if finish(job, &times) {
             nothing_left(job);
         }
         return;
     };
-    let suspicious = client.and_then(|status| status.code()) != exit.exit_code
-        || begun.client_version.clone().is_none_or(|version| Side { version }.cuts_output());
-    let (log, why) = complete_log(job, engine, &container.state.id, suspicious);
-    exit.log = log;
-    if let Some(why) = why {
-        let reason = exit.reason.take().map(|reason| reason + "; ").unwrap_or_default();
-        exit.reason = Some(format!("{reason}log: incomplete: {why}"));
+    let mut exit = concluded(job, &container, run, client);
+    exit.started = exit.started.or(Some(begun.started));
+    exit.finished = exit.finished.or_else(|| Some(env.now()));
+    // A container that was never started has written nothing.
+    if container.state.phase != Phase::Created {
+        let suspicious = client.and_then(|status| status.code()) != exit.exit_code
+            || begun.client_version.clone().is_none_or(|version| Side { version }.cuts_output());
+        let (log, why) = complete_log(job, &engine, &container.state.id, suspicious);
+        exit.log = log;
+        if let Some(why) = why {
+            let reason = exit.reason.take().map(|reason| reason + "; ").unwrap_or_default();
+            exit.reason = Some(format!("{reason}log: incomplete: {why}"));
+        }
     }
     let kept = job.write_json(INSPECT, &container.object).is_ok();
     let finished = finish(job, &exit);
     // The container is the last copy of what could not be written.
-    let saved = kept && finished && exit.log != LogState::Incomplete;
+    let saved = kept && finished && (exit.log != LogState::Incomplete || container.state.phase == Phase::Created);
     let removed = || {
         let asked = engine.run(&argv::remove(&container.state.id), PATIENCE);
         asked.is_ok_and(|output| output.status.success())
@@ -69,41 +80,45 @@ fn nothing_left(job: &Job) {
     let _ = job.dir.remove(CONTROL);
 }
 
-/// Waits until the container has ended for certain. While the engine does not answer, the job says so and waits.
+/// Ends a run whose time has run out: TERM, a grace, KILL. It may have to be asked again, for an engine may be away and
+/// a container not yet started.
+pub fn out_of_time(env: &Env, job: &Job, engine: &Engine, run: &Run) {
+    if job.stop().is_none_or(|stop| stop.verb != "timeout") {
+        let _ = job.request_stop(&Stop { at: env.now(), verb: "timeout".into(), signal: 15 });
+    }
+    let _ = engine.run(&argv::stop(&run.container, GRACE.as_secs()), GRACE + PATIENCE);
+}
+
+/// Waits until the container has ended for certain, or is proven to be absent. An engine that does not answer, or not
+/// sensibly, or whose docker program is being replaced, proves nothing: the job says that it waits, and asks again.
 fn await_container(
     env: &Env,
     job: &Job,
-    engine: &Engine,
     record: &Record,
+    run: &Run,
     client: Option<ExitStatus>,
-) -> Result<Container, NoContainer> {
+    deadline: Option<Instant>,
+) -> (Engine, Option<Container>) {
     let (mut pause, mut tries) = (BACKOFF.0, 0);
     loop {
+        let engine = env.engine_of(&record.docker, &record.endpoint);
         let asked = engine.container_of(&record.id);
-        let unreachable = asked.as_ref().is_err_and(crate::engine::EngineError::is_unreachable);
-        mark_waiting(env, job, unreachable);
+        mark_waiting(env, job, asked.is_err());
         match asked {
             Ok(Some(container)) => match container.state.phase {
-                Phase::Exited | Phase::Dead => return Ok(container),
+                Phase::Exited | Phase::Dead => return (engine, Some(container)),
                 Phase::Created if tries >= PATIENT_TRIES || start_error(&container.state).is_some() => {
-                    return Ok(container);
+                    return (engine, Some(container));
                 }
                 // A client that was killed may have asked for the start a moment before.
                 Phase::Created => tries += 1,
-                // Ends when the container does. When it fails at once, the engine is asked again after a pause.
-                _ => {
-                    let _ = engine.command(&argv::wait(&container.state.id)).output();
-                }
+                _ => wait_for_container(env, job, &engine, run, &container.state.id, deadline),
             },
             Ok(None) if tries >= PATIENT_TRIES || client.is_some_and(|status| status.code() == Some(125)) => {
-                return Err(NoContainer::Absent);
+                return (engine, None);
             }
             Ok(None) => tries += 1,
-            Err(error) if !unreachable && tries >= PATIENT_TRIES => {
-                return Err(NoContainer::Nonsense(error.to_string()));
-            }
             Err(_) => {
-                tries += u32::from(!unreachable);
                 sleep(pause);
                 pause = (pause * 2).min(BACKOFF.1);
                 continue;
@@ -113,9 +128,19 @@ fn await_container(
     }
 }
 
-enum NoContainer {
-    Absent,
-    Nonsense(String),
+/// Ends when the container does, or when its time has run out and it was asked to end. When the waiting itself fails,
+/// the engine is asked again after a pause.
+fn wait_for_container(env: &Env, job: &Job, engine: &Engine, run: &Run, container: &str, deadline: Option<Instant>) {
+    let Some(deadline) = deadline else {
+        let _ = engine.command(&argv::wait(container)).output();
+        return;
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        out_of_time(env, job, engine, run);
+    } else {
+        let _ = engine.run(&argv::wait(container), left);
+    }
 }
 
 fn mark_waiting(env: &Env, job: &Job, unreachable: bool) {
@@ -131,8 +156,10 @@ fn concluded(job: &Job, container: &Container, run: &Run, client: Option<ExitSta
     if state.phase != Phase::Created {
         return conclude(state, job.stop().as_ref(), run.memory);
     }
-    // It was made and could not be started: no such program (127), not executable (126), no such device (125).
-    let code = i32::try_from(state.exit_code).ok().filter(|code| *code != 0).or_else(|| client.and_then(|s| s.code()));
+    // It was made and could not be started: no such program (127), not executable (126), no such device (125). The
+    // client knows which; what the engine keeps may be a number of its own.
+    let clients = client.and_then(|status| status.code()).filter(|code| (125..=127).contains(code));
+    let code = clients.or_else(|| i32::try_from(state.exit_code).ok());
     match start_error(state) {
         Some(why) => Exit {
             exit_code: code.filter(|code| *code != 0).or(Some(125)),
@@ -148,22 +175,19 @@ fn concluded(job: &Job, container: &Container, run: &Run, client: Option<ExitSta
     }
 }
 
-fn without_container(job: &Job, why: &NoContainer, client: Option<ExitStatus>) -> Exit {
-    let how = client.map_or_else(|| "ended".into(), ended);
-    match (why, client.and_then(|status| status.code())) {
-        (NoContainer::Absent, Some(125)) => Exit {
+fn without_container(job: &Job, client: Option<ExitStatus>) -> Exit {
+    if client.and_then(|status| status.code()) == Some(125) {
+        return Exit {
             exit_code: Some(125),
             reason: Some(last_words(job).unwrap_or_else(|| "docker could not make the container".into())),
             ..Exit::new(Outcome::Failed)
-        },
-        (NoContainer::Absent, _) => Exit {
-            reason: Some(format!("its container was removed behind longshore's back (the docker client {how})")),
-            log: LogState::Incomplete,
-            ..Exit::new(Outcome::Lost)
-        },
-        (NoContainer::Nonsense(why), _) => {
-            Exit { reason: Some(why.clone()), log: LogState::Incomplete, ..Exit::new(Outcome::Lost) }
-        }
+        };
+    }
+    let how = client.map_or_else(|| "ended".into(), ended);
+    Exit {
+        reason: Some(format!("its container was removed behind longshore's back (the docker client {how})")),
+        log: LogState::Incomplete,
+        ..Exit::new(Outcome::Lost)
     }
 }
 
@@ -190,6 +214,12 @@ pub fn end_build(env: &Env, job: &Job, engine: &Engine, record: &Record, client:
     }
     exit.started = job.begun().map(|begun| begun.started);
     exit.finished = Some(env.now());
+    // docker does not say when its output could not be written.
+    if job.dir.is_full() {
+        exit.log = LogState::Incomplete;
+        let reason = exit.reason.take().map(|reason| reason + "; ").unwrap_or_default();
+        exit.reason = Some(format!("{reason}log: incomplete: the disk is full"));
+    }
     if finish(job, &exit) {
         nothing_left(job);
     }
@@ -250,8 +280,7 @@ fn finish(job: &Job, exit: &Exit) -> bool {
 /// Removes a job that was forgotten while it ran.
 pub fn clean_up(store: &Store, job: &Job) {
     if job.dir.has(FORGOTTEN) {
-        store.unname(job);
-        store.discard(&job.id);
+        store.remove(job);
     }
 }
 

@@ -283,6 +283,12 @@ impl Dir {
         })
     }
 
+    /// Whether nothing more can be written here.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        rustix::fs::fstatvfs(&self.fd).is_ok_and(|stat| stat.f_bavail == 0)
+    }
+
     /// The file system's name when locks and renames on it cannot be trusted: NFS, SMB, FUSE.
     #[must_use]
     pub fn untrusted_file_system(&self) -> Option<&'static str> {

@@ -27,7 +27,7 @@ use crate::engine::inspect::Version;
 use crate::engine::{Engine, PATIENCE};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::job::record::{Begun, Build, FORMAT, Kind, Record, Run, Stop, Work};
+use crate::job::record::{Begun, Build, FORMAT, Kind, Record, Run, Work};
 use crate::job::store::Store;
 use crate::job::{BEGUN, CONTEXT, CONTROL, IMAGE_ID, Job, LOCK, LOG};
 use crate::names::JobId;
@@ -35,8 +35,8 @@ use crate::recipe::{Builder, CaCert, Recipe};
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__supervise";
-/// How long a container may take to end when its time has run out.
-pub const GRACE: Duration = Duration::from_secs(10);
+/// How long a build may take to end when it is asked to.
+const GRACE: Duration = Duration::from_secs(10);
 /// How long the new supervisor may take to say that it is there.
 const READY: Duration = Duration::from_secs(30);
 
@@ -72,8 +72,9 @@ pub fn launch(job: &Job, lock: File, secrets: &Secrets) -> Result<()> {
     command.stdin(lock).stdout(OwnedFd::from(theirs)).stderr(Stdio::null()).current_dir("/");
     let mut child = command.spawn().context("could not start the job's supervisor")?;
     drop(command);
-    serde_json::to_writer(&mut ours, secrets)?;
-    ours.shutdown(std::net::Shutdown::Write)?;
+    // A supervisor that died meanwhile shows below, by saying nothing.
+    let _ = ours.write_all(&serde_json::to_vec(secrets)?);
+    let _ = ours.shutdown(std::net::Shutdown::Write);
     ours.set_read_timeout(Some(READY))?;
     let mut line = String::new();
     let read = BufReader::new(&ours).read_line(&mut line);
@@ -85,7 +86,10 @@ pub fn launch(job: &Job, lock: File, secrets: &Secrets) -> Result<()> {
         }
         Err(_) => {
             let why = match read {
-                Err(error) => error.to_string(),
+                Err(error) => {
+                    let _ = child.kill();
+                    error.to_string()
+                }
                 Ok(_) => child.try_wait()?.map_or_else(|| "it said nothing".into(), crate::engine::ended),
             };
             bail!("the job's supervisor did not start: {why}")
@@ -223,7 +227,7 @@ impl<'a> Supervisor<'a> {
         let deadline = run.timeout.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
         let begun = self.begin(engine, None);
         let status = self.attend_run(engine, run, &mut client, deadline);
-        ending::end_run(self.env, &self.job, engine, record, &begun, Some(status));
+        ending::end_run(self.env, &self.job, record, &begun, Some(status), deadline);
     }
 
     /// Waits for the client. When the time runs out, docker is asked to end the container: TERM, grace, KILL. It is
@@ -234,10 +238,7 @@ impl<'a> Supervisor<'a> {
                 Event::Ended(status) => return status,
                 Event::Poked => {}
                 Event::Deadline => {
-                    if self.job.stop().is_none_or(|stop| stop.verb != "timeout") {
-                        let _ = self.job.request_stop(&Stop { at: self.env.now(), verb: "timeout".into(), signal: 15 });
-                    }
-                    let _ = engine.run(&argv::stop(&run.container, GRACE.as_secs()), GRACE + PATIENCE);
+                    ending::out_of_time(self.env, &self.job, engine, run);
                     deadline = Some(Instant::now() + Duration::from_secs(2));
                 }
             }

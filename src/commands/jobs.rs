@@ -148,7 +148,7 @@ fn wait_for(env: &Env, job: &Job, deadline: Option<Instant>, interrupt: &Interru
 
 /// A job that somebody forgets goes away when it ends, and its end with it.
 fn still_known(job: &Job, view: View) -> Result<View> {
-    if view.outcome == Some(Outcome::Corrupt) && !job.dir.has(EXIT) && !job.dir.has(crate::job::RECORD) {
+    if (view.recovered || view.outcome == Some(Outcome::Corrupt)) && job.is_removed() {
         let message = format!("{} {} was forgotten before it ended", job.kind.word(), job.id);
         return Err(Failure::new(ErrorKind::NotFound, message).into());
     }
@@ -358,8 +358,11 @@ impl Write for JsonRows {
 /// `builds` and `exec list`
 pub fn list(env: &Env, json: bool, kind: Kind, args: &JobList) -> Result<u8> {
     let filters = Filters::parse(&args.filters, &args.statuses)?;
-    let jobs = Store::open(env, kind)?.map(|store| store.all()).transpose()?.unwrap_or_default();
-    let mut views = views(env, &jobs);
+    let store = Store::open(env, kind)?;
+    let mut views = match &store {
+        Some(store) => views(env, kind, store.all()?),
+        None => Vec::new(),
+    };
     views.retain(|view| filters.accept(view));
     views.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
     views.truncate(args.last.unwrap_or(usize::MAX));

@@ -44,9 +44,12 @@ pub fn record(env: &Env, engine: &Engine, image: &str, work: Work) -> Record {
 pub fn begin(store: &Store, record: &Record, secrets: &Secrets) -> Result<Job> {
     let (job, lock) = store.publish(record, record.kind == Kind::Build)?;
     if let Err(error) = supervisor::launch(&job, lock, secrets) {
-        store.unname(&job);
-        store.discard(&job.id);
-        return Err(error);
+        // A supervisor that was killed at the wrong moment may have started the docker client before.
+        if job.has_ended() {
+            store.remove(&job);
+            return Err(error);
+        }
+        crate::output::note(&format!("warning: job {} goes on without its supervisor: {error:#}", job.id));
     }
     Ok(job)
 }

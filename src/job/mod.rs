@@ -169,6 +169,12 @@ impl Job {
         self.dir.has(EXIT) || !(is_locked(&self.dir, LOCK) || is_locked(&self.dir, LOG))
     }
 
+    /// Whether its directory is no longer where it was published: it was forgotten, and files of it may be gone.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        !self.dir.path().exists()
+    }
+
     /// Whether its supervisor lives: it may have recorded the end already, and still be cleaning up.
     #[must_use]
     pub fn is_supervised(&self) -> bool {

@@ -26,7 +26,9 @@ fn resolve(store: &Store, typed: &str) -> Result<Job> {
         return store.latest().ok_or_else(|| unknown(store.kind, typed).into());
     }
     let heard_of = |job: &Job| !job.dir.has(FORGOTTEN);
-    if let Some(job) = JobId::parse(typed).ok().and_then(|id| store.job(&id)).filter(heard_of) {
+    // A forgotten job whose supervisor was killed is nobody's to clean up; by its id it can be forgotten again.
+    let reachable = |job: &Job| heard_of(job) || job.has_ended();
+    if let Some(job) = JobId::parse(typed).ok().and_then(|id| store.job(&id)).filter(reachable) {
         return Ok(job);
     }
     if let Some(job) = full_name(store.kind, typed).and_then(|name| store.named(&name)).filter(heard_of) {

@@ -44,6 +44,22 @@ pub struct Facts {
 }
 
 impl Facts {
+    fn unreadable(id: JobId, kind: Kind, why: &str) -> Self {
+        Self {
+            id,
+            kind,
+            record: Err(Damaged(why.to_owned())),
+            exit: None,
+            locked: false,
+            log_locked: false,
+            begun: None,
+            waiting: false,
+            stop: None,
+            image_id: None,
+            same_boot: None,
+        }
+    }
+
     /// Compares the recorded boot with the present one.
     #[must_use]
     pub fn on_boot(mut self, boot_id: &str) -> Self {
@@ -323,6 +339,14 @@ impl View {
         view
     }
 
+    /// A job of which not even the directory can be opened.
+    #[must_use]
+    pub fn unreadable(id: JobId, kind: Kind, why: &str) -> Self {
+        let facts = Facts::unreadable(id, kind, why);
+        let state = settled(&facts).unwrap_or_else(|| State::Ended(ended(Outcome::Corrupt, why)));
+        Self::new(&facts, &state)
+    }
+
     fn end(&mut self, exit: &Exit) {
         self.status = "exited";
         self.outcome = Some(exit.outcome);
@@ -347,10 +371,11 @@ impl View {
     #[must_use]
     pub fn wait_code(&self) -> u8 {
         let code = self.exit_code.and_then(|code| u8::try_from(code).ok());
+        let signal = self.signal.and_then(|signal| u8::try_from(128 + signal).ok());
         match self.outcome {
             Some(Outcome::Succeeded) => 0,
             Some(Outcome::Timeout) => 124,
-            Some(Outcome::Failed | Outcome::Cancelled) => code.filter(|code| *code != 0).unwrap_or(1),
+            Some(Outcome::Failed | Outcome::Cancelled) => code.or(signal).filter(|code| *code != 0).unwrap_or(1),
             Some(Outcome::Lost | Outcome::Unknown | Outcome::Corrupt) | None => 125,
         }
     }

@@ -88,8 +88,9 @@ impl Store {
                 self.refuse_running(before, record)?;
             }
             self.root.rename(&temporary, &self.dir, record.id.as_str())?;
-            for name in record.name.iter().map(String::as_str).chain([LATEST]) {
-                self.names()?.replace(&digest(name), record.id.as_str().as_bytes())?;
+            if let Err(error) = self.give_names(record) {
+                self.discard(&record.id);
+                return Err(error.into());
             }
             if let Some(before) = before.filter(|_| replaces) {
                 self.discard(&before.id);
@@ -107,6 +108,12 @@ impl Store {
                 Err(error.context(format!("could not record the new {}", record.kind.word())))
             }
         }
+    }
+
+    fn give_names(&self, record: &Record) -> io::Result<()> {
+        let names = self.names()?;
+        let mut wanted = record.name.iter().map(String::as_str).chain([LATEST]);
+        wanted.try_for_each(|name| names.replace(&digest(name), record.id.as_str().as_bytes()))
     }
 
     fn fill(&self, temporary: &str, record: &Record) -> Result<File> {
@@ -171,7 +178,10 @@ impl Store {
     #[must_use]
     pub fn latest(&self) -> Option<Job> {
         let known = self.named(LATEST).filter(|job| !job.dir.has(FORGOTTEN));
-        known.or_else(|| self.all().ok()?.into_iter().max_by_key(Job::created))
+        known.or_else(|| {
+            let newest = self.all().ok()?.flatten().map(|job| (job.created(), job.id)).max()?;
+            self.job(&newest.1)
+        })
     }
 
     /// The job of that id.
@@ -190,13 +200,20 @@ impl Store {
         Ok(names.iter().filter_map(|name| JobId::parse(name).ok()).collect())
     }
 
-    /// Every job that was not forgotten.
+    /// Every job that was not forgotten, opened one at a time: an open directory costs a descriptor. One that cannot be
+    /// opened comes as its id and the reason.
     ///
     /// # Errors
     /// As [`Store::ids`].
-    pub fn all(&self) -> Result<Vec<Job>> {
-        let jobs = self.ids()?.into_iter().filter_map(|id| self.job(&id));
-        Ok(jobs.filter(|job| !job.dir.has(FORGOTTEN)).collect())
+    pub fn all(&self) -> Result<impl Iterator<Item = Result<Job, (JobId, io::Error)>>> {
+        let open = |id: JobId| match self.dir.subdir(id.as_str()) {
+            Ok(dir) => Some(Ok(Job { id, kind: self.kind, dir })).filter(|job| !is_forgotten(job)),
+            // It went away meanwhile, or something else has a name like an id's.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => None,
+            Err(error) => Some(Err((id, error))),
+        };
+        Ok(self.ids()?.into_iter().filter_map(open))
     }
 
     /// Drops what is kept about a job. One that still runs is not stopped: it is hidden at once, and its supervisor
@@ -219,16 +236,23 @@ impl Store {
         Ok(())
     }
 
+    /// Removes a job that nobody wants to hear of any more, with its name.
+    pub fn remove(&self, job: &Job) {
+        let _held = self.hold_names();
+        self.unname(job);
+        self.discard(&job.id);
+    }
+
     /// Removes a job's directory: hidden by one rename, then emptied.
-    pub fn discard(&self, id: &JobId) {
+    fn discard(&self, id: &JobId) {
         let hidden = format!(".del-{}", random_name());
         if self.dir.rename(id.as_str(), &self.root, &hidden).is_ok() {
             let _ = self.root.remove_tree(&hidden);
         }
     }
 
-    /// Takes the job's name away from it, if it still has it.
-    pub fn unname(&self, job: &Job) {
+    /// Takes the job's name away from it, if it still has it. The lock on the names must be held.
+    fn unname(&self, job: &Job) {
         let name = job.record().ok().and_then(|record| record.name);
         for name in name.iter().map(String::as_str).chain([LATEST]) {
             if self.named(name).is_some_and(|named| named.id == job.id)
@@ -252,6 +276,10 @@ impl Store {
             let _ = self.root.remove_tree(&name);
         }
     }
+}
+
+fn is_forgotten(job: &Result<Job, (JobId, io::Error)>) -> bool {
+    job.as_ref().is_ok_and(|job| job.dir.has(FORGOTTEN))
 }
 
 /// Nobody holds its lock, or it has none: whoever was making it is gone, however far that came.

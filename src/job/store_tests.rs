@@ -54,7 +54,7 @@ impl World {
     }
 
     fn ids(&self) -> Vec<String> {
-        let mut ids: Vec<String> = self.store.all().unwrap().iter().map(|job| job.id.to_string()).collect();
+        let mut ids: Vec<String> = self.store.all().unwrap().flatten().map(|job| job.id.to_string()).collect();
         ids.sort();
         ids
     }

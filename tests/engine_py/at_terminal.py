@@ -26,6 +26,8 @@ def main():
     options = options.parse_args()
     pid, terminal = pty.fork()
     if pid == 0:
+        # Whoever runs the tests in the background ignores SIGINT, and a child inherits that.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         os.execvp(options.command[0], options.command)
     written, deadline, awaited = b"", time.monotonic() + 30, options.until.encode()

@@ -191,7 +191,7 @@ fn a_build_whose_client_was_killed_is_a_failure() {
     fake.let_end();
     let view = fake.built("web");
     assert_eq!((&view["outcome"], &view["signal"]), (&"failed".into(), &9.into()));
-    fake.run(&["image", "wait", "web"]).code(1);
+    fake.run(&["image", "wait", "web"]).code(137);
     fake.assert_sound();
 }
 
