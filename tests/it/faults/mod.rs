@@ -5,5 +5,6 @@ mod client;
 mod disk;
 mod hostile;
 mod kills;
+mod limits;
 mod terminal;
 mod together;

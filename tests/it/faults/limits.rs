@@ -1,0 +1,71 @@
+//! Limits, of time and of descriptors, hold also when something is missing.
+
+use crate::support::fake::{Fake, job_ids};
+use crate::support::{Ran, wait_until};
+
+#[test]
+fn the_time_limit_holds_when_the_client_was_killed() {
+    let fake = Fake::new();
+    let id = fake.start_with(&fake.until_let("echo on", "exit 0"), &["--timeout", "2s"]);
+    fake.wait_for_output(&id, "on");
+    fake.kill(fake.client(&id));
+    let view = fake.ended(&id);
+    assert_eq!((&view["outcome"], &view["reason"]), (&"timeout".into(), &"its time ran out".into()));
+    fake.run(&["exec", "wait", &id]).code(124);
+    fake.assert_sound();
+}
+
+#[test]
+fn a_docker_program_that_is_replaced_meanwhile_makes_no_run_lost() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo on", "exit 6"));
+    fake.wait_for_output(&id, "on");
+    // What the supervisor asks when its client has gone is answered by nobody, and not by "no".
+    let half = |call: &str| serde_json::json!({"call": call, "stdout": "{\"half a docum"});
+    fake.scenario(serde_json::json!({"rules": [half("container inspect"), half("ps")]}));
+    fake.kill(fake.client(&id));
+    let waiting = fake.job("run", &id).join("waiting");
+    wait_until("it waits for a sensible answer", || waiting.exists());
+    fake.forget_calls();
+    wait_until("it has asked again", || fake.calls().iter().filter(|call| call.contains("inspect")).count() >= 3);
+    assert_eq!(fake.view(&id)["status"], "running");
+    fake.scenario(serde_json::json!({}));
+    fake.let_end();
+    let view = fake.ended(&id);
+    assert_eq!((&view["outcome"], &view["exitCode"]), (&"failed".into(), &6.into()));
+    fake.assert_sound();
+}
+
+#[test]
+fn a_list_shows_more_jobs_than_there_are_descriptors() {
+    let fake = Fake::new();
+    let id = fake.start("exit 0");
+    fake.ended(&id);
+    let runs = fake.jobs("run");
+    let digits = "0123456789abcdefghjkmnpqrstvwxyz".as_bytes();
+    for number in 0..300_usize {
+        let digit = |at: u32| char::from(digits[number / 32_usize.pow(at) % 32]);
+        let copy = format!("zzzzzzzzz{}{}{}", digit(2), digit(1), digit(0));
+        let status = std::process::Command::new("cp").arg("-a").arg(runs.join(&id)).arg(runs.join(&copy)).status();
+        assert!(status.unwrap().success());
+        let record = std::fs::read_to_string(runs.join(&id).join("job.json")).unwrap();
+        std::fs::write(runs.join(&copy).join("job.json"), record.replace(&id, &copy)).unwrap();
+    }
+    let mut command = std::process::Command::new("sh");
+    let longshore = fake.command::<&str>(&[]);
+    command.args(["-c", "ulimit -n 64; exec \"$@\"", "sh"]).arg(longshore.get_program()).args(["exec", "list", "-q"]);
+    command.env_clear().envs(longshore.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let ran = Ran::from(command.output().unwrap()).code(0);
+    assert_eq!(ran.stdout.lines().count(), 301);
+    assert_eq!(job_ids(&runs).len(), 301);
+    let latest = fake.run(&["exec", "forget", &id]).code(0).id();
+    assert_eq!(latest, id);
+    fake.run(&["exec", "wait", "latest"]).code(0);
+    let all: Vec<String> = job_ids(&runs);
+    for ids in all.chunks(100) {
+        let mut args = vec!["exec".to_owned(), "forget".to_owned()];
+        args.extend(ids.iter().cloned());
+        fake.run(&args).code(0);
+    }
+    fake.assert_sound();
+}
