@@ -14,7 +14,7 @@ use crate::ending;
 use crate::engine::{Engine, PATIENCE, argv};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::job::log::{self, Follower};
+use crate::job::log::{self, Follower, JsonLines};
 use crate::job::record::{Kind, Outcome, Record, Work};
 use crate::job::select::{Filters, find};
 use crate::job::status::View;
@@ -240,8 +240,10 @@ fn follow_log(env: &Env, json: bool, job: &Job, how: &LogFlags) -> Result<u8> {
     let interrupt = Interrupt::listen()?;
     if json {
         let mut rows = JsonRows::default();
-        follow(env, job, how.tail, &interrupt, &mut rows)?;
+        let followed = follow(env, job, how.tail, &interrupt, &mut rows);
+        // What comes after it, be it the document of a failure, begins a line of its own.
         rows.finish()?;
+        followed?;
     } else {
         let mut out = LogWriter::new(env, how.raw);
         follow(env, job, how.tail, &interrupt, &mut out)?;
@@ -319,39 +321,32 @@ fn follow_engine(env: &Env, job: &Job, shown: u64, interrupt: &Interrupt, out: &
     }
 }
 
-/// One JSON object a line for each line of a log.
-#[derive(Default)]
-pub struct JsonRows {
-    held: Vec<u8>,
+/// One JSON object a line for each line of a log, on stdout.
+pub struct JsonRows(JsonLines);
+
+impl Default for JsonRows {
+    fn default() -> Self {
+        Self(JsonLines::rows())
+    }
 }
 
 impl JsonRows {
-    fn row(line: &[u8]) -> std::io::Result<()> {
-        let mut row = b"{\"line\": ".to_vec();
-        log::json_line(line, &mut row)?;
-        row.extend(b"}\n");
-        std::io::stdout().lock().write_all(&row)
-    }
-
     /// Gives a last line that has no newline.
-    pub fn finish(self) -> std::io::Result<()> {
-        if self.held.is_empty() { Ok(()) } else { Self::row(&self.held) }
+    pub fn finish(mut self) -> std::io::Result<()> {
+        self.0.finish(&mut std::io::stdout().lock())
     }
 }
 
 impl Write for JsonRows {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.held.extend_from_slice(bytes);
-        let whole = self.held.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        for line in self.held[..whole].split_inclusive(|byte| *byte == b'\n') {
-            Self::row(line.strip_suffix(b"\n").unwrap_or(line))?;
-        }
-        self.held.drain(..whole);
+        let mut rows = Vec::new();
+        self.0.push(bytes, &mut rows)?;
+        std::io::stdout().lock().write_all(&rows)?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+        std::io::stdout().lock().flush()
     }
 }
 
