@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     let verb = commands::verb(&cli.command);
     match commands::run(&env, cli) {
         Ok(code) => ExitCode::from(code),
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_silence(&error, reader_has_gone) => ExitCode::SUCCESS,
         Err(error) => fail(&env, &Failure::of(&error), verb, wants_json(&arguments)),
     }
 }
@@ -124,13 +124,39 @@ fn wants_json(arguments: &[OsString]) -> bool {
     arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }
 
-/// A reader that has gone (`| head`) is silence and success.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
+/// A reader of our stdout that has gone (`| head`) is silence and success. A pipe that broke elsewhere, to a docker
+/// client for one, is an error like any other.
+fn is_silence(error: &anyhow::Error, reader_has_gone: impl Fn() -> bool) -> bool {
     let is_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
-    error.chain().any(|cause| {
+    let broken = error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(is_pipe)
             || cause
                 .downcast_ref::<serde_json::Error>()
                 .is_some_and(|error| error.io_error_kind() == Some(std::io::ErrorKind::BrokenPipe))
-    })
+    });
+    broken && reader_has_gone()
+}
+
+/// A pipe without a reader polls as an error, a socket without one as hung up.
+fn reader_has_gone() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = std::io::stdout();
+    let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn only_a_reader_of_stdout_that_has_gone_is_silence() {
+        let error = |kind| Err::<(), _>(std::io::Error::from(kind)).context("could not write").unwrap_err();
+        let broken = error(std::io::ErrorKind::BrokenPipe);
+        assert!(is_silence(&broken, || true));
+        assert!(!is_silence(&broken, || false), "a pipe that broke elsewhere");
+        assert!(!is_silence(&error(std::io::ErrorKind::StorageFull), || true));
+    }
 }

@@ -375,6 +375,19 @@ fn a_closed_pipe_is_silence_and_success_everywhere() {
 }
 
 #[test]
+fn a_closed_socket_is_silence_and_success_too() {
+    let fake = Fake::new();
+    let id = fake.start("yes | head -c 300000");
+    fake.ended(&id);
+    let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+    drop(reader);
+    let mut command = fake.command(&["exec", "logs", &id]);
+    let ran = Ran::from(command.stdout(std::os::fd::OwnedFd::from(writer)).output().unwrap()).code(0);
+    assert_eq!(ran.stderr, "");
+    fake.assert_sound();
+}
+
+#[test]
 fn arguments_that_begin_with_a_dash_reach_the_program() {
     let fake = Fake::new();
     let id = fake.run(&fake.run_args(r#"printf '<%s>' "$@""#, &["--", "--rm", "-v", "/:/host", "--", "", "a b", "$X"]));
