@@ -44,10 +44,15 @@ fn main() -> ExitCode {
     };
     let env = prepare(&cli.global);
     let verb = commands::verb(&cli.command);
+    let form = match wants_json(&arguments) {
+        false => Form::Text,
+        true if commands::streams(&cli.command) => Form::Line,
+        true => Form::Document,
+    };
     match commands::run(&env, cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_silence(&error, reader_has_gone) => ExitCode::SUCCESS,
-        Err(error) => fail(&env, &Failure::of(&error), verb, wants_json(&arguments)),
+        Err(error) => fail(&env, &Failure::of(&error), verb, form),
     }
 }
 
@@ -64,11 +69,24 @@ fn prepare(global: &Global) -> Env {
     env
 }
 
-fn fail(env: &Env, failure: &Failure, verb: Verb, json: bool) -> ExitCode {
+/// How a failure is told on stdout.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Not at all.
+    Text,
+    /// As the one document.
+    Document,
+    /// As one more line of a stream of them.
+    Line,
+}
+
+fn fail(env: &Env, failure: &Failure, verb: Verb, form: Form) -> ExitCode {
     output::failure(env, failure);
-    if json {
-        let _ = output::json(&output::failure_document(failure));
-    }
+    let _ = match form {
+        Form::Text => Ok(()),
+        Form::Document => output::json(&output::failure_document(failure)),
+        Form::Line => output::line(env, &output::failure_document(failure).to_string()),
+    };
     ExitCode::from(exit_code(failure, verb))
 }
 
@@ -92,7 +110,8 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let failure = Failure::new(Kind::Usage, message).hint(hint);
     let verb = if passes_on(&noun_and_verb(arguments), arguments) { Verb::PassesOn } else { Verb::Plain };
-    fail(&Env::gather(), &failure, verb, wants_json(arguments))
+    let form = if wants_json(arguments) { Form::Document } else { Form::Text };
+    fail(&Env::gather(), &failure, verb, form)
 }
 
 /// Whether a line that does not parse asks for a program's code, as `commands::verb` tells of one that does.

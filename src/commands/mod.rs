@@ -14,7 +14,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::{Cli, Command, Exec, Image, published};
+use crate::cli::{Cli, Command, Container, Exec, Image, published};
 use crate::env::Env;
 use crate::error::{Failure, Verb};
 use crate::spec::Spec;
@@ -54,6 +54,18 @@ pub fn verb(command: &Command) -> Verb {
     if passes_on { Verb::PassesOn } else { Verb::Plain }
 }
 
+/// Whether its JSON is a stream, one object a line.
+#[must_use]
+pub fn streams(command: &Command) -> bool {
+    match command {
+        Command::Image(Image::Logs(logs)) => logs.how.follow,
+        Command::Exec(Exec::Logs(logs)) => logs.how.follow,
+        Command::Container(Container::Logs(logs)) => logs.follow,
+        Command::Container(Container::Stats(stats)) => !stats.no_stream,
+        _ => false,
+    }
+}
+
 /// Reads `--spec FILE`, or stdin for `-`, key by key.
 fn read_spec(path: Option<&Path>) -> Result<Spec> {
     let Some(path) = path else { return Ok(Spec::parse(b"{}")?) };
@@ -87,6 +99,18 @@ fn read_file(path: &Path, what: &str) -> Result<Vec<u8>> {
 /// An I/O error without the number that Rust puts behind it.
 fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    text[..1].to_lowercase() + &text[1..]
+    let mut text = text.split(" (os error").next().unwrap_or_default().chars();
+    text.next().into_iter().flat_map(char::to_lowercase).chain(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_any_text_is_shown_without_its_number() {
+        let shown = |text: &str| plain(&std::io::Error::other(text.to_owned()));
+        assert_eq!(plain(&std::io::Error::from_raw_os_error(2)), "no such file or directory");
+        assert_eq!((shown(""), shown("Über")), (String::new(), "über".to_owned()));
+    }
 }
