@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::{Forget, JobList, LogFlags, Stay, Wait};
 use crate::ending;
@@ -59,7 +59,7 @@ impl Interrupt {
 }
 
 /// Takes part in a job just started as the flags say, and gives the exit code.
-pub fn stay(env: &Env, json: bool, job: &Job, stay: &Stay, answer: serde_json::Value, shown: &str) -> Result<u8> {
+pub fn stay(env: &Env, json: bool, job: &Job, stay: &Stay, answer: Value, shown: &str) -> Result<u8> {
     if !stay.stays() {
         if json {
             output::json(&answer)?;
@@ -159,8 +159,8 @@ fn still_known(job: &Job, view: View) -> Result<View> {
 pub fn wait(env: &Env, json: bool, kind: Kind, args: &Wait) -> Result<u8> {
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
     let interrupt = Interrupt::listen()?;
-    let jobs = args.jobs.iter().map(|typed| Ok(find(env, kind, typed)?.1)).collect::<Result<Vec<Job>>>()?;
     if args.any {
+        let jobs = args.jobs.iter().map(|typed| Ok(find(env, kind, typed)?.1)).collect::<Result<Vec<Job>>>()?;
         let view = wait_for_any(env, &jobs, deadline, &interrupt)?;
         if json {
             output::json(&view)?;
@@ -169,26 +169,60 @@ pub fn wait(env: &Env, json: bool, kind: Kind, args: &Wait) -> Result<u8> {
         }
         return Ok(view.wait_code());
     }
-    let mut views = Vec::new();
-    for job in &jobs {
-        let view = wait_for(env, job, deadline, &interrupt)?;
-        if jobs.len() > 1 && !json {
-            output::line(env, &format!("{} {}", view.id, view.wait_code()))?;
-        }
-        views.push(view);
-    }
-    let [view] = &views[..] else {
-        if json {
-            output::json(&views)?;
-        }
-        return Ok(u8::from(views.iter().any(|view| view.wait_code() != 0)));
-    };
+    let [one] = &args.jobs[..] else { return wait_for_each(env, json, kind, args, deadline, &interrupt) };
+    let view = wait_for(env, &find(env, kind, one)?.1, deadline, &interrupt)?;
     if json {
-        output::json(view)?;
+        output::json(&view)?;
     } else if let Some(reason) = view.reason.as_ref().filter(|_| view.outcome != Some(Outcome::Succeeded)) {
         note(&format!("note: {}: {reason}", view.outcome.map_or("", Outcome::word)));
     }
     Ok(view.wait_code())
+}
+
+/// Waits for all that there are. What is no job is told before the waiting begins.
+fn wait_for_each(
+    env: &Env,
+    json: bool,
+    kind: Kind,
+    args: &Wait,
+    deadline: Option<Instant>,
+    interrupt: &Interrupt,
+) -> Result<u8> {
+    let failed = |error: &anyhow::Error| {
+        let failure = Failure::of(error);
+        output::failure(env, &failure);
+        output::failure_document(&failure)
+    };
+    let find = |typed: &String| find(env, kind, typed).map(|(_, job)| job).map_err(|error| failed(&error));
+    let jobs: Vec<Result<Job, Value>> = args.jobs.iter().map(find).collect();
+    let mut rows = Vec::new();
+    let mut all_good = true;
+    for job in jobs {
+        let ended = job.map(|job| wait_for(env, &job, deadline, interrupt));
+        let row = match ended {
+            Ok(Ok(view)) => {
+                if !json {
+                    output::line(env, &format!("{} {}", view.id, view.wait_code()))?;
+                }
+                all_good &= view.wait_code() == 0;
+                serde_json::to_value(view)?
+            }
+            Ok(Err(error)) if Failure::of(&error).kind != ErrorKind::NotFound => return Err(error),
+            Ok(Err(error)) => {
+                all_good = false;
+                failed(&error)
+            }
+            Err(document) => {
+                all_good = false;
+                document
+            }
+        };
+        rows.push(row);
+    }
+    if json {
+        output::json(&rows)?;
+    }
+    Ok(u8::from(!all_good))
 }
 
 fn wait_for_any(env: &Env, jobs: &[Job], deadline: Option<Instant>, interrupt: &Interrupt) -> Result<View> {

@@ -155,6 +155,13 @@ fn of_several_ids_each_is_done_and_any_failure_exits_with_1() {
     }
     let ran = fake.run(&["exec", "wait", &ids[0], &ids[1]]).code(1);
     assert_eq!(ran.stdout, format!("{} 0\n{} 3\n", ids[0], ids[1]));
+    let ran = fake.run(&["exec", "wait", "nosuch", &ids[0]]).code(1);
+    assert_eq!(ran.stdout, format!("{} 0\n", ids[0]));
+    assert!(ran.stderr.starts_with("error: there is no run \"nosuch\"\nhint: "), "{}", ran.stderr);
+    let rows = fake.run(&["exec", "wait", "--json", "nosuch", &ids[0]]).code(1).json();
+    assert_eq!((&rows[0]["success"], &rows[0]["error"]["kind"]), (&false.into(), &"not-found".into()));
+    assert_eq!((&rows[1]["id"], &rows[1]["exitCode"]), (&ids[0].as_str().into(), &0.into()));
+    fake.run(&["exec", "wait", "nosuch"]).code(125);
     let ran = fake.run(&["exec", "forget", &ids[0], "nosuch", &ids[1]]).code(1);
     assert_eq!(ran.stdout, format!("{}\n{}\n", ids[0], ids[1]));
     assert!(ran.stderr.starts_with("error: there is no run \"nosuch\"\nhint: "), "{}", ran.stderr);
