@@ -79,21 +79,27 @@ pub fn stay(env: &Env, json: bool, job: &Job, stay: &Stay, answer: Value, shown:
         follow(env, job, Tail::All, &interrupt, &mut LogWriter::new(env, false))?;
     }
     let view = wait_for(env, job, None, &interrupt)?;
+    let failure = (view.outcome != Some(Outcome::Succeeded)).then(|| ended_badly(job, &view, !stay.follow));
     if json {
-        let mut document = serde_json::to_value(&view)?;
-        if let (Some(document), Some(answer)) = (document.as_object_mut(), answer.as_object()) {
-            document.extend(answer.clone());
-            document.insert("success".into(), json!(view.outcome == Some(Outcome::Succeeded)));
-        }
-        output::json(&document)?;
-    } else if !stay.follow {
-        output::line(env, shown)?;
+        output::json(&stayed(&view, &answer, failure.as_ref())?)?;
     }
-    if view.outcome != Some(Outcome::Succeeded) {
-        let failure = ended_badly(job, &view, !stay.follow);
+    if let Some(failure) = failure {
         output::failure(env, &failure);
     }
     Ok(view.wait_code())
+}
+
+/// The job, what was answered when it was started, and whether and why it is no success.
+fn stayed(view: &View, answer: &Value, failure: Option<&Failure>) -> Result<Value> {
+    let mut document = serde_json::to_value(view)?;
+    if let (Some(document), Some(answer)) = (document.as_object_mut(), answer.as_object()) {
+        document.extend(answer.clone());
+        document.insert("success".into(), json!(failure.is_none()));
+        if let Some(failure) = failure {
+            document.insert("error".into(), output::failure_document(failure)["error"].take());
+        }
+    }
+    Ok(document)
 }
 
 /// Why a job is no success, with the end of its log where nobody has seen it.

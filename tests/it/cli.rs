@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::engine::schema;
 use crate::support::fake::{Fake, assert_failure_document, job_ids};
 use crate::support::{Ran, wait_until};
 
@@ -170,6 +171,23 @@ fn of_several_ids_each_is_done_and_any_failure_exits_with_1() {
     let rows = fake.run(&["exec", "forget", "--json", "nosuch", &id]).code(1).json();
     assert_eq!((&rows[0]["success"], &rows[0]["error"]["kind"]), (&false.into(), &"not-found".into()));
     assert_eq!(rows[1], json!({"success": true, "id": id}));
+    fake.assert_sound();
+}
+
+#[test]
+fn a_job_that_fails_while_one_stays_is_a_job_and_a_failure_in_one_document() {
+    let fake = Fake::new();
+    let ran = fake.run(&fake.run_args("exit 3", &["--wait", "--json"])).code(3);
+    assert_failure_document(&ran, "failed");
+    assert_eq!(ran.json()["exitCode"], 3);
+    schema::holds("exec-run", ran.json());
+    let ran = fake.run(&fake.run_args("exit 0", &["--follow", "--json"])).code(0);
+    assert_eq!((&ran.json()["success"], ran.json().get("error")), (&true.into(), None));
+    schema::holds("exec-run", ran.json());
+    fake.scenario(json!({"rules": [{"call": "build", "exit": 1, "stderr": "no"}]}));
+    let ran = fake.run(&["image", "create", "web", "--base", "base", "--wait", "--json"]).code(1);
+    assert_failure_document(&ran, "failed");
+    schema::holds("image-create", ran.json());
     fake.assert_sound();
 }
 
