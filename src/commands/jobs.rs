@@ -75,6 +75,12 @@ pub fn stay(env: &Env, json: bool, job: &Job, stay: &Stay, answer: Value, shown:
         return Ok(0);
     }
     let interrupt = Interrupt::listen()?;
+    // Told before the waiting: whoever is cut off in it has the id.
+    match (json, stay.follow) {
+        (true, _) => {}
+        (false, true) => note(&format!("{} {}", job.kind.word(), job.id)),
+        (false, false) => output::line(env, shown)?,
+    }
     if stay.follow && !json {
         follow(env, job, Tail::All, &interrupt, &mut LogWriter::new(env, false))?;
     }

@@ -192,6 +192,31 @@ fn a_job_that_fails_while_one_stays_is_a_job_and_a_failure_in_one_document() {
 }
 
 #[test]
+fn who_stays_has_the_id_before_the_end() {
+    let fake = Fake::new();
+    for (stay, talks) in [("--wait", false), ("--follow", true)] {
+        let script = format!("echo on\nwhile ! [ -e {} ]; do sleep 0.02; done", fake.engine(stay).display());
+        let mut command = fake.command(&fake.run_args(&script, &[stay]));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let mut told = [0; 12];
+        let (first, from) = if talks { (4, &mut stderr as &mut dyn std::io::Read) } else { (0, &mut stdout as _) };
+        from.read_exact(&mut [0; 4][..first]).unwrap();
+        from.read_exact(&mut told).unwrap();
+        let id = fake.run(&["exec", "list", "-q", "-n", "1"]).code(0).id();
+        assert_eq!(String::from_utf8_lossy(&told), id, "{stay}");
+        assert_eq!(fake.view(&id)["status"], "running");
+        std::fs::write(fake.engine(stay), "").unwrap();
+        let (mut out, mut err) = (String::new(), String::new());
+        stdout.read_to_string(&mut out).unwrap();
+        stderr.read_to_string(&mut err).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert_eq!((out.as_str(), err.as_str()), if talks { ("on\n", "\n") } else { ("\n", "") }, "{stay}");
+    }
+    fake.assert_sound();
+}
+
+#[test]
 fn wait_passes_the_programs_code_on() {
     let fake = Fake::new();
     for code in [0, 1, 2, 42, 124, 125, 126, 255] {
