@@ -311,9 +311,26 @@ fn an_id_file_holds_the_id_and_is_never_overwritten() {
 #[test]
 fn an_id_file_that_cannot_be_written_starts_nothing() {
     let fake = Fake::new();
-    fake.run(&fake.run_args("exit 0", &["--id-file", "no/such/dir/id"]));
+    // A directory that is not there, and one in which nobody can make a file.
+    for path in ["no/such/dir/id", "/proc/longshore-id"] {
+        let ran = fake.run(&fake.run_args("exit 0", &["--id-file", path]));
+        assert!(ran.code > 0 && ran.stderr.starts_with(&format!("error: could not write {path}: ")), "{}", ran.stderr);
+        fake.run(&["image", "create", "web", "--base", "base", "--id-file", path]).code(ran.code);
+    }
     fake.wait_until_quiet();
     assert_eq!(job_ids(&fake.jobs("run")), Vec::<String>::new(), "a job runs that nobody was told of");
+    assert_eq!(job_ids(&fake.jobs("build")), Vec::<String>::new(), "a job runs that nobody was told of");
+}
+
+#[test]
+fn an_id_file_is_not_left_by_what_could_not_be_started() {
+    let fake = Fake::new();
+    fake.down();
+    fake.run(&fake.run_args("exit 0", &["--id-file", "id"])).code(1);
+    fake.run(&["image", "create", "web", "--base", "base", "--id-file", "id"]).code(1);
+    assert!(!fake.path("id").exists());
+    fake.up();
+    fake.assert_sound();
 }
 
 #[test]
