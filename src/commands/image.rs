@@ -69,20 +69,26 @@ fn cancel(env: &Env, json: bool, args: &ImageCancel) -> Result<u8> {
     jobs::for_each(env, json, &args.jobs, |typed| {
         let job = cancellable(env, typed)?;
         let deadline = Instant::now() + ENDING;
-        job.request_stop(&Stop { at: env.now(), verb: "cancel".into(), signal: 15 })?;
-        let mut heard = false;
-        while !job.has_ended() {
-            heard |= job.dir.poke_fifo(CONTROL);
-            if Instant::now() > deadline {
-                let message = format!("could not end build {}: it goes on", job.id);
-                let why = if heard {
-                    "it does not heed the signal"
-                } else {
-                    "its supervisor was killed, and nobody else can end it"
-                };
-                return Err(Failure::new(ErrorKind::Failed, format!("{message}: {why}")).into());
+        if job.is_supervised() {
+            job.request_stop(&Stop { at: env.now(), verb: "cancel".into(), signal: 15 })?;
+        }
+        loop {
+            // Asked in this order: a supervisor lets go only once the end is recorded.
+            let supervised = job.is_supervised();
+            if job.has_ended() {
+                break;
             }
-            sleep(Duration::from_millis(50));
+            let why = if !supervised {
+                "its supervisor was killed, and nobody else can end it while its docker client goes on"
+            } else if Instant::now() > deadline {
+                "it does not heed the signal"
+            } else {
+                job.dir.poke_fifo(CONTROL);
+                sleep(Duration::from_millis(50));
+                continue;
+            };
+            let message = format!("could not end build {}: it goes on: {why}", job.id);
+            return Err(Failure::new(ErrorKind::Failed, message).into());
         }
         Ok(job.id.to_string())
     })

@@ -414,6 +414,22 @@ fn a_cancelled_build_leaves_no_client() {
 }
 
 #[test]
+fn a_build_that_nobody_can_cancel_any_more_is_told_so_at_once() {
+    let fake = Fake::new();
+    fake.scenario(json!({"build": {"script": fake.until_let("echo building", "true")}}));
+    let id = fake.build("web");
+    let log = fake.job("build", &id).join("log");
+    wait_until("the build goes on", || std::fs::read_to_string(&log).unwrap().contains("building"));
+    fake.kill(fake.supervisor(&id));
+    let begun = Instant::now();
+    let ran = fake.run(&["image", "cancel", "web"]).code(1);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(ran.stderr.contains("its supervisor was killed, and nobody else can end it"), "{}", ran.stderr);
+    fake.let_end();
+    assert_ne!(fake.built("web")["outcome"], "cancelled");
+}
+
+#[test]
 fn a_run_whose_time_is_up_is_ended_and_told_so() {
     let fake = Fake::new();
     let id = fake.start_with(&fake.until_let("echo on", ""), &["--timeout", "500ms"]);
