@@ -21,6 +21,7 @@ use crate::job::{CONTROL, FORGOTTEN, Job, log};
 use crate::names::ImageName;
 use crate::output::{self, LogWriter, note};
 use crate::truth::view;
+use crate::units::Tail;
 
 /// How long a build may take to end when asked: the builder's own cleaning up, twice the supervisor's grace.
 const ENDING: Duration = Duration::from_secs(30);
@@ -45,7 +46,8 @@ pub fn run(env: &Env, json: bool, command: Image) -> Result<u8> {
 fn status(env: &Env, json: bool, args: &OneImage) -> Result<u8> {
     let (_, job) = find(env, Kind::Build, &args.job)?;
     let view = view(env, &job);
-    let mut file = log::open(&job).with_context(|| format!("could not read the log of {}", job.id))?;
+    let file = log::open(&job).and_then(|file| log::so_far(file, Tail::All));
+    let mut file = file.with_context(|| format!("could not read the log of {}", job.id))?;
     if json {
         let object = serde_json::to_string(&view)?;
         let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
@@ -83,7 +85,7 @@ fn cancel(env: &Env, json: bool, args: &ImageCancel) -> Result<u8> {
             } else if Instant::now() > deadline {
                 "it does not heed the signal"
             } else {
-                job.dir.poke_fifo(CONTROL);
+                let _ = job.dir.poke_fifo(CONTROL);
                 sleep(Duration::from_millis(50));
                 continue;
             };

@@ -126,10 +126,9 @@ fn ended_badly(job: &Job, view: &View, show_log: bool) -> Failure {
 
 fn last_lines(job: &Job) -> String {
     let read = || -> std::io::Result<String> {
-        let mut file = log::open(job)?;
-        log::seek_tail(&mut file, Tail::Lines(10))?;
+        let lines = log::so_far(log::open(job)?, Tail::Lines(10))?;
         let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::Read::take(file, 8192), &mut bytes)?;
+        std::io::Read::read_to_end(&mut std::io::Read::take(lines, 8192), &mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     read().unwrap_or_default()
@@ -259,11 +258,12 @@ pub fn logs(env: &Env, json: bool, job: &Job, how: &LogFlags) -> Result<u8> {
     if how.follow {
         return follow_log(env, json, job, how);
     }
-    let mut file = match engine_copy(env, job) {
+    let could_not = || format!("could not read the log of {}", job.id);
+    let file = match engine_copy(env, job) {
         Some(file) => file,
-        None => log::open(job).with_context(|| format!("could not read the log of {}", job.id))?,
+        None => log::open(job).with_context(could_not)?,
     };
-    log::seek_tail(&mut file, how.tail)?;
+    let mut file = log::so_far(file, how.tail).with_context(could_not)?;
     if json {
         let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
         out.write_all(b"{\"lines\": [")?;

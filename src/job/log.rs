@@ -23,11 +23,21 @@ pub fn open(job: &Job) -> io::Result<File> {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn seek_tail(file: &mut File, tail: Tail) -> io::Result<u64> {
+fn seek_tail(file: &mut File, tail: Tail) -> io::Result<u64> {
     let Tail::Lines(lines) = tail else { return Ok(0) };
     let end = file.seek(SeekFrom::End(0))?;
     let start = tail_start(file, end, lines)?;
     file.seek(SeekFrom::Start(start))
+}
+
+/// The last lines of what is there now: a job that writes faster than it is read would never let the reader go.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn so_far(mut file: File, tail: Tail) -> io::Result<io::Take<File>> {
+    let start = seek_tail(&mut file, tail)?;
+    let length = file.metadata()?.len();
+    Ok(file.take(length.saturating_sub(start)))
 }
 
 /// Reads backwards, a chunk at a time, so that the cost depends on the lines asked for and not on the log.
@@ -281,6 +291,19 @@ mod tests {
         let long = [vec![b'x'; 3 * CHUNK], b"\ny\n".to_vec()].concat();
         assert_eq!(tail(&long, 1), "y\n");
         assert_eq!(tail(&long, 2).len(), long.len());
+    }
+
+    #[test]
+    fn a_log_that_grows_is_read_to_where_it_ended() {
+        let mut grows = file(b"a\nb\n");
+        let mut reader = so_far(grows.try_clone().unwrap(), Tail::Lines(1)).unwrap();
+        let place = grows.stream_position().unwrap();
+        grows.seek(SeekFrom::End(0)).unwrap();
+        grows.write_all(b"c\n").unwrap();
+        grows.seek(SeekFrom::Start(place)).unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "b\n");
     }
 
     #[test]
