@@ -312,6 +312,7 @@ fn follow(env: &Env, job: &Job, tail: Tail, interrupt: &Interrupt, out: &mut imp
             break;
         }
         interrupt.check(job)?;
+        check_reader()?;
         // Asked before the last look at the file: what was written before the end is then there to be seen.
         ended = job.has_ended();
         if !ended {
@@ -327,6 +328,11 @@ fn follow(env: &Env, job: &Job, tail: Tail, interrupt: &Interrupt, out: &mut imp
     }
     while follower.advance(out)? > 0 {}
     Ok(out.flush()?)
+}
+
+/// A reader that has gone would be noticed only with the next output, and a job may be silent for days.
+fn check_reader() -> std::io::Result<()> {
+    if output::stdout_is_closed() { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
 }
 
 /// The log of a run whose client was killed and whose supervisor cannot fetch it again any more, as the engine has it.
@@ -356,6 +362,7 @@ fn follow_engine(env: &Env, job: &Job, shown: u64, interrupt: &Interrupt, out: &
         skip += std::io::copy(&mut copy, out)?;
         out.flush()?;
         interrupt.check(job)?;
+        check_reader()?;
         if !view(env, job).is_running() {
             let Some(mut copy) = engine_copy(env, job) else { return Ok(()) };
             std::io::Seek::seek(&mut copy, std::io::SeekFrom::Start(skip))?;

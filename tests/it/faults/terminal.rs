@@ -201,6 +201,22 @@ fn a_reader_that_has_seen_enough_is_success_and_silence() {
 }
 
 #[test]
+fn who_follows_a_silent_job_leaves_with_the_reader() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo on", ""));
+    fake.wait_for_output(&id, "on");
+    for args in [["exec", "logs", "-f", &id].as_slice(), &["exec", "logs", "-f", "--json", &id]] {
+        let mut child = fake.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+        let ran = Ran::from(child.wait_with_output().unwrap()).code(0);
+        assert_eq!(ran.stderr, "", "{args:?}");
+        assert_eq!(fake.view(&id)["status"], "running");
+    }
+    fake.let_end();
+    fake.assert_sound();
+}
+
+#[test]
 fn closed_standard_descriptors_do_not_harm_a_job() {
     let fake = Fake::new();
     let args = fake.run_args("echo out; echo err >&2; exit 2", &[]);
