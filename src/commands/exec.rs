@@ -121,8 +121,13 @@ fn running(env: &Env, typed: &str) -> Result<(Job, Engine)> {
     Ok((job, engine))
 }
 
-/// Written before docker is asked, so that the end is told as what it is: asked for.
+/// Written before docker is asked, so that the end is told as what it is: asked for. A signal that need not end a run
+/// does not take the place of a request that does.
 fn request(env: &Env, job: &Job, verb: &str, signal: i32) -> Result<()> {
+    let ends = |signal: i32| [2, 3, 9, 15].contains(&signal);
+    if !ends(signal) && job.stop().is_some_and(|earlier| ends(earlier.signal)) {
+        return Ok(());
+    }
     job.request_stop(&Stop { at: env.now(), verb: verb.into(), signal })
 }
 

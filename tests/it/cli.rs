@@ -483,3 +483,24 @@ fn stop_and_kill_end_a_run_and_say_what_they_did() {
     }
     fake.assert_sound();
 }
+
+#[test]
+fn a_signal_that_ends_nothing_does_not_hide_that_an_end_was_asked_for() {
+    let fake = Fake::new();
+    let script = fake.until_let("trap '' USR1; trap 'exit 9' TERM; echo on", "exit 9");
+    let id = fake.start(&script);
+    fake.wait_for_output(&id, "on");
+    let request = || -> Value {
+        serde_json::from_slice(&std::fs::read(fake.job("run", &id).join("stop.json")).unwrap()).unwrap()
+    };
+    fake.run(&["exec", "kill", "-s", "USR1", &id]).code(0);
+    assert_eq!((&request()["verb"], &request()["signal"]), (&"kill".into(), &10.into()));
+    fake.scenario(json!({"rules": [{"call": "stop", "exit": 0}]}));
+    let mut stop = fake.command(&["exec", "stop", "-t", "5", &id]).stdout(Stdio::null()).spawn().unwrap();
+    wait_until("an end is asked for", || request()["verb"] == "stop");
+    fake.run(&["exec", "kill", "-s", "USR1", &id]).code(0);
+    assert_eq!((&request()["verb"], &request()["signal"]), (&"stop".into(), &15.into()));
+    fake.let_end();
+    assert!(stop.wait().unwrap().success());
+    fake.assert_sound();
+}
