@@ -60,6 +60,22 @@ fn an_engine_that_is_away_at_the_start_is_told_in_its_own_words() {
 }
 
 #[test]
+fn an_engine_that_is_away_does_not_make_a_running_program_one_that_is_not() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo on", "exit 3"));
+    fake.wait_for_output(&id, "on");
+    assert_eq!(fake.run(&["exec", "inspect", &id]).code(0).json()["State"]["Running"], true);
+    fake.down();
+    let ran = fake.run(&["exec", "inspect", &id, "--json"]).code(1);
+    assert_failure_document(&ran, "engine-unreachable");
+    assert!(ran.stderr.starts_with(&format!("error: could not inspect run {id}: ")), "{}", ran.stderr);
+    fake.up();
+    fake.let_end();
+    assert_eq!(fake.ended(&id)["exitCode"], 3);
+    fake.assert_sound();
+}
+
+#[test]
 fn an_engine_that_is_away_at_the_end_is_waited_for() {
     let fake = Fake::new();
     let id = fake.start(r#"echo all; touch "$FAKE_DOCKER_DIR/down"; exit 3"#);
