@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{Cli, ColorWhen, Global};
+use cli::{Cli, ColorWhen};
 use engine::Endpoint;
 use env::Env;
 use error::{Failure, Kind, Verb, exit_code};
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &arguments),
     };
-    let env = prepare(&cli.global);
+    let env = prepare(&cli);
     let verb = commands::verb(&cli.command);
     let form = match wants_json(&arguments) {
         false => Form::Text,
@@ -56,11 +56,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn prepare(global: &Global) -> Env {
+fn prepare(cli: &Cli) -> Env {
+    let global = &cli.global;
     let mut env = Env::gather();
     let host = global.host.clone().map(Endpoint::Host);
     env.endpoint = host.or_else(|| global.context.clone().map(Endpoint::Context));
-    env.trace = (global.verbose || global.v).then_some(output::trace);
+    env.trace = (global.verbose || global.v || commands::is_verbose(&cli.command)).then_some(output::trace);
     match global.color {
         ColorWhen::Auto => {}
         ColorWhen::Always => env.force_color = true,

@@ -27,8 +27,8 @@ use crate::supervisor;
 pub fn run(env: &Env, cli: Cli) -> Result<u8> {
     let json = cli.global.json;
     match cli.command {
-        Command::Image(command) => image::run(env, json, command),
-        Command::Exec(command) => exec::run(env, json, command),
+        Command::Image(noun) => image::run(env, json, noun.verb),
+        Command::Exec(noun) => exec::run(env, json, noun.verb),
         Command::Container(command) => container::run(env, json, command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -40,15 +40,32 @@ pub fn run(env: &Env, cli: Cli) -> Result<u8> {
     }
 }
 
+/// Whether `-v` stands behind the noun, where most people type it.
+#[must_use]
+pub fn is_verbose(command: &Command) -> bool {
+    match command {
+        Command::Image(noun) => noun.v,
+        Command::Exec(noun) => noun.v,
+        _ => false,
+    }
+}
+
 /// Whether the exit code may be a program's.
 #[must_use]
 pub fn verb(command: &Command) -> Verb {
     let passes_on = match command {
-        Command::Image(Image::Create(create)) => create.stay.stays(),
-        Command::Exec(Exec::Run(run)) => run.stay.stays(),
-        Command::Image(Image::Wait(_)) | Command::Exec(Exec::Wait(_)) => true,
-        Command::Image(Image::Logs(logs)) => logs.how.exit_code,
-        Command::Exec(Exec::Logs(logs)) => logs.how.exit_code,
+        Command::Image(noun) => match &noun.verb {
+            Image::Create(create) => create.stay.stays(),
+            Image::Wait(_) => true,
+            Image::Logs(logs) => logs.how.exit_code,
+            _ => false,
+        },
+        Command::Exec(noun) => match &noun.verb {
+            Exec::Run(run) => run.stay.stays(),
+            Exec::Wait(_) => true,
+            Exec::Logs(logs) => logs.how.exit_code,
+            _ => false,
+        },
         _ => false,
     };
     if passes_on { Verb::PassesOn } else { Verb::Plain }
@@ -58,8 +75,8 @@ pub fn verb(command: &Command) -> Verb {
 #[must_use]
 pub fn streams(command: &Command) -> bool {
     match command {
-        Command::Image(Image::Logs(logs)) => logs.how.follow,
-        Command::Exec(Exec::Logs(logs)) => logs.how.follow,
+        Command::Image(noun) => matches!(&noun.verb, Image::Logs(logs) if logs.how.follow),
+        Command::Exec(noun) => matches!(&noun.verb, Exec::Logs(logs) if logs.how.follow),
         Command::Container(Container::Logs(logs)) => logs.follow,
         Command::Container(Container::Stats(stats)) => !stats.no_stream,
         _ => false,

@@ -504,3 +504,21 @@ fn a_signal_that_ends_nothing_does_not_hide_that_an_end_was_asked_for() {
     assert!(stop.wait().unwrap().success());
     fake.assert_sound();
 }
+
+#[test]
+fn verbose_is_heard_wherever_it_stands() {
+    let fake = Fake::new();
+    for args in [
+        ["-v", "image", "list"].as_slice(),
+        &["image", "-v", "list"],
+        &["image", "list", "-v"],
+        &["image", "list", "--verbose"],
+        &["--verbose", "image", "list"],
+    ] {
+        let ran = fake.run(args).code(0);
+        assert!(ran.stderr.starts_with("+ "), "{args:?}: {}", ran.stderr);
+    }
+    let ran = fake.run(&fake.run_args("exit 0", &["-v", "--", "-v"])).code(0);
+    assert!(ran.stderr.starts_with("+ "), "{}", ran.stderr);
+    fake.assert_sound();
+}
