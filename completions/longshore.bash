@@ -691,7 +691,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__exec)
-            opts="-h --json --verbose --context --host --color --help run list inspect logs wait stop kill forget"
+            opts="-v -h --json --verbose --context --host --color --help run list inspect logs wait stop kill forget"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -717,7 +717,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__exec__subcmd__forget)
-            opts="-h --json --verbose --context --host --color --help"
+            opts="-v -h --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -743,7 +743,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__exec__subcmd__inspect)
-            opts="-h --json --verbose --context --host --color --help"
+            opts="-v -h --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -769,7 +769,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__exec__subcmd__kill)
-            opts="-s -h --signal --json --verbose --context --host --color --help"
+            opts="-s -v -h --signal --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -803,7 +803,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__exec__subcmd__list)
-            opts="-n -q -h --filter --status --last --quiet --no-trunc --json --verbose --context --host --color --help"
+            opts="-n -q -v -h --filter --status --last --quiet --no-trunc --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -845,7 +845,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__exec__subcmd__logs)
-            opts="-f -n -h --follow --tail --exit-code --raw --json --verbose --context --host --color --help"
+            opts="-f -n -v -h --follow --tail --exit-code --raw --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -879,7 +879,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__exec__subcmd__run)
-            opts="-e -h --image --src --main --input --output --spec --name --label --env --env-file --cpus --memory --gpus --shm-size --network --timeout --user --keep --log-driver --wait --follow --dry-run --id-file --json --verbose --context --host --color --help"
+            opts="-e -v -h --image --src --main --input --output --spec --name --label --env --env-file --cpus --memory --gpus --shm-size --network --timeout --user --keep --log-driver --wait --follow --dry-run --id-file --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1024,7 +1024,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__exec__subcmd__stop)
-            opts="-t -h --timeout --json --verbose --context --host --color --help"
+            opts="-t -v -h --timeout --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1058,7 +1058,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__exec__subcmd__wait)
-            opts="-h --any --timeout --json --verbose --context --host --color --help"
+            opts="-v -h --any --timeout --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1088,7 +1088,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__image)
-            opts="-h --json --verbose --context --host --color --help create status logs wait cancel forget builds list"
+            opts="-v -h --json --verbose --context --host --color --help create status logs wait cancel forget builds list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1114,7 +1114,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__image__subcmd__builds)
-            opts="-n -q -h --filter --status --last --quiet --no-trunc --json --verbose --context --host --color --help"
+            opts="-n -q -v -h --filter --status --last --quiet --no-trunc --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1156,7 +1156,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__image__subcmd__cancel)
-            opts="-h --json --verbose --context --host --color --help"
+            opts="-v -h --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1182,7 +1182,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__image__subcmd__create)
-            opts="-h --base --update --apt --pip --run --spec --ca-cert --pip-index-url --apt-mirror --recommends --label --pull --no-cache --wait --follow --dry-run --id-file --json --verbose --context --host --color --help"
+            opts="-v -h --base --update --apt --pip --run --spec --ca-cert --pip-index-url --apt-mirror --recommends --label --pull --no-cache --wait --follow --dry-run --id-file --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1281,7 +1281,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__image__subcmd__forget)
-            opts="-h --json --verbose --context --host --color --help"
+            opts="-v -h --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1307,7 +1307,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__image__subcmd__list)
-            opts="-q -h --filter --quiet --no-trunc --json --verbose --context --host --color --help"
+            opts="-q -v -h --filter --quiet --no-trunc --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1337,7 +1337,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__image__subcmd__logs)
-            opts="-f -n -h --follow --tail --exit-code --raw --json --verbose --context --host --color --help"
+            opts="-f -n -v -h --follow --tail --exit-code --raw --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1371,7 +1371,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__image__subcmd__status)
-            opts="-h --json --verbose --context --host --color --help"
+            opts="-v -h --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1397,7 +1397,7 @@ _longshore() {
             return 0
             ;;
         longshore__subcmd__image__subcmd__wait)
-            opts="-h --any --timeout --json --verbose --context --host --color --help"
+            opts="-v -h --any --timeout --json --verbose --context --host --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -43,6 +43,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand image; and not __fis
 complete -c longshore -n "__fish_longshore_using_subcommand image; and not __fish_seen_subcommand_from create status logs wait cancel forget builds list" -l color -d 'Use colours' -r -f -a "auto\t'At a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c longshore -n "__fish_longshore_using_subcommand image; and not __fish_seen_subcommand_from create status logs wait cancel forget builds list" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and not __fish_seen_subcommand_from create status logs wait cancel forget builds list" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and not __fish_seen_subcommand_from create status logs wait cancel forget builds list" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and not __fish_seen_subcommand_from create status logs wait cancel forget builds list" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -76,6 +77,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_se
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l wait -d 'Wait for the end, and exit as the job does'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l follow -d 'Wait for the end, and show the output meanwhile'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l dry-run -d 'Print what would be done, and do nothing'
+complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -84,6 +86,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_se
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from status" -l color -d 'Use colours' -r -f -a "auto\t'At a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from status" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from status" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from status" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -96,6 +99,7 @@ never\t'Never'"
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on until the job ends'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from logs" -l exit-code -d 'With --follow: exit as the job does'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from logs" -l raw -d 'Exact bytes, also to a terminal'
+complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from logs" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from logs" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from logs" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -106,6 +110,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_se
 always\t'Always'
 never\t'Never'"
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from wait" -l any -d 'Return when the first one has ended, with its code'
+complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from wait" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from wait" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from wait" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from wait" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -114,6 +119,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_se
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from cancel" -l color -d 'Use colours' -r -f -a "auto\t'At a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from cancel" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from cancel" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from cancel" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -122,6 +128,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_se
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from forget" -l color -d 'Use colours' -r -f -a "auto\t'At a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from forget" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from forget" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from forget" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -135,6 +142,7 @@ always\t'Always'
 never\t'Never'"
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from builds" -s q -l quiet -d 'Print ids only'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from builds" -l no-trunc -d 'Do not cut cells to the terminal\'s width'
+complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from builds" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from builds" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from builds" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from builds" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -146,6 +154,7 @@ always\t'Always'
 never\t'Never'"
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print ids only'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from list" -l no-trunc -d 'Do not cut cells to the terminal\'s width'
+complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from list" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from list" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from list" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -154,6 +163,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand exec; and not __fish
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and not __fish_seen_subcommand_from run list inspect logs wait stop kill forget" -l color -d 'Use colours' -r -f -a "auto\t'At a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and not __fish_seen_subcommand_from run list inspect logs wait stop kill forget" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and not __fish_seen_subcommand_from run list inspect logs wait stop kill forget" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and not __fish_seen_subcommand_from run list inspect logs wait stop kill forget" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and not __fish_seen_subcommand_from run list inspect logs wait stop kill forget" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -196,6 +206,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_see
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l wait -d 'Wait for the end, and exit as the job does'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l follow -d 'Wait for the end, and show the output meanwhile'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l dry-run -d 'Print what would be done, and do nothing'
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -209,6 +220,7 @@ always\t'Always'
 never\t'Never'"
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print ids only'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from list" -l no-trunc -d 'Do not cut cells to the terminal\'s width'
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from list" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from list" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from list" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -217,6 +229,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_see
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from inspect" -l color -d 'Use colours' -r -f -a "auto\t'At a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from inspect" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from inspect" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from inspect" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -229,6 +242,7 @@ never\t'Never'"
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on until the job ends'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from logs" -l exit-code -d 'With --follow: exit as the job does'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from logs" -l raw -d 'Exact bytes, also to a terminal'
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from logs" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from logs" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from logs" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -239,6 +253,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_see
 always\t'Always'
 never\t'Never'"
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from wait" -l any -d 'Return when the first one has ended, with its code'
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from wait" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from wait" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from wait" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from wait" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -248,6 +263,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_see
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from stop" -l color -d 'Use colours' -r -f -a "auto\t'At a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from stop" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from stop" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from stop" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -257,6 +273,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_see
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from kill" -l color -d 'Use colours' -r -f -a "auto\t'At a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from kill" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from kill" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from kill" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -265,6 +282,7 @@ complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_see
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from forget" -l color -d 'Use colours' -r -f -a "auto\t'At a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from forget" -s v -d 'The same as --verbose'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from forget" -l json -d 'Print JSON: one document, on failure too'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from forget" -l verbose -d 'Print every docker command line as it is run'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help (see more with \'--help\')'

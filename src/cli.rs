@@ -80,11 +80,9 @@ pub enum ColorWhen {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Build images from a recipe, in the background
-    #[command(subcommand)]
-    Image(Image),
+    Image(Noun<Image>),
     /// Run Python source trees in images, in the background
-    #[command(subcommand)]
-    Exec(Exec),
+    Exec(Noun<Exec>),
     /// The life of containers, with the Engine API's JSON
     #[command(subcommand)]
     Container(Container),
@@ -104,6 +102,17 @@ pub enum Command {
         /// The job
         id: String,
     },
+}
+
+/// A noun whose verbs have no `-v` of their own, so that it is --verbose behind them too.
+#[derive(Debug, Args)]
+pub struct Noun<V: Subcommand> {
+    /// The same as --verbose
+    #[arg(short = 'v', id = "noun_v", global = true, hide = true)]
+    pub v: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub verb: V,
 }
 
 /// `longshore image …`

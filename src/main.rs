@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{Cli, ColorWhen, Global};
+use cli::{Cli, ColorWhen};
 use engine::Endpoint;
 use env::Env;
 use error::{Failure, Kind, Verb, exit_code};
@@ -42,20 +42,26 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &arguments),
     };
-    let env = prepare(&cli.global);
+    let env = prepare(&cli);
     let verb = commands::verb(&cli.command);
+    let form = match wants_json(&arguments) {
+        false => Form::Text,
+        true if commands::streams(&cli.command) => Form::Line,
+        true => Form::Document,
+    };
     match commands::run(&env, cli) {
         Ok(code) => ExitCode::from(code),
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => fail(&env, &Failure::of(&error), verb, wants_json(&arguments)),
+        Err(error) if is_silence(&error, reader_has_gone) => ExitCode::SUCCESS,
+        Err(error) => fail(&env, &Failure::of(&error), verb, form),
     }
 }
 
-fn prepare(global: &Global) -> Env {
+fn prepare(cli: &Cli) -> Env {
+    let global = &cli.global;
     let mut env = Env::gather();
     let host = global.host.clone().map(Endpoint::Host);
     env.endpoint = host.or_else(|| global.context.clone().map(Endpoint::Context));
-    env.trace = (global.verbose || global.v).then_some(output::trace);
+    env.trace = (global.verbose || global.v || commands::is_verbose(&cli.command)).then_some(output::trace);
     match global.color {
         ColorWhen::Auto => {}
         ColorWhen::Always => env.force_color = true,
@@ -64,11 +70,24 @@ fn prepare(global: &Global) -> Env {
     env
 }
 
-fn fail(env: &Env, failure: &Failure, verb: Verb, json: bool) -> ExitCode {
+/// How a failure is told on stdout.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Not at all.
+    Text,
+    /// As the one document.
+    Document,
+    /// As one more line of a stream of them.
+    Line,
+}
+
+fn fail(env: &Env, failure: &Failure, verb: Verb, form: Form) -> ExitCode {
     output::failure(env, failure);
-    if json {
-        let _ = output::json(&output::failure_document(failure));
-    }
+    let _ = match form {
+        Form::Text => Ok(()),
+        Form::Document => output::json(&output::failure_document(failure)),
+        Form::Line => output::line(env, &output::failure_document(failure).to_string()),
+    };
     ExitCode::from(exit_code(failure, verb))
 }
 
@@ -92,7 +111,8 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let failure = Failure::new(Kind::Usage, message).hint(hint);
     let verb = if passes_on(&noun_and_verb(arguments), arguments) { Verb::PassesOn } else { Verb::Plain };
-    fail(&Env::gather(), &failure, verb, wants_json(arguments))
+    let form = if wants_json(arguments) { Form::Document } else { Form::Text };
+    fail(&Env::gather(), &failure, verb, form)
 }
 
 /// Whether a line that does not parse asks for a program's code, as `commands::verb` tells of one that does.
@@ -124,13 +144,39 @@ fn wants_json(arguments: &[OsString]) -> bool {
     arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }
 
-/// A reader that has gone (`| head`) is silence and success.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
+/// A reader of our stdout that has gone (`| head`) is silence and success. A pipe that broke elsewhere, to a docker
+/// client for one, is an error like any other.
+fn is_silence(error: &anyhow::Error, reader_has_gone: impl Fn() -> bool) -> bool {
     let is_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
-    error.chain().any(|cause| {
+    let broken = error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(is_pipe)
             || cause
                 .downcast_ref::<serde_json::Error>()
                 .is_some_and(|error| error.io_error_kind() == Some(std::io::ErrorKind::BrokenPipe))
-    })
+    });
+    broken && reader_has_gone()
+}
+
+/// A pipe without a reader polls as an error, a socket without one as hung up.
+fn reader_has_gone() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = std::io::stdout();
+    let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn only_a_reader_of_stdout_that_has_gone_is_silence() {
+        let error = |kind| Err::<(), _>(std::io::Error::from(kind)).context("could not write").unwrap_err();
+        let broken = error(std::io::ErrorKind::BrokenPipe);
+        assert!(is_silence(&broken, || true));
+        assert!(!is_silence(&broken, || false), "a pipe that broke elsewhere");
+        assert!(!is_silence(&error(std::io::ErrorKind::StorageFull), || true));
+    }
 }

@@ -40,7 +40,7 @@ pub fn create(env: &Env, json: bool, args: &ImageCreate) -> Result<u8> {
     if args.stay.dry_run {
         return dry_run(env, json, &engine, &recipe);
     }
-    start::check_id_file(args.stay.id_file.as_deref())?;
+    let id_file = start::IdFile::claim(args.stay.id_file.as_deref())?;
     let store = Store::make(env, Kind::Build)?;
     // The one engine call on the user's time. Whether the base image is there only the build can tell: it may be
     // pulled.
@@ -60,7 +60,7 @@ pub fn create(env: &Env, json: bool, args: &ImageCreate) -> Result<u8> {
         ..start::record(env, &engine, recipe.base.as_str(), work)
     };
     let job = start::begin(&store, &record, &Secrets::default())?;
-    start::write_id_file(args.stay.id_file.as_deref(), job.id.as_str())?;
+    id_file.write(job.id.as_str())?;
     let name = recipe.name.as_str();
     let answer = json!({"success": true, "name": name, "id": job.id});
     stay(env, json, &job, &args.stay, answer, name)

@@ -43,7 +43,7 @@ fn inspect(env: &Env, args: &OneJob) -> Result<u8> {
     let view = view(env, &job);
     let mut object = match job.last_inspect() {
         Some(object) => object,
-        None => container_object(env, &job, &view),
+        None => container_object(env, &job, &view)?,
     };
     if let Some(object) = object.as_object_mut() {
         object.insert("Longshore".into(), serde_json::to_value(&view)?);
@@ -53,26 +53,29 @@ fn inspect(env: &Env, args: &OneJob) -> Result<u8> {
 }
 
 /// Asks the engine; waits for the container of a run that was just started. Where there is none (any more), the
-/// fields that scripts read are there all the same, and say so.
-fn container_object(env: &Env, job: &Job, view: &View) -> Value {
+/// fields that scripts read are there all the same, and say so. Of a run that goes on, an engine that does not answer
+/// proves nothing.
+fn container_object(env: &Env, job: &Job, view: &View) -> Result<Value> {
     let deadline = Instant::now() + STARTING;
     if let Ok(record) = job.record() {
         let engine = env.engine_of(&record.docker, &record.endpoint);
-        while let Ok(found) = engine.container_of(&job.id) {
-            if let Some(container) = found {
-                return container.object;
+        let failed = loop {
+            match engine.container_of(&job.id) {
+                Ok(Some(container)) => return Ok(container.object),
+                Err(error) => break Some(error),
+                Ok(None) if job.has_ended() || Instant::now() > deadline => break None,
+                Ok(None) => sleep(Duration::from_millis(50)),
             }
-            if job.has_ended() || Instant::now() > deadline {
-                break;
-            }
-            sleep(Duration::from_millis(50));
-        }
+        };
         // It may have ended, and its container gone, between the two questions.
         if let Some(object) = job.last_inspect() {
-            return object;
+            return Ok(object);
+        }
+        if let Some(error) = failed.filter(|_| view.is_running()) {
+            return Err(error.failure(&format!("could not inspect run {}", job.id)).into());
         }
     }
-    json!({
+    Ok(json!({
         "Id": view.container_id,
         "Created": view.created,
         "Path": "python3",
@@ -80,7 +83,7 @@ fn container_object(env: &Env, job: &Job, view: &View) -> Value {
         "State": {"Status": if view.is_running() { "created" } else { "exited" }, "Running": false, "ExitCode": view.exit_code},
         "Image": null,
         "Name": format!("/{}", argv::container_name(&job.id)),
-    })
+    }))
 }
 
 /// TERM, a grace, KILL.
@@ -121,8 +124,13 @@ fn running(env: &Env, typed: &str) -> Result<(Job, Engine)> {
     Ok((job, engine))
 }
 
-/// Written before docker is asked, so that the end is told as what it is: asked for.
+/// Written before docker is asked, so that the end is told as what it is: asked for. A signal that need not end a run
+/// does not take the place of a request that does.
 fn request(env: &Env, job: &Job, verb: &str, signal: i32) -> Result<()> {
+    let ends = |signal: i32| [2, 3, 9, 15].contains(&signal);
+    if !ends(signal) && job.stop().is_some_and(|earlier| ends(earlier.signal)) {
+        return Ok(());
+    }
     job.request_stop(&Stop { at: env.now(), verb: verb.into(), signal })
 }
 

@@ -21,6 +21,7 @@ use crate::job::{CONTROL, FORGOTTEN, Job, log};
 use crate::names::ImageName;
 use crate::output::{self, LogWriter, note};
 use crate::truth::view;
+use crate::units::Tail;
 
 /// How long a build may take to end when asked: the builder's own cleaning up, twice the supervisor's grace.
 const ENDING: Duration = Duration::from_secs(30);
@@ -45,7 +46,8 @@ pub fn run(env: &Env, json: bool, command: Image) -> Result<u8> {
 fn status(env: &Env, json: bool, args: &OneImage) -> Result<u8> {
     let (_, job) = find(env, Kind::Build, &args.job)?;
     let view = view(env, &job);
-    let mut file = log::open(&job).with_context(|| format!("could not read the log of {}", job.id))?;
+    let file = log::open(&job).and_then(|file| log::so_far(file, Tail::All));
+    let mut file = file.with_context(|| format!("could not read the log of {}", job.id))?;
     if json {
         let object = serde_json::to_string(&view)?;
         let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
@@ -69,20 +71,26 @@ fn cancel(env: &Env, json: bool, args: &ImageCancel) -> Result<u8> {
     jobs::for_each(env, json, &args.jobs, |typed| {
         let job = cancellable(env, typed)?;
         let deadline = Instant::now() + ENDING;
-        job.request_stop(&Stop { at: env.now(), verb: "cancel".into(), signal: 15 })?;
-        let mut heard = false;
-        while !job.has_ended() {
-            heard |= job.dir.poke_fifo(CONTROL);
-            if Instant::now() > deadline {
-                let message = format!("could not end build {}: it goes on", job.id);
-                let why = if heard {
-                    "it does not heed the signal"
-                } else {
-                    "its supervisor was killed, and nobody else can end it"
-                };
-                return Err(Failure::new(ErrorKind::Failed, format!("{message}: {why}")).into());
+        if job.is_supervised() {
+            job.request_stop(&Stop { at: env.now(), verb: "cancel".into(), signal: 15 })?;
+        }
+        loop {
+            // Asked in this order: a supervisor lets go only once the end is recorded.
+            let supervised = job.is_supervised();
+            if job.has_ended() {
+                break;
             }
-            sleep(Duration::from_millis(50));
+            let why = if !supervised {
+                "its supervisor was killed, and nobody else can end it while its docker client goes on"
+            } else if Instant::now() > deadline {
+                "it does not heed the signal"
+            } else {
+                let _ = job.dir.poke_fifo(CONTROL);
+                sleep(Duration::from_millis(50));
+                continue;
+            };
+            let message = format!("could not end build {}: it goes on: {why}", job.id);
+            return Err(Failure::new(ErrorKind::Failed, message).into());
         }
         Ok(job.id.to_string())
     })

@@ -7,14 +7,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::{Forget, JobList, LogFlags, Stay, Wait};
 use crate::ending;
 use crate::engine::{Engine, PATIENCE, argv};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::job::log::{self, Follower};
+use crate::job::log::{self, Follower, JsonLines};
 use crate::job::record::{Kind, Outcome, Record, Work};
 use crate::job::select::{Filters, find};
 use crate::job::status::View;
@@ -59,7 +59,7 @@ impl Interrupt {
 }
 
 /// Takes part in a job just started as the flags say, and gives the exit code.
-pub fn stay(env: &Env, json: bool, job: &Job, stay: &Stay, answer: serde_json::Value, shown: &str) -> Result<u8> {
+pub fn stay(env: &Env, json: bool, job: &Job, stay: &Stay, answer: Value, shown: &str) -> Result<u8> {
     if !stay.stays() {
         if json {
             output::json(&answer)?;
@@ -75,25 +75,37 @@ pub fn stay(env: &Env, json: bool, job: &Job, stay: &Stay, answer: serde_json::V
         return Ok(0);
     }
     let interrupt = Interrupt::listen()?;
+    // Told before the waiting: whoever is cut off in it has the id.
+    match (json, stay.follow) {
+        (true, _) => {}
+        (false, true) => note(&format!("{} {}", job.kind.word(), job.id)),
+        (false, false) => output::line(env, shown)?,
+    }
     if stay.follow && !json {
         follow(env, job, Tail::All, &interrupt, &mut LogWriter::new(env, false))?;
     }
     let view = wait_for(env, job, None, &interrupt)?;
+    let failure = (view.outcome != Some(Outcome::Succeeded)).then(|| ended_badly(job, &view, !stay.follow));
     if json {
-        let mut document = serde_json::to_value(&view)?;
-        if let (Some(document), Some(answer)) = (document.as_object_mut(), answer.as_object()) {
-            document.extend(answer.clone());
-            document.insert("success".into(), json!(view.outcome == Some(Outcome::Succeeded)));
-        }
-        output::json(&document)?;
-    } else if !stay.follow {
-        output::line(env, shown)?;
+        output::json(&stayed(&view, &answer, failure.as_ref())?)?;
     }
-    if view.outcome != Some(Outcome::Succeeded) {
-        let failure = ended_badly(job, &view, !stay.follow);
+    if let Some(failure) = failure {
         output::failure(env, &failure);
     }
     Ok(view.wait_code())
+}
+
+/// The job, what was answered when it was started, and whether and why it is no success.
+fn stayed(view: &View, answer: &Value, failure: Option<&Failure>) -> Result<Value> {
+    let mut document = serde_json::to_value(view)?;
+    if let (Some(document), Some(answer)) = (document.as_object_mut(), answer.as_object()) {
+        document.extend(answer.clone());
+        document.insert("success".into(), json!(failure.is_none()));
+        if let Some(failure) = failure {
+            document.insert("error".into(), output::failure_document(failure)["error"].take());
+        }
+    }
+    Ok(document)
 }
 
 /// Why a job is no success, with the end of its log where nobody has seen it.
@@ -114,10 +126,9 @@ fn ended_badly(job: &Job, view: &View, show_log: bool) -> Failure {
 
 fn last_lines(job: &Job) -> String {
     let read = || -> std::io::Result<String> {
-        let mut file = log::open(job)?;
-        log::seek_tail(&mut file, Tail::Lines(10))?;
+        let lines = log::so_far(log::open(job)?, Tail::Lines(10))?;
         let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::Read::take(file, 8192), &mut bytes)?;
+        std::io::Read::read_to_end(&mut std::io::Read::take(lines, 8192), &mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     read().unwrap_or_default()
@@ -159,8 +170,8 @@ fn still_known(job: &Job, view: View) -> Result<View> {
 pub fn wait(env: &Env, json: bool, kind: Kind, args: &Wait) -> Result<u8> {
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
     let interrupt = Interrupt::listen()?;
-    let jobs = args.jobs.iter().map(|typed| Ok(find(env, kind, typed)?.1)).collect::<Result<Vec<Job>>>()?;
     if args.any {
+        let jobs = args.jobs.iter().map(|typed| Ok(find(env, kind, typed)?.1)).collect::<Result<Vec<Job>>>()?;
         let view = wait_for_any(env, &jobs, deadline, &interrupt)?;
         if json {
             output::json(&view)?;
@@ -169,26 +180,60 @@ pub fn wait(env: &Env, json: bool, kind: Kind, args: &Wait) -> Result<u8> {
         }
         return Ok(view.wait_code());
     }
-    let mut views = Vec::new();
-    for job in &jobs {
-        let view = wait_for(env, job, deadline, &interrupt)?;
-        if jobs.len() > 1 && !json {
-            output::line(env, &format!("{} {}", view.id, view.wait_code()))?;
-        }
-        views.push(view);
-    }
-    let [view] = &views[..] else {
-        if json {
-            output::json(&views)?;
-        }
-        return Ok(u8::from(views.iter().any(|view| view.wait_code() != 0)));
-    };
+    let [one] = &args.jobs[..] else { return wait_for_each(env, json, kind, args, deadline, &interrupt) };
+    let view = wait_for(env, &find(env, kind, one)?.1, deadline, &interrupt)?;
     if json {
-        output::json(view)?;
+        output::json(&view)?;
     } else if let Some(reason) = view.reason.as_ref().filter(|_| view.outcome != Some(Outcome::Succeeded)) {
         note(&format!("note: {}: {reason}", view.outcome.map_or("", Outcome::word)));
     }
     Ok(view.wait_code())
+}
+
+/// Waits for all that there are. What is no job is told before the waiting begins.
+fn wait_for_each(
+    env: &Env,
+    json: bool,
+    kind: Kind,
+    args: &Wait,
+    deadline: Option<Instant>,
+    interrupt: &Interrupt,
+) -> Result<u8> {
+    let failed = |error: &anyhow::Error| {
+        let failure = Failure::of(error);
+        output::failure(env, &failure);
+        output::failure_document(&failure)
+    };
+    let find = |typed: &String| find(env, kind, typed).map(|(_, job)| job).map_err(|error| failed(&error));
+    let jobs: Vec<Result<Job, Value>> = args.jobs.iter().map(find).collect();
+    let mut rows = Vec::new();
+    let mut all_good = true;
+    for job in jobs {
+        let ended = job.map(|job| wait_for(env, &job, deadline, interrupt));
+        let row = match ended {
+            Ok(Ok(view)) => {
+                if !json {
+                    output::line(env, &format!("{} {}", view.id, view.wait_code()))?;
+                }
+                all_good &= view.wait_code() == 0;
+                serde_json::to_value(view)?
+            }
+            Ok(Err(error)) if Failure::of(&error).kind != ErrorKind::NotFound => return Err(error),
+            Ok(Err(error)) => {
+                all_good = false;
+                failed(&error)
+            }
+            Err(document) => {
+                all_good = false;
+                document
+            }
+        };
+        rows.push(row);
+    }
+    if json {
+        output::json(&rows)?;
+    }
+    Ok(u8::from(!all_good))
 }
 
 fn wait_for_any(env: &Env, jobs: &[Job], deadline: Option<Instant>, interrupt: &Interrupt) -> Result<View> {
@@ -213,11 +258,12 @@ pub fn logs(env: &Env, json: bool, job: &Job, how: &LogFlags) -> Result<u8> {
     if how.follow {
         return follow_log(env, json, job, how);
     }
-    let mut file = match engine_copy(env, job) {
+    let could_not = || format!("could not read the log of {}", job.id);
+    let file = match engine_copy(env, job) {
         Some(file) => file,
-        None => log::open(job).with_context(|| format!("could not read the log of {}", job.id))?,
+        None => log::open(job).with_context(could_not)?,
     };
-    log::seek_tail(&mut file, how.tail)?;
+    let mut file = log::so_far(file, how.tail).with_context(could_not)?;
     if json {
         let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
         out.write_all(b"{\"lines\": [")?;
@@ -240,8 +286,10 @@ fn follow_log(env: &Env, json: bool, job: &Job, how: &LogFlags) -> Result<u8> {
     let interrupt = Interrupt::listen()?;
     if json {
         let mut rows = JsonRows::default();
-        follow(env, job, how.tail, &interrupt, &mut rows)?;
+        let followed = follow(env, job, how.tail, &interrupt, &mut rows);
+        // What comes after it, be it the document of a failure, begins a line of its own.
         rows.finish()?;
+        followed?;
     } else {
         let mut out = LogWriter::new(env, how.raw);
         follow(env, job, how.tail, &interrupt, &mut out)?;
@@ -264,6 +312,7 @@ fn follow(env: &Env, job: &Job, tail: Tail, interrupt: &Interrupt, out: &mut imp
             break;
         }
         interrupt.check(job)?;
+        check_reader()?;
         // Asked before the last look at the file: what was written before the end is then there to be seen.
         ended = job.has_ended();
         if !ended {
@@ -279,6 +328,11 @@ fn follow(env: &Env, job: &Job, tail: Tail, interrupt: &Interrupt, out: &mut imp
     }
     while follower.advance(out)? > 0 {}
     Ok(out.flush()?)
+}
+
+/// A reader that has gone would be noticed only with the next output, and a job may be silent for days.
+fn check_reader() -> std::io::Result<()> {
+    if output::stdout_is_closed() { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
 }
 
 /// The log of a run whose client was killed and whose supervisor cannot fetch it again any more, as the engine has it.
@@ -308,6 +362,7 @@ fn follow_engine(env: &Env, job: &Job, shown: u64, interrupt: &Interrupt, out: &
         skip += std::io::copy(&mut copy, out)?;
         out.flush()?;
         interrupt.check(job)?;
+        check_reader()?;
         if !view(env, job).is_running() {
             let Some(mut copy) = engine_copy(env, job) else { return Ok(()) };
             std::io::Seek::seek(&mut copy, std::io::SeekFrom::Start(skip))?;
@@ -319,39 +374,32 @@ fn follow_engine(env: &Env, job: &Job, shown: u64, interrupt: &Interrupt, out: &
     }
 }
 
-/// One JSON object a line for each line of a log.
-#[derive(Default)]
-pub struct JsonRows {
-    held: Vec<u8>,
+/// One JSON object a line for each line of a log, on stdout.
+pub struct JsonRows(JsonLines);
+
+impl Default for JsonRows {
+    fn default() -> Self {
+        Self(JsonLines::rows())
+    }
 }
 
 impl JsonRows {
-    fn row(line: &[u8]) -> std::io::Result<()> {
-        let mut row = b"{\"line\": ".to_vec();
-        log::json_line(line, &mut row)?;
-        row.extend(b"}\n");
-        std::io::stdout().lock().write_all(&row)
-    }
-
     /// Gives a last line that has no newline.
-    pub fn finish(self) -> std::io::Result<()> {
-        if self.held.is_empty() { Ok(()) } else { Self::row(&self.held) }
+    pub fn finish(mut self) -> std::io::Result<()> {
+        self.0.finish(&mut std::io::stdout().lock())
     }
 }
 
 impl Write for JsonRows {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.held.extend_from_slice(bytes);
-        let whole = self.held.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        for line in self.held[..whole].split_inclusive(|byte| *byte == b'\n') {
-            Self::row(line.strip_suffix(b"\n").unwrap_or(line))?;
-        }
-        self.held.drain(..whole);
+        let mut rows = Vec::new();
+        self.0.push(bytes, &mut rows)?;
+        std::io::stdout().lock().write_all(&rows)?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+        std::io::stdout().lock().flush()
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::{Cli, Command, Exec, Image, published};
+use crate::cli::{Cli, Command, Container, Exec, Image, published};
 use crate::env::Env;
 use crate::error::{Failure, Verb};
 use crate::spec::Spec;
@@ -27,8 +27,8 @@ use crate::supervisor;
 pub fn run(env: &Env, cli: Cli) -> Result<u8> {
     let json = cli.global.json;
     match cli.command {
-        Command::Image(command) => image::run(env, json, command),
-        Command::Exec(command) => exec::run(env, json, command),
+        Command::Image(noun) => image::run(env, json, noun.verb),
+        Command::Exec(noun) => exec::run(env, json, noun.verb),
         Command::Container(command) => container::run(env, json, command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -40,18 +40,47 @@ pub fn run(env: &Env, cli: Cli) -> Result<u8> {
     }
 }
 
+/// Whether `-v` stands behind the noun, where most people type it.
+#[must_use]
+pub fn is_verbose(command: &Command) -> bool {
+    match command {
+        Command::Image(noun) => noun.v,
+        Command::Exec(noun) => noun.v,
+        _ => false,
+    }
+}
+
 /// Whether the exit code may be a program's.
 #[must_use]
 pub fn verb(command: &Command) -> Verb {
     let passes_on = match command {
-        Command::Image(Image::Create(create)) => create.stay.stays(),
-        Command::Exec(Exec::Run(run)) => run.stay.stays(),
-        Command::Image(Image::Wait(_)) | Command::Exec(Exec::Wait(_)) => true,
-        Command::Image(Image::Logs(logs)) => logs.how.exit_code,
-        Command::Exec(Exec::Logs(logs)) => logs.how.exit_code,
+        Command::Image(noun) => match &noun.verb {
+            Image::Create(create) => create.stay.stays(),
+            Image::Wait(_) => true,
+            Image::Logs(logs) => logs.how.exit_code,
+            _ => false,
+        },
+        Command::Exec(noun) => match &noun.verb {
+            Exec::Run(run) => run.stay.stays(),
+            Exec::Wait(_) => true,
+            Exec::Logs(logs) => logs.how.exit_code,
+            _ => false,
+        },
         _ => false,
     };
     if passes_on { Verb::PassesOn } else { Verb::Plain }
+}
+
+/// Whether its JSON is a stream, one object a line.
+#[must_use]
+pub fn streams(command: &Command) -> bool {
+    match command {
+        Command::Image(noun) => matches!(&noun.verb, Image::Logs(logs) if logs.how.follow),
+        Command::Exec(noun) => matches!(&noun.verb, Exec::Logs(logs) if logs.how.follow),
+        Command::Container(Container::Logs(logs)) => logs.follow,
+        Command::Container(Container::Stats(stats)) => !stats.no_stream,
+        _ => false,
+    }
 }
 
 /// Reads `--spec FILE`, or stdin for `-`, key by key.
@@ -87,6 +116,18 @@ fn read_file(path: &Path, what: &str) -> Result<Vec<u8>> {
 /// An I/O error without the number that Rust puts behind it.
 fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    text[..1].to_lowercase() + &text[1..]
+    let mut text = text.split(" (os error").next().unwrap_or_default().chars();
+    text.next().into_iter().flat_map(char::to_lowercase).chain(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_any_text_is_shown_without_its_number() {
+        let shown = |text: &str| plain(&std::io::Error::other(text.to_owned()));
+        assert_eq!(plain(&std::io::Error::from_raw_os_error(2)), "no such file or directory");
+        assert_eq!((shown(""), shown("Über")), (String::new(), "über".to_owned()));
+    }
 }

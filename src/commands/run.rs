@@ -65,7 +65,7 @@ pub fn run(env: &Env, json: bool, args: &ExecRun) -> Result<u8> {
         return Ok(0);
     }
     let secrets = Secrets { environment: texts(&plain), stdin: env_file(&stdin)? };
-    start::check_id_file(args.stay.id_file.as_deref())?;
+    let id_file = start::IdFile::claim(args.stay.id_file.as_deref())?;
     let store = Store::make(env, Kind::Run)?;
     check_image(&engine, &request.image)?;
     paths.make()?;
@@ -85,7 +85,7 @@ pub fn run(env: &Env, json: bool, args: &ExecRun) -> Result<u8> {
         ..start::record(env, &engine, request.image.as_str(), work)
     };
     let job = start::begin(&store, &record, &secrets)?;
-    start::write_id_file(args.stay.id_file.as_deref(), job.id.as_str())?;
+    id_file.write(job.id.as_str())?;
     stay(env, json, &job, &args.stay, json!({"exec_id": job.id}), job.id.as_str())
 }
 

@@ -2,7 +2,9 @@
 //! the file for the id.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -68,7 +70,39 @@ pub fn flag_labels(labels: &[Label]) -> BTreeMap<String, String> {
     labels.iter().map(|label| (label.key.to_string(), label.value.clone())).collect()
 }
 
-/// `--id-file` never overwrites. A directory that is missing is found before anything is started.
+/// The file of `--id-file`, made before anything is started, so that what is started can be told. It goes away again
+/// unless the id comes to stand in it.
+#[derive(Debug)]
+pub struct IdFile(Option<(PathBuf, File)>);
+
+impl IdFile {
+    /// Makes the file; it never overwrites one.
+    pub fn claim(path: Option<&Path>) -> Result<Self> {
+        check_id_file(path)?;
+        let Some(path) = path else { return Ok(Self(None)) };
+        let file = File::options().write(true).create_new(true).open(path);
+        Ok(Self(Some((path.to_path_buf(), file.map_err(|error| cannot_write(path, &error))?))))
+    }
+
+    /// Writes the id for whoever reads the file.
+    pub fn write(mut self, id: &str) -> Result<()> {
+        let Some((path, file)) = &mut self.0 else { return Ok(()) };
+        file.write_all(format!("{id}\n").as_bytes())
+            .map_err(|error| cannot_write(path, &error).hint(format!("it was started all the same: {id}")))?;
+        self.0 = None;
+        Ok(())
+    }
+}
+
+impl Drop for IdFile {
+    fn drop(&mut self) {
+        if let Some((path, _)) = &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Whether `--id-file` can be written, as far as can be told without doing it.
 pub fn check_id_file(path: Option<&Path>) -> Result<()> {
     let parent = |path: &Path| path.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_path_buf);
     match path {
@@ -84,12 +118,9 @@ pub fn check_id_file(path: Option<&Path>) -> Result<()> {
     }
 }
 
-/// Writes the id for whoever reads the file.
+/// Makes the file and writes the id at once.
 pub fn write_id_file(path: Option<&Path>, id: &str) -> Result<()> {
-    let Some(path) = path else { return Ok(()) };
-    let file = std::fs::File::options().write(true).create_new(true).open(path);
-    let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, format!("{id}\n").as_bytes()));
-    Ok(written.map_err(|error| cannot_write(path, &error))?)
+    IdFile::claim(path)?.write(id)
 }
 
 /// For messages about files the user named.

@@ -23,11 +23,21 @@ pub fn open(job: &Job) -> io::Result<File> {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn seek_tail(file: &mut File, tail: Tail) -> io::Result<u64> {
+fn seek_tail(file: &mut File, tail: Tail) -> io::Result<u64> {
     let Tail::Lines(lines) = tail else { return Ok(0) };
     let end = file.seek(SeekFrom::End(0))?;
     let start = tail_start(file, end, lines)?;
     file.seek(SeekFrom::Start(start))
+}
+
+/// The last lines of what is there now: a job that writes faster than it is read would never let the reader go.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn so_far(mut file: File, tail: Tail) -> io::Result<io::Take<File>> {
+    let start = seek_tail(&mut file, tail)?;
+    let length = file.metadata()?.len();
+    Ok(file.take(length.saturating_sub(start)))
 }
 
 /// Reads backwards, a chunk at a time, so that the cost depends on the lines asked for and not on the log.
@@ -66,38 +76,87 @@ fn tail_start(file: &mut File, end: u64, lines: u64) -> io::Result<u64> {
 /// When reading or writing fails.
 pub fn json_items(from: impl io::Read, out: &mut impl Write) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(CHUNK, from);
-    let mut carry: Vec<u8> = Vec::new();
-    let (mut open, mut first) = (false, true);
+    let mut lines = JsonLines::items();
     loop {
         let buffer = reader.fill_buf()?;
         if buffer.is_empty() {
-            break;
+            return lines.finish(out);
         }
-        let newline = buffer.iter().position(|byte| *byte == b'\n');
-        let (piece, used) = match newline {
-            Some(at) => (&buffer[..at], at + 1),
-            None => (buffer, buffer.len()),
-        };
-        if !open {
-            out.write_all(if first { b"\"" } else { b",\"" })?;
-            (open, first) = (true, false);
-        }
-        carry.extend_from_slice(piece);
-        let keep = if newline.is_some() { 0 } else { incomplete(&carry) };
-        let whole = carry.len() - keep;
-        write_escaped(&carry[..whole], out)?;
-        carry.drain(..whole);
-        if newline.is_some() {
-            out.write_all(b"\"")?;
-            open = false;
-        }
+        lines.push(buffer, out)?;
+        let used = buffer.len();
         reader.consume(used);
     }
-    if open {
-        write_escaped(&carry, out)?;
-        out.write_all(b"\"")?;
+}
+
+/// Makes JSON of lines while their bytes come. A line stays here until its newline comes or it is too long for that;
+/// from then on its pieces pass through, so that none costs more memory than a chunk.
+#[derive(Debug)]
+pub struct JsonLines {
+    before: &'static [u8],
+    between: &'static [u8],
+    after: &'static [u8],
+    carry: Vec<u8>,
+    open: bool,
+    first: bool,
+}
+
+impl JsonLines {
+    /// The items of an array, without the brackets.
+    #[must_use]
+    pub fn items() -> Self {
+        Self { before: b"\"", between: b",", after: b"\"", carry: Vec::new(), open: false, first: true }
     }
-    Ok(())
+
+    /// One object a line, with the text as its `line`.
+    #[must_use]
+    pub fn rows() -> Self {
+        Self { before: b"{\"line\": \"", between: b"", after: b"\"}\n", ..Self::items() }
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn push(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if let Some(end) = piece.strip_suffix(b"\n") {
+                self.carry.extend_from_slice(end);
+                self.end_line(out)?;
+                continue;
+            }
+            self.carry.extend_from_slice(piece);
+            if self.carry.len() >= CHUNK {
+                let whole = self.carry.len() - incomplete(&self.carry);
+                self.pass(whole, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a last line that has no newline.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if self.open || !self.carry.is_empty() { self.end_line(out) } else { Ok(()) }
+    }
+
+    fn end_line(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.pass(self.carry.len(), out)?;
+        self.open = false;
+        out.write_all(self.after)
+    }
+
+    fn pass(&mut self, length: usize, out: &mut impl Write) -> io::Result<()> {
+        if !self.open {
+            out.write_all(if self.first { b"" } else { self.between })?;
+            out.write_all(self.before)?;
+            (self.open, self.first) = (true, false);
+        }
+        write_escaped(&self.carry[..length], out)?;
+        self.carry.drain(..length);
+        Ok(())
+    }
 }
 
 /// Bytes at the end that may become a character with the next chunk.
@@ -111,16 +170,6 @@ fn incomplete(bytes: &[u8]) -> usize {
 fn write_escaped(bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
     let quoted = serde_json::to_string(&String::from_utf8_lossy(bytes))?;
     out.write_all(&quoted.as_bytes()[1..quoted.len() - 1])
-}
-
-/// One line as a JSON string.
-///
-/// # Errors
-/// When writing fails.
-pub fn json_line(line: &[u8], out: &mut impl Write) -> io::Result<()> {
-    out.write_all(b"\"")?;
-    write_escaped(line, out)?;
-    out.write_all(b"\"")
 }
 
 /// Reads what a job writes, while it writes it.
@@ -245,6 +294,19 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_grows_is_read_to_where_it_ended() {
+        let mut grows = file(b"a\nb\n");
+        let mut reader = so_far(grows.try_clone().unwrap(), Tail::Lines(1)).unwrap();
+        let place = grows.stream_position().unwrap();
+        grows.seek(SeekFrom::End(0)).unwrap();
+        grows.write_all(b"c\n").unwrap();
+        grows.seek(SeekFrom::Start(place)).unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "b\n");
+    }
+
+    #[test]
     fn json_lines_are_exact_for_text_and_lossy_for_the_rest() {
         assert_eq!(json(b""), Vec::<String>::new());
         assert_eq!(json(b"a\n\nb"), ["a", "", "b"]);
@@ -252,5 +314,24 @@ mod tests {
         assert_eq!(json(b"\xff\n\xe2\x82"), ["\u{fffd}", "\u{fffd}"]);
         let wide = "é".repeat(CHUNK) + "😀" + &"ü€".repeat(CHUNK);
         assert_eq!(json(wide.as_bytes()), [wide]);
+    }
+
+    #[test]
+    fn a_line_of_any_length_is_one_row_and_is_never_held_whole() {
+        let mut lines = JsonLines::rows();
+        let (mut written, mut most) = (Vec::new(), 0);
+        let text = "€".repeat(CHUNK);
+        // Seven bytes at a time cut the character of three at every place.
+        for piece in text.as_bytes().chunks(7) {
+            lines.push(piece, &mut written).unwrap();
+            most = most.max(lines.carry.len());
+        }
+        assert!(most <= CHUNK && written.len() > text.len() - CHUNK, "{most} bytes were held");
+        lines.push(b"\nshort\n", &mut written).unwrap();
+        lines.push(b"last", &mut written).unwrap();
+        lines.finish(&mut written).unwrap();
+        let rows: Vec<serde_json::Value> =
+            written.split_inclusive(|byte| *byte == b'\n').map(|row| serde_json::from_slice(row).unwrap()).collect();
+        assert_eq!(rows, [&text, "short", "last"].map(|line| serde_json::json!({"line": line})));
     }
 }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::engine::schema;
 use crate::support::fake::{Fake, assert_failure_document, job_ids};
 use crate::support::{Ran, wait_until};
 
@@ -155,6 +156,13 @@ fn of_several_ids_each_is_done_and_any_failure_exits_with_1() {
     }
     let ran = fake.run(&["exec", "wait", &ids[0], &ids[1]]).code(1);
     assert_eq!(ran.stdout, format!("{} 0\n{} 3\n", ids[0], ids[1]));
+    let ran = fake.run(&["exec", "wait", "nosuch", &ids[0]]).code(1);
+    assert_eq!(ran.stdout, format!("{} 0\n", ids[0]));
+    assert!(ran.stderr.starts_with("error: there is no run \"nosuch\"\nhint: "), "{}", ran.stderr);
+    let rows = fake.run(&["exec", "wait", "--json", "nosuch", &ids[0]]).code(1).json();
+    assert_eq!((&rows[0]["success"], &rows[0]["error"]["kind"]), (&false.into(), &"not-found".into()));
+    assert_eq!((&rows[1]["id"], &rows[1]["exitCode"]), (&ids[0].as_str().into(), &0.into()));
+    fake.run(&["exec", "wait", "nosuch"]).code(125);
     let ran = fake.run(&["exec", "forget", &ids[0], "nosuch", &ids[1]]).code(1);
     assert_eq!(ran.stdout, format!("{}\n{}\n", ids[0], ids[1]));
     assert!(ran.stderr.starts_with("error: there is no run \"nosuch\"\nhint: "), "{}", ran.stderr);
@@ -163,6 +171,48 @@ fn of_several_ids_each_is_done_and_any_failure_exits_with_1() {
     let rows = fake.run(&["exec", "forget", "--json", "nosuch", &id]).code(1).json();
     assert_eq!((&rows[0]["success"], &rows[0]["error"]["kind"]), (&false.into(), &"not-found".into()));
     assert_eq!(rows[1], json!({"success": true, "id": id}));
+    fake.assert_sound();
+}
+
+#[test]
+fn a_job_that_fails_while_one_stays_is_a_job_and_a_failure_in_one_document() {
+    let fake = Fake::new();
+    let ran = fake.run(&fake.run_args("exit 3", &["--wait", "--json"])).code(3);
+    assert_failure_document(&ran, "failed");
+    assert_eq!(ran.json()["exitCode"], 3);
+    schema::holds("exec-run", ran.json());
+    let ran = fake.run(&fake.run_args("exit 0", &["--follow", "--json"])).code(0);
+    assert_eq!((&ran.json()["success"], ran.json().get("error")), (&true.into(), None));
+    schema::holds("exec-run", ran.json());
+    fake.scenario(json!({"rules": [{"call": "build", "exit": 1, "stderr": "no"}]}));
+    let ran = fake.run(&["image", "create", "web", "--base", "base", "--wait", "--json"]).code(1);
+    assert_failure_document(&ran, "failed");
+    schema::holds("image-create", ran.json());
+    fake.assert_sound();
+}
+
+#[test]
+fn who_stays_has_the_id_before_the_end() {
+    let fake = Fake::new();
+    for (stay, talks) in [("--wait", false), ("--follow", true)] {
+        let script = format!("echo on\nwhile ! [ -e {} ]; do sleep 0.02; done", fake.engine(stay).display());
+        let mut command = fake.command(&fake.run_args(&script, &[stay]));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let mut told = [0; 12];
+        let (first, from) = if talks { (4, &mut stderr as &mut dyn std::io::Read) } else { (0, &mut stdout as _) };
+        from.read_exact(&mut [0; 4][..first]).unwrap();
+        from.read_exact(&mut told).unwrap();
+        let id = fake.run(&["exec", "list", "-q", "-n", "1"]).code(0).id();
+        assert_eq!(String::from_utf8_lossy(&told), id, "{stay}");
+        assert_eq!(fake.view(&id)["status"], "running");
+        std::fs::write(fake.engine(stay), "").unwrap();
+        let (mut out, mut err) = (String::new(), String::new());
+        stdout.read_to_string(&mut out).unwrap();
+        stderr.read_to_string(&mut err).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert_eq!((out.as_str(), err.as_str()), if talks { ("on\n", "\n") } else { ("\n", "") }, "{stay}");
+    }
     fake.assert_sound();
 }
 
@@ -261,9 +311,26 @@ fn an_id_file_holds_the_id_and_is_never_overwritten() {
 #[test]
 fn an_id_file_that_cannot_be_written_starts_nothing() {
     let fake = Fake::new();
-    fake.run(&fake.run_args("exit 0", &["--id-file", "no/such/dir/id"]));
+    // A directory that is not there, and one in which nobody can make a file.
+    for path in ["no/such/dir/id", "/proc/longshore-id"] {
+        let ran = fake.run(&fake.run_args("exit 0", &["--id-file", path]));
+        assert!(ran.code > 0 && ran.stderr.starts_with(&format!("error: could not write {path}: ")), "{}", ran.stderr);
+        fake.run(&["image", "create", "web", "--base", "base", "--id-file", path]).code(ran.code);
+    }
     fake.wait_until_quiet();
     assert_eq!(job_ids(&fake.jobs("run")), Vec::<String>::new(), "a job runs that nobody was told of");
+    assert_eq!(job_ids(&fake.jobs("build")), Vec::<String>::new(), "a job runs that nobody was told of");
+}
+
+#[test]
+fn an_id_file_is_not_left_by_what_could_not_be_started() {
+    let fake = Fake::new();
+    fake.down();
+    fake.run(&fake.run_args("exit 0", &["--id-file", "id"])).code(1);
+    fake.run(&["image", "create", "web", "--base", "base", "--id-file", "id"]).code(1);
+    assert!(!fake.path("id").exists());
+    fake.up();
+    fake.assert_sound();
 }
 
 #[test]
@@ -375,6 +442,19 @@ fn a_closed_pipe_is_silence_and_success_everywhere() {
 }
 
 #[test]
+fn a_closed_socket_is_silence_and_success_too() {
+    let fake = Fake::new();
+    let id = fake.start("yes | head -c 300000");
+    fake.ended(&id);
+    let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+    drop(reader);
+    let mut command = fake.command(&["exec", "logs", &id]);
+    let ran = Ran::from(command.stdout(std::os::fd::OwnedFd::from(writer)).output().unwrap()).code(0);
+    assert_eq!(ran.stderr, "");
+    fake.assert_sound();
+}
+
+#[test]
 fn arguments_that_begin_with_a_dash_reach_the_program() {
     let fake = Fake::new();
     let id = fake.run(&fake.run_args(r#"printf '<%s>' "$@""#, &["--", "--rm", "-v", "/:/host", "--", "", "a b", "$X"]));
@@ -401,5 +481,44 @@ fn stop_and_kill_end_a_run_and_say_what_they_did() {
         let ran = fake.run(&["exec", "stop", id, "--json"]).code(1);
         assert_failure_document(&ran, "conflict");
     }
+    fake.assert_sound();
+}
+
+#[test]
+fn a_signal_that_ends_nothing_does_not_hide_that_an_end_was_asked_for() {
+    let fake = Fake::new();
+    let script = fake.until_let("trap '' USR1; trap 'exit 9' TERM; echo on", "exit 9");
+    let id = fake.start(&script);
+    fake.wait_for_output(&id, "on");
+    let request = || -> Value {
+        serde_json::from_slice(&std::fs::read(fake.job("run", &id).join("stop.json")).unwrap()).unwrap()
+    };
+    fake.run(&["exec", "kill", "-s", "USR1", &id]).code(0);
+    assert_eq!((&request()["verb"], &request()["signal"]), (&"kill".into(), &10.into()));
+    fake.scenario(json!({"rules": [{"call": "stop", "exit": 0}]}));
+    let mut stop = fake.command(&["exec", "stop", "-t", "5", &id]).stdout(Stdio::null()).spawn().unwrap();
+    wait_until("an end is asked for", || request()["verb"] == "stop");
+    fake.run(&["exec", "kill", "-s", "USR1", &id]).code(0);
+    assert_eq!((&request()["verb"], &request()["signal"]), (&"stop".into(), &15.into()));
+    fake.let_end();
+    assert!(stop.wait().unwrap().success());
+    fake.assert_sound();
+}
+
+#[test]
+fn verbose_is_heard_wherever_it_stands() {
+    let fake = Fake::new();
+    for args in [
+        ["-v", "image", "list"].as_slice(),
+        &["image", "-v", "list"],
+        &["image", "list", "-v"],
+        &["image", "list", "--verbose"],
+        &["--verbose", "image", "list"],
+    ] {
+        let ran = fake.run(args).code(0);
+        assert!(ran.stderr.starts_with("+ "), "{args:?}: {}", ran.stderr);
+    }
+    let ran = fake.run(&fake.run_args("exit 0", &["-v", "--", "-v"])).code(0);
+    assert!(ran.stderr.starts_with("+ "), "{}", ran.stderr);
     fake.assert_sound();
 }

@@ -131,7 +131,7 @@ fn a_command_killed_while_it_waits_or_follows_leaves_the_run_as_it_was() {
         let file = real.path(&format!("id{flag}"));
         let args = real.run_args(&real.source(PROGRAM), &[flag, "--id-file", file.to_str().unwrap()]);
         let mut command = real.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        wait_until("the id is written", || file.exists());
+        wait_until("the id is written", || std::fs::read(&file).is_ok_and(|id| !id.is_empty()));
         let id = std::fs::read_to_string(&file).unwrap().trim_end().to_owned();
         begun(&real, &id);
         command.kill().unwrap();

@@ -60,6 +60,22 @@ fn an_engine_that_is_away_at_the_start_is_told_in_its_own_words() {
 }
 
 #[test]
+fn an_engine_that_is_away_does_not_make_a_running_program_one_that_is_not() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo on", "exit 3"));
+    fake.wait_for_output(&id, "on");
+    assert_eq!(fake.run(&["exec", "inspect", &id]).code(0).json()["State"]["Running"], true);
+    fake.down();
+    let ran = fake.run(&["exec", "inspect", &id, "--json"]).code(1);
+    assert_failure_document(&ran, "engine-unreachable");
+    assert!(ran.stderr.starts_with(&format!("error: could not inspect run {id}: ")), "{}", ran.stderr);
+    fake.up();
+    fake.let_end();
+    assert_eq!(fake.ended(&id)["exitCode"], 3);
+    fake.assert_sound();
+}
+
+#[test]
 fn an_engine_that_is_away_at_the_end_is_waited_for() {
     let fake = Fake::new();
     let id = fake.start(r#"echo all; touch "$FAKE_DOCKER_DIR/down"; exit 3"#);
@@ -411,6 +427,22 @@ fn a_cancelled_build_leaves_no_client() {
     fake.run(&["image", "cancel", "web"]).code(0);
     assert_eq!(fake.built("web")["outcome"], "cancelled");
     fake.assert_sound();
+}
+
+#[test]
+fn a_build_that_nobody_can_cancel_any_more_is_told_so_at_once() {
+    let fake = Fake::new();
+    fake.scenario(json!({"build": {"script": fake.until_let("echo building", "true")}}));
+    let id = fake.build("web");
+    let log = fake.job("build", &id).join("log");
+    wait_until("the build goes on", || std::fs::read_to_string(&log).unwrap().contains("building"));
+    fake.kill(fake.supervisor(&id));
+    let begun = Instant::now();
+    let ran = fake.run(&["image", "cancel", "web"]).code(1);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(ran.stderr.contains("its supervisor was killed, and nobody else can end it"), "{}", ran.stderr);
+    fake.let_end();
+    assert_ne!(fake.built("web")["outcome"], "cancelled");
 }
 
 #[test]

@@ -101,6 +101,22 @@ fn ctrl_c_ends_the_following_of_a_log_and_not_the_job() {
 }
 
 #[test]
+fn ctrl_c_in_a_stream_of_json_is_one_more_line_of_it() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo on; printf half", "echo; exit 5"));
+    fake.wait_for_output(&id, "half");
+    let ran = interrupted(&fake, &["exec", "logs", "-f", "--json", &id].map(str::to_owned)).code(130);
+    // The terminal shows the key itself, too.
+    let text = ran.stdout.replace("^C", "");
+    let rows: Vec<serde_json::Value> =
+        text.lines().filter(|line| line.starts_with('{')).map(|row| serde_json::from_str(row).unwrap()).collect();
+    assert_eq!((&rows[0]["line"], &rows[1]["line"]), (&"on".into(), &"half".into()), "{}", ran.stdout);
+    assert_eq!((rows.len(), &rows[2]["error"]["kind"]), (3, &"interrupted".into()), "{}", ran.stdout);
+    fake.let_end();
+    fake.assert_sound();
+}
+
+#[test]
 fn a_caller_that_ignores_sigchld_gets_every_code() {
     let fake = Fake::new();
     let args = fake.run_args("echo on; exit 9", &["--wait"]);
@@ -181,6 +197,22 @@ fn a_reader_that_has_seen_enough_is_success_and_silence() {
         let ran = Ran::from(child.wait_with_output().unwrap()).code(0);
         assert_eq!(ran.stderr, "", "{args:?}");
     }
+    fake.assert_sound();
+}
+
+#[test]
+fn who_follows_a_silent_job_leaves_with_the_reader() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.until_let("echo on", ""));
+    fake.wait_for_output(&id, "on");
+    for args in [["exec", "logs", "-f", &id].as_slice(), &["exec", "logs", "-f", "--json", &id]] {
+        let mut child = fake.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+        let ran = Ran::from(child.wait_with_output().unwrap()).code(0);
+        assert_eq!(ran.stderr, "", "{args:?}");
+        assert_eq!(fake.view(&id)["status"], "running");
+    }
+    fake.let_end();
     fake.assert_sound();
 }
 
