@@ -22,6 +22,9 @@ use crate::error::{Failure, Kind};
 /// How long a question may take. `docker` itself waits for ever on an engine that hangs.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// As long as a call is waited for that may take as long as it likes.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// Which engine, pinned at the first call, so that a job is asked after where it was started.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -202,7 +205,8 @@ impl Engine {
             .stderr_capture()
             .unchecked();
         let handle = call.start().map_err(|error| self.not_started(&error))?;
-        match handle.wait_timeout(patience) {
+        // duct adds the patience to the clock, which a grace for ever would carry past its end.
+        match handle.wait_timeout(patience.min(FOR_EVER)) {
             Ok(Some(output)) => Ok(output.clone()),
             Ok(None) => {
                 let _ = handle.kill();
