@@ -156,6 +156,30 @@ fn a_dry_run_prints_the_command_line_and_does_nothing() {
 }
 
 #[test]
+fn the_value_of_a_variable_is_in_the_container_and_nowhere_to_be_read() {
+    let mut yard = Yard::new();
+    yard.wrap_docker("echo \"$@\" >>\"$(dirname \"$0\")/lines\"");
+    let (label, base) = (yard.label(), base());
+    let body = json!({"Image": base, "Env": ["FILED=secret-1", "LD_NOTHING=secret-2"]}).to_string();
+    let args = ["container", "create", "--verbose", "--spec", "-", "--label", &label, "-e", "GIVEN=secret-3 'x'\ny", "-e"];
+    let args = [&args[..], &["HTTP_PROXY=secret-4"]].concat();
+    let ran = yard.run_with(&args, body.as_bytes()).code(0);
+    assert!(ran.stderr.contains("--env=GIVEN ") && ran.stderr.contains("'--env=HTTP_PROXY=***'"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
+    let env = yard.field(&ran.id(), "{{json .Config.Env}}");
+    for variable in ["FILED=secret-1", "LD_NOTHING=secret-2", r"GIVEN=secret-3 'x'\ny", "HTTP_PROXY=secret-4"] {
+        assert!(env.contains(&format!("\"{variable}\"")), "{variable} in {env}");
+    }
+    let lines = std::fs::read_to_string(yard.path("lines")).unwrap();
+    assert!(!lines.contains("secret-1") && !lines.contains("secret-3"), "{lines}");
+    for more in [&["--dry-run"][..], &["--dry-run", "--json"]] {
+        let ran = yard.run_with(&[&args[..], more].concat(), body.as_bytes()).code(0);
+        assert!(ran.stdout.contains("--env=HTTP_PROXY=***") && ran.stdout.contains("--env=FILED"), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("secret"), "{}", ran.stdout);
+    }
+}
+
+#[test]
 fn the_id_goes_into_a_file_that_was_not_there() {
     let yard = Yard::new();
     let (label, base) = (yard.label(), base());
