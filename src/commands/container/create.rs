@@ -140,7 +140,11 @@ fn created(
     let mut child =
         command.spawn().map_err(|error| engine.not_started(&error).failure("could not create the container"))?;
     if let (Some(text), Some(mut stdin)) = (&create.stdin, child.stdin.take()) {
-        stdin.write_all(text.as_bytes()).context("could not hand docker its input")?;
+        // docker that ends before it has read everything says why by its own words and status.
+        match stdin.write_all(text.as_bytes()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            written => written.context("could not hand docker its input")?,
+        }
     }
     let output = child.wait_with_output().context("could not wait for docker")?;
     if !output.status.success() {

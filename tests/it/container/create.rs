@@ -202,3 +202,14 @@ fn a_body_leaves_the_container_that_the_api_leaves() {
     let bad: Vec<&str> = text.lines().filter(|line| !line.starts_with("ok ")).collect();
     assert!(output.status.success(), "{}\n{}", bad.join("\n"), String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn docker_that_ends_before_it_reads_its_input_has_the_last_word() {
+    let mut yard = Yard::new();
+    yard.wrap_docker("if [ \"$verb\" = create ]; then exec <&-; sleep 0.2; echo 'docker says no' >&2; exit 3; fi");
+    let profile = json!({"defaultAction": "SCMP_ACT_ALLOW", "comment": "x".repeat(1 << 20)}).to_string();
+    let body = json!({"Image": base(), "HostConfig": {"SecurityOpt": [format!("seccomp={profile}")]}}).to_string();
+    let ran = yard.run_with(&["container", "create", "--json", "--spec", "-"], body.as_bytes()).code(1);
+    assert_eq!(ran.json()["error"]["kind"], "engine-failed");
+    assert!(ran.stderr.contains("exited with status 3\n  docker says no\n"), "{}", ran.stderr);
+}
