@@ -92,11 +92,7 @@ struct History {
 impl Screen {
     fn draw(&mut self, env: &Env, json: bool, frame: &[Value], no_trunc: bool) -> Result<()> {
         if json {
-            let mut out = std::io::stdout().lock();
-            for row in frame {
-                writeln!(out, "{row}")?;
-            }
-            return Ok(out.flush()?);
+            return frame.iter().try_for_each(output::json_row);
         }
         for row in frame {
             let history = self.history.entry(key(row)).or_default();
