@@ -1,6 +1,6 @@
 //! `container create`: the Engine API's body, or flags, or both.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
@@ -42,7 +42,7 @@ pub fn create(env: &Env, json: bool, engine: &Engine, args: &ContainerCreate) ->
         }
         return Ok(0);
     }
-    let (id, warnings) = created(engine, &argv, &create, &environment)?;
+    let (id, warnings) = created(env, engine, &argv, &create, &environment)?;
     write_id_file(args.id_file.as_deref(), &id)?;
     if json {
         output::json(&json!({"Id": id, "Warnings": warnings}))?;
@@ -123,6 +123,7 @@ fn hide_values(args: &mut [String]) -> Vec<(String, String)> {
 
 /// Runs docker, which prints the id on stdout and warnings, and the progress of a pull, on stderr.
 fn created(
+    env: &Env,
     engine: &Engine,
     argv: &[String],
     create: &Create,
@@ -146,9 +147,14 @@ fn created(
             written => written.context("could not hand docker its input")?,
         }
     }
-    let output = child.wait_with_output().context("could not wait for docker")?;
+    let words = child.stderr.take().map_or(Ok(Vec::new()), |from| told(from, env.stderr_terminal));
+    let mut output = child.wait_with_output().context("could not wait for docker")?;
+    output.stderr = words.context("could not read what docker said")?;
     if !output.status.success() {
-        return Err(engine.explain(argv, &output).failure("could not create the container").into());
+        let mut failure = engine.explain(argv, &output).failure("could not create the container");
+        // What stands on the terminal already is not told twice.
+        failure.detail = failure.detail.filter(|_| !env.stderr_terminal);
+        return Err(failure.into());
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
     let warnings: Vec<String> =
@@ -161,4 +167,20 @@ fn created(
         return Err(Failure::new(ErrorKind::EngineFailed, "docker create printed no id").into());
     }
     Ok((id, warnings))
+}
+
+/// All that docker says. A pull can take minutes, so at a terminal each line is shown as it comes, but for the warnings,
+/// which are told at the end.
+fn told(from: impl std::io::Read, live: bool) -> std::io::Result<Vec<u8>> {
+    let (mut from, mut all) = (BufReader::new(from), Vec::new());
+    loop {
+        let begin = all.len();
+        if from.read_until(b'\n', &mut all)? == 0 {
+            return Ok(all);
+        }
+        let line = String::from_utf8_lossy(&all[begin..]);
+        if live && !line.trim().is_empty() && !line.starts_with("WARNING: ") {
+            note(line.trim_end());
+        }
+    }
 }
