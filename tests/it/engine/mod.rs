@@ -11,7 +11,7 @@ mod logs;
 mod many;
 mod owners;
 mod runs;
-mod schema;
+pub mod schema;
 
 use std::ffi::OsStr;
 use std::ops::{Deref, DerefMut};
