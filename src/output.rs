@@ -1,6 +1,6 @@
 //! How things look: data to stdout, talk to stderr, tables, times, and text of others made safe for a terminal.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -13,9 +13,38 @@ use crate::error::Failure;
 /// # Errors
 /// When stdout cannot be written.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut text = serde_json::to_string_pretty(value)?;
+    json_text(serde_json::to_string_pretty(value)?)
+}
+
+/// Prints one JSON document on a line of its own, as a stream has them, and holds nothing back.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn json_row(value: &impl Serialize) -> anyhow::Result<()> {
+    json_text(serde_json::to_string(value)?)?;
+    Ok(io::stdout().lock().flush()?)
+}
+
+fn json_text(mut text: String) -> anyhow::Result<()> {
+    if io::stdout().is_terminal() {
+        text = safe_json(&text);
+    }
     text.push('\n');
     Ok(io::stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// The same document without a character that could do something to a terminal. JSON has escaped what is below a blank;
+/// what is left (DEL, C1, bidirectional controls) can only stand in strings, where an escape means the same.
+fn safe_json(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char == '\x7f' || is_hidden(char) {
+            safe.push_str(&format!("\\u{:04x}", char as u32));
+        } else {
+            safe.push(char);
+        }
+    }
+    safe
 }
 
 /// Prints one line of data to stdout.
@@ -75,7 +104,8 @@ pub fn table(env: &Env, header: &[&str], rows: &[Vec<String>], no_trunc: bool) -
     let cut = env.stdout_terminal && !no_trunc;
     for row in rows {
         table.add_row(filled.iter().map(|column| {
-            let cell = safe(&row[*column]).replace(['\n', '\t'], " ");
+            // Colours too are shown in writing: cut with its cell, one would never end.
+            let cell = safe(&row[*column].replace('\x1b', "^[")).replace(['\n', '\t'], " ");
             if cut { shorten(&cell, 40) } else { cell }
         }));
     }
@@ -297,17 +327,17 @@ fn escape(bytes: &[u8]) -> Next {
     }
 }
 
+/// C1 and bidirectional controls, and the separators that some terminals take for newlines.
+fn is_hidden(char: char) -> bool {
+    matches!(char, '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn show(char: char, shown: &mut Vec<u8>) {
     match char {
         '\t' | '\n' => shown.push(char as u8),
         '\0'..='\x1f' => shown.extend([b'^', char as u8 + 0x40]),
         '\x7f' => shown.extend(b"^?"),
-        '\u{80}'..='\u{9f}'
-        | '\u{61c}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}' => shown.extend(format!("<U+{:04X}>", char as u32).bytes()),
+        _ if is_hidden(char) => shown.extend(format!("<U+{:04X}>", char as u32).bytes()),
         _ => shown.extend(char.encode_utf8(&mut [0; 4]).bytes()),
     }
 }
@@ -325,6 +355,15 @@ mod tests {
         assert_eq!(safe("\u{9b}31m\u{202e}x"), "<U+009B>31m<U+202E>x");
         assert_eq!(safe("\x1b"), "^[");
         assert_eq!(safe("\x1b[3"), "^[[3");
+    }
+
+    #[test]
+    fn json_at_a_terminal_is_the_same_document_without_live_characters() {
+        let value = serde_json::json!({"a\u{9b}b": "\x1b[2J \x7f \u{85} \u{202e}é😀 \\ \" \u{2028}"});
+        let shown = safe_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(shown.chars().all(|char| char == '\n' || !char.is_control() && !is_hidden(char)), "{shown:?}");
+        assert!(shown.contains("\\u009b") && shown.contains("\\u202eé😀"), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 
     #[test]

@@ -181,7 +181,7 @@ fn environment(env: &Env, args: &ExecRun, spec: &mut Spec) -> Result<Vec<(EnvKey
 
 /// Whether the docker client would heed a variable itself: where it looks for its files, its plugins and its engine,
 /// how it reaches the network, how its runtime behaves. Such a value reaches the container by another way.
-fn changes_client(key: &EnvKey) -> bool {
+pub(crate) fn changes_client(key: &EnvKey) -> bool {
     let upper = key.as_str().to_uppercase();
     const NAMES: [&str; 9] =
         ["PATH", "HOME", "USER", "TMPDIR", "TERM", "NO_COLOR", "SSH_AUTH_SOCK", "NOTIFY_SOCKET", "LISTEN_FDS"];

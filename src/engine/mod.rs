@@ -22,6 +22,9 @@ use crate::error::{Failure, Kind};
 /// How long a question may take. `docker` itself waits for ever on an engine that hangs.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// As long as a call is waited for that may take as long as it likes.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// Which engine, pinned at the first call, so that a job is asked after where it was started.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -202,7 +205,8 @@ impl Engine {
             .stderr_capture()
             .unchecked();
         let handle = call.start().map_err(|error| self.not_started(&error))?;
-        match handle.wait_timeout(patience) {
+        // duct adds the patience to the clock, which a grace for ever would carry past its end.
+        match handle.wait_timeout(patience.min(FOR_EVER)) {
             Ok(Some(output)) => Ok(output.clone()),
             Ok(None) => {
                 let _ = handle.kill();
@@ -325,10 +329,21 @@ pub fn tail(bytes: &[u8]) -> String {
     lines[lines.len().saturating_sub(10)..].join("\n")
 }
 
-/// A command line as one could paste it into a shell.
+/// A command line as one could paste it into a shell, but for what [`masked`] hides.
 #[must_use]
 pub fn shown(line: &[String]) -> String {
-    line.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    masked(line).iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A command line for people's eyes and files: the values of variables, which may be secrets, are not in it. What our
+/// own runs set stands there in two words, `--env` and `KEY=VALUE`, is known, and stays.
+#[must_use]
+pub fn masked(line: &[String]) -> Vec<String> {
+    let mask = |word: &String| match word.strip_prefix("--env=").and_then(|variable| variable.split_once('=')) {
+        Some((key, _)) => format!("--env={key}=***"),
+        None => word.clone(),
+    };
+    line.iter().map(mask).collect()
 }
 
 fn quoted(word: &str) -> String {
@@ -347,6 +362,12 @@ mod tests {
     fn a_command_line_can_be_pasted() {
         let line = ["docker", "run", "a b", "it's", "", "x=1,y"].map(str::to_owned);
         assert_eq!(shown(&line), r"docker run 'a b' 'it'\''s' '' x=1,y");
+    }
+
+    #[test]
+    fn a_shown_line_tells_no_value_of_a_variable() {
+        let line = ["create", "--env=K=it's = secret", "--env=NAME", "--env", "HOME=/tmp"].map(str::to_owned);
+        assert_eq!(shown(&line), "create '--env=K=***' --env=NAME --env HOME=/tmp");
     }
 
     #[test]

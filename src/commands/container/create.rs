@@ -1,6 +1,6 @@
 //! `container create`: the Engine API's body, or flags, or both.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
@@ -8,11 +8,13 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::ContainerCreate;
 use crate::commands::read_body;
+use crate::commands::run::changes_client;
 use crate::commands::start::{check_id_file, write_id_file};
 use crate::engine::create::{Create, create_args};
-use crate::engine::{Engine, shown};
+use crate::engine::{Engine, masked, shown};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
+use crate::names::EnvKey;
 use crate::output::{self, note};
 
 /// Creates the container and prints its id.
@@ -27,19 +29,20 @@ pub fn create(env: &Env, json: bool, engine: &Engine, args: &ContainerCreate) ->
     for ignored in &create.notes {
         note(&format!("note: ignored: {ignored}"));
     }
+    let environment = hide_values(&mut create.args);
     create.args = flags(args).into_iter().chain(create.args).collect();
     let mut argv = vec!["create".to_owned()];
     argv.append(&mut create.args);
     if args.dry_run {
         let line = engine.line(&argv);
         if json {
-            output::json(&json!({"argv": line}))?;
+            output::json(&json!({"argv": masked(&line)}))?;
         } else {
             output::line(env, &shown(&line))?;
         }
         return Ok(0);
     }
-    let (id, warnings) = created(engine, &argv, &create)?;
+    let (id, warnings) = created(env, engine, &argv, &create, &environment)?;
     write_id_file(args.id_file.as_deref(), &id)?;
     if json {
         output::json(&json!({"Id": id, "Warnings": warnings}))?;
@@ -101,9 +104,33 @@ fn flags(args: &ContainerCreate) -> Vec<String> {
     flags
 }
 
+/// Takes the values of variables out of the arguments, where everybody on the machine could read them, and gives them
+/// for the client's environment, from which docker takes them by name. A variable that the client itself would heed
+/// stays where it is.
+fn hide_values(args: &mut [String]) -> Vec<(String, String)> {
+    let mut hidden = Vec::new();
+    for word in args.iter_mut().take_while(|word| word.starts_with('-')) {
+        let Some((key, value)) = word.strip_prefix("--env=").and_then(|variable| variable.split_once('=')) else {
+            continue;
+        };
+        if EnvKey::parse(key).is_ok_and(|key| !changes_client(&key)) {
+            hidden.push((key.to_owned(), value.to_owned()));
+            *word = format!("--env={key}");
+        }
+    }
+    hidden
+}
+
 /// Runs docker, which prints the id on stdout and warnings, and the progress of a pull, on stderr.
-fn created(engine: &Engine, argv: &[String], create: &Create) -> Result<(String, Vec<String>)> {
+fn created(
+    env: &Env,
+    engine: &Engine,
+    argv: &[String],
+    create: &Create,
+    environment: &[(String, String)],
+) -> Result<(String, Vec<String>)> {
     let mut command = engine.command(argv);
+    command.envs(environment.iter().map(|(key, value)| (key, value)));
     for key in &create.unset {
         command.env_remove(key);
     }
@@ -114,11 +141,20 @@ fn created(engine: &Engine, argv: &[String], create: &Create) -> Result<(String,
     let mut child =
         command.spawn().map_err(|error| engine.not_started(&error).failure("could not create the container"))?;
     if let (Some(text), Some(mut stdin)) = (&create.stdin, child.stdin.take()) {
-        stdin.write_all(text.as_bytes()).context("could not hand docker its input")?;
+        // docker that ends before it has read everything says why by its own words and status.
+        match stdin.write_all(text.as_bytes()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            written => written.context("could not hand docker its input")?,
+        }
     }
-    let output = child.wait_with_output().context("could not wait for docker")?;
+    let words = child.stderr.take().map_or(Ok(Vec::new()), |from| told(from, env.stderr_terminal));
+    let mut output = child.wait_with_output().context("could not wait for docker")?;
+    output.stderr = words.context("could not read what docker said")?;
     if !output.status.success() {
-        return Err(engine.explain(argv, &output).failure("could not create the container").into());
+        let mut failure = engine.explain(argv, &output).failure("could not create the container");
+        // What stands on the terminal already is not told twice.
+        failure.detail = failure.detail.filter(|_| !env.stderr_terminal);
+        return Err(failure.into());
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
     let warnings: Vec<String> =
@@ -131,4 +167,20 @@ fn created(engine: &Engine, argv: &[String], create: &Create) -> Result<(String,
         return Err(Failure::new(ErrorKind::EngineFailed, "docker create printed no id").into());
     }
     Ok((id, warnings))
+}
+
+/// All that docker says. A pull can take minutes, so at a terminal each line is shown as it comes, but for the warnings,
+/// which are told at the end.
+fn told(from: impl std::io::Read, live: bool) -> std::io::Result<Vec<u8>> {
+    let (mut from, mut all) = (BufReader::new(from), Vec::new());
+    loop {
+        let begin = all.len();
+        if from.read_until(b'\n', &mut all)? == 0 {
+            return Ok(all);
+        }
+        let line = String::from_utf8_lossy(&all[begin..]);
+        if live && !line.trim().is_empty() && !line.starts_with("WARNING: ") {
+            note(line.trim_end());
+        }
+    }
 }

@@ -38,13 +38,28 @@ pub fn export(env: &Env, json: bool, engine: &Engine, args: &ContainerExport) ->
         stream(env, engine, &found.id, &mut std::io::stdout().lock(), &could_not)?;
         return Ok(0);
     };
-    let mut partial = Partial::new(path).map_err(|error| cannot_write(path, &error))?;
+    let replaced = replaced(path)?;
+    let mut partial = Partial::new(&replaced).map_err(|error| cannot_write(path, &error))?;
     let size = stream(env, engine, &found.id, &mut partial.file, &could_not)?;
-    partial.finish(path).map_err(|error| cannot_write(path, &error))?;
+    partial.finish(&replaced).map_err(|error| cannot_write(path, &error))?;
     if json {
         output::json(&json!({"success": true, "Id": found.id, "path": path, "bytes": size}))?;
     }
     Ok(0)
+}
+
+/// The file that the archive takes the place of: where a link leads, so that the link stays one. What is there and is
+/// no regular file is refused, as docker does; replaced by a file, a device or a pipe would be gone.
+fn replaced(target: &Path) -> Result<PathBuf> {
+    if target.symlink_metadata().is_err() {
+        return Ok(target.to_path_buf());
+    }
+    let file = target.canonicalize().map_err(|error| cannot_write(target, &error))?;
+    if file.metadata().is_ok_and(|data| data.is_file() || data.is_dir()) {
+        return Ok(file);
+    }
+    let why = format!("could not write {}: it is there and is not a regular file", target.display());
+    Err(Failure::new(ErrorKind::Conflict, why).hint("name another file, or leave out -o and redirect stdout").into())
 }
 
 /// Copies docker's stdout; says how much there was.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::ours;
 use crate::cli::ContainerList;
-use crate::engine::{Engine, PATIENCE, argv};
+use crate::engine::{Engine, EngineError, PATIENCE, argv};
 use crate::env::Env;
 use crate::output;
 
@@ -71,13 +71,20 @@ pub fn list(env: &Env, json: bool, engine: &Engine, args: &ContainerList) -> Res
     Ok(0)
 }
 
-fn objects(engine: &Engine, rows: &[Row]) -> Result<HashMap<String, Value>, crate::engine::EngineError> {
+fn objects(engine: &Engine, rows: &[Row]) -> Result<HashMap<String, Value>, EngineError> {
     if rows.is_empty() {
         return Ok(HashMap::new());
     }
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let args = argv::container_inspect(&ids);
     let output = engine.run(&args, PATIENCE)?;
+    if !output.status.success() {
+        // One that was removed meanwhile makes the status 1, and the others are printed all the same.
+        match engine.explain(&args, &output) {
+            EngineError::Failed { .. } => {}
+            error => return Err(error),
+        }
+    }
     let objects: Vec<Value> =
         serde_json::from_slice(&output.stdout).map_err(|error| engine.nonsense(&args, &error.to_string()))?;
     Ok(objects.into_iter().filter_map(|object| Some((object["Id"].as_str()?.to_owned(), object))).collect())

@@ -1,9 +1,14 @@
 //! `container logs`: the engine's copy of a container's output.
 
 use std::io::{Read as _, Write};
-use std::process::Stdio;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustix::process::Pid;
 
 use super::find;
 use crate::cli::ContainerLogs;
@@ -36,24 +41,101 @@ pub fn logs(env: &Env, json: bool, engine: &Engine, args: &ContainerLogs) -> Res
         let why = format!("{could_not}: its log driver is \"none\", so the engine kept nothing");
         return Err(Failure::new(ErrorKind::EngineFailed, why).into());
     }
+    let watch = args.follow.then(Watch::begin).transpose()?;
     let status = if json {
-        merged(engine, &argv, args.follow, &could_not)
+        merged(engine, &argv, watch.as_ref(), &could_not)
     } else if env.stdout_terminal || env.stderr_terminal {
-        escaped(engine, &argv, env)
+        escaped(engine, &argv, env, watch.as_ref())
     } else {
-        engine.command(&argv).status().context("could not run docker")
-    }?;
+        let child = engine.command(&argv).spawn().context("could not run docker")?;
+        ending(child, watch.as_ref(), Ok(()))
+    };
+    if watch.is_some_and(|watch| watch.heard()) {
+        let message = format!("interrupted; container {} goes on", found.name);
+        return Err(Failure::new(ErrorKind::Interrupted, message).into());
+    }
+    let status = status?;
     if status.success() || output::stdout_is_closed() {
         return Ok(0);
     }
     Err(Failure::new(ErrorKind::EngineFailed, format!("{could_not}: docker logs {}", ended(status))).into())
 }
 
+/// Ctrl-C while following ends the following; whoever typed it gets told that the container goes on.
+struct Watch {
+    heard: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn begin() -> Result<Self> {
+        let heard = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(signal_hook::consts::SIGINT, heard.clone())?;
+        Ok(Self { heard })
+    }
+
+    fn heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+}
+
+/// Ends docker, which was not waited for yet.
+fn kill(pid: Pid) {
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+}
+
+/// How often a follower looks whether it is to go on.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Waits for docker, which has no more to do when its words could not be handed on or were interrupted: a signal to
+/// longshore alone does not reach it.
+fn ending(mut child: Child, watch: Option<&Watch>, copied: std::io::Result<()>) -> Result<ExitStatus> {
+    if copied.is_err() {
+        let _ = child.kill();
+    }
+    if let Some(watch) = watch {
+        while child.try_wait()?.is_none() {
+            if watch.heard() {
+                let _ = child.kill();
+                break;
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+    let status = child.wait()?;
+    copied?;
+    Ok(status)
+}
+
+/// Copies on a thread of its own while this one waits for docker's end, so that both can be interrupted.
+fn copying(
+    child: Child,
+    watch: Option<&Watch>,
+    copy: impl FnOnce() -> std::io::Result<()> + Send,
+) -> Result<ExitStatus> {
+    let pid = Pid::from_child(&child);
+    std::thread::scope(|scope| {
+        let (done, copied) = std::sync::mpsc::channel::<()>();
+        let copier = scope.spawn(move || {
+            let copied = copy();
+            drop(done);
+            copied
+        });
+        while copied.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            if watch.is_some_and(Watch::heard) {
+                // Its end closes the pipes, and so ends the copying.
+                kill(pid);
+            }
+        }
+        ending(child, watch, copier.join().unwrap_or(Ok(())))
+    })
+}
+
 /// As much of a log is read before anything is printed: an error of docker's comes through the same pipe, alone.
 const HEAD: u64 = 1 << 16;
 
 /// Both streams through one pipe, in the order in which the engine gives them.
-fn merged(engine: &Engine, argv: &[String], follow: bool, could_not: &str) -> Result<std::process::ExitStatus> {
+fn merged(engine: &Engine, argv: &[String], watch: Option<&Watch>, could_not: &str) -> Result<ExitStatus> {
+    let follow = watch.is_some();
     let (reader, writer) = std::io::pipe()?;
     let mut command = engine.command(argv);
     command.stdout(writer.try_clone()?).stderr(writer);
@@ -70,7 +152,7 @@ fn merged(engine: &Engine, argv: &[String], follow: bool, could_not: &str) -> Re
             return Err(Failure::new(ErrorKind::EngineFailed, message).detail(tail(&head)).into());
         }
     }
-    let copied = (|| -> std::io::Result<()> {
+    copying(child, watch, move || {
         if follow {
             let mut rows = JsonRows::default();
             std::io::copy(&mut &reader, &mut rows)?;
@@ -81,27 +163,27 @@ fn merged(engine: &Engine, argv: &[String], follow: bool, could_not: &str) -> Re
         log::json_items(head.chain(&reader), &mut out)?;
         out.write_all(b"]}\n")?;
         out.flush()
-    })();
-    drop(reader);
-    let status = child.wait()?;
-    copied?;
-    Ok(status)
+    })
 }
 
 /// Each stream to its own, made safe where it goes to a terminal.
-fn escaped(engine: &Engine, argv: &[String], env: &Env) -> Result<std::process::ExitStatus> {
+fn escaped(engine: &Engine, argv: &[String], env: &Env, watch: Option<&Watch>) -> Result<ExitStatus> {
     let mut command = engine.command(argv);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| engine.not_started(&error).failure("could not read the log"))?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let copied = std::thread::scope(|scope| {
-        let errors = scope.spawn(|| stderr.map_or(Ok(()), |from| pass(from, std::io::stderr(), env.stderr_terminal)));
-        let copied = stdout.map_or(Ok(()), |from| pass(from, std::io::stdout(), env.stdout_terminal));
-        copied.and(errors.join().unwrap_or(Ok(())))
-    });
-    let status = child.wait()?;
-    copied?;
-    Ok(status)
+    let (to_stdout, to_stderr) = (env.stdout_terminal, env.stderr_terminal);
+    let pid = Pid::from_child(&child);
+    // When one stream finds no reader, the other would be waited for as long as the container runs.
+    let or_kill = move |copied: std::io::Result<()>| copied.inspect_err(|_| kill(pid));
+    copying(child, watch, move || {
+        std::thread::scope(|scope| {
+            let errors =
+                scope.spawn(|| or_kill(stderr.map_or(Ok(()), |from| pass(from, std::io::stderr(), to_stderr))));
+            let copied = or_kill(stdout.map_or(Ok(()), |from| pass(from, std::io::stdout(), to_stdout)));
+            copied.and(errors.join().unwrap_or(Ok(())))
+        })
+    })
 }
 
 fn pass(mut from: impl std::io::Read, mut to: impl Write, terminal: bool) -> std::io::Result<()> {

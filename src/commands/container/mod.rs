@@ -70,7 +70,7 @@ pub fn run(env: &Env, json: bool, command: Container) -> Result<u8> {
             argv.push(found.id.clone());
             Ok(Change { argv, patience: CHANGE, nothing: None })
         }),
-        Container::Inspect(args) => inspect(env, &engine, &args.containers),
+        Container::Inspect(args) => inspect(env, json, &engine, &args.containers),
         Container::Logs(args) => logs::logs(env, json, &engine, &args),
         Container::Changes(args) => changes(env, json, &engine, &args.container),
         Container::Export(args) => export::export(env, json, &engine, &args),
@@ -227,8 +227,8 @@ fn check(engine: &Engine, argv: &[String], output: &Output, could_not: &str) -> 
     Err(engine.explain(argv, output).failure(could_not))
 }
 
-/// The engine's object; an array of them for several.
-fn inspect(env: &Env, engine: &Engine, typed: &[String]) -> Result<u8> {
+/// The engine's object; for several an array in their order, in which with `--json` a failure has its own document.
+fn inspect(env: &Env, json: bool, engine: &Engine, typed: &[String]) -> Result<u8> {
     if let [one] = typed {
         output::json(&find(engine, one)?.object)?;
         return Ok(0);
@@ -241,6 +241,7 @@ fn inspect(env: &Env, engine: &Engine, typed: &[String]) -> Result<u8> {
             Err(failure) => {
                 failed = true;
                 output::failure(env, &failure);
+                objects.extend(json.then(|| output::failure_document(&failure)));
             }
         }
     }

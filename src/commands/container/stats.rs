@@ -92,11 +92,7 @@ struct History {
 impl Screen {
     fn draw(&mut self, env: &Env, json: bool, frame: &[Value], no_trunc: bool) -> Result<()> {
         if json {
-            let mut out = std::io::stdout().lock();
-            for row in frame {
-                writeln!(out, "{row}")?;
-            }
-            return Ok(out.flush()?);
+            return frame.iter().try_for_each(output::json_row);
         }
         for row in frame {
             let history = self.history.entry(key(row)).or_default();
@@ -109,11 +105,29 @@ impl Screen {
             let back = if self.lines > 0 { format!("\x1b[{}A", self.lines) } else { String::new() };
             write!(std::io::stdout(), "{back}\r\x1b[J")?;
         }
-        let rows: Vec<Vec<String>> = frame.iter().map(|row| cells(row, self.history.get(&key(row)))).collect();
+        let fitting = if env.stdout_terminal { fitting(frame.len(), height()) } else { frame.len() };
+        let row = |row| cells(row, self.history.get(&key(row)));
+        let rows: Vec<Vec<String>> = frame[..fitting].iter().map(row).collect();
         output::table(env, &HEADER, &rows, no_trunc)?;
         self.lines = rows.len() + 1;
+        if fitting < frame.len() {
+            output::line(env, &format!("… and {} more", frame.len() - fitting))?;
+            self.lines += 1;
+        }
         Ok(std::io::stdout().flush()?)
     }
+}
+
+/// Lines of the terminal as it is now; its window may have changed since the last frame.
+fn height() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    size.map(|size| usize::from(size.ws_row)).ok().filter(|rows| *rows > 0).unwrap_or(24)
+}
+
+/// How many of so many rows can be redrawn in place: what has scrolled away cannot be. Beside them there is the header,
+/// the line that the cursor is left on, and the one that tells of the others when there are any.
+fn fitting(rows: usize, height: usize) -> usize {
+    if rows + 2 <= height { rows } else { height.saturating_sub(3) }
 }
 
 /// Which container a row is of. `ID` and `Name` are empty until it was measured, `Container` never is.
@@ -232,6 +246,14 @@ mod tests {
         assert_eq!(row["pids"], 3);
         assert_eq!(row["MemUsage"], "1.5MiB / 2GiB");
         assert!(sample("\x1b[2J\x1b[H").is_none());
+    }
+
+    #[test]
+    fn a_frame_never_has_more_lines_than_the_terminal() {
+        assert_eq!(fitting(3, 24), 3);
+        assert_eq!(fitting(22, 24), 22);
+        assert_eq!(fitting(23, 24), 21);
+        assert_eq!(fitting(5, 2), 0);
     }
 
     #[test]

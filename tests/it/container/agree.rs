@@ -15,7 +15,10 @@ fn one_container_is_inspected_as_an_object_and_several_as_an_array() {
     same(&yard.container(&["inspect", &other, &id]).code(0).json(), &serde_json::json!([b, a]));
 
     let partly = yard.container(&["inspect", "--json", &id, "no-such-container"]).code(1);
-    same(&partly.json(), &serde_json::json!([a]));
+    same(&partly.json()[0], &a);
+    assert_eq!(partly.json()[1]["error"]["kind"], "not-found");
+    let plain = yard.container(&["inspect", "no-such-container", &id]).code(1);
+    same(&plain.json(), &serde_json::json!([a]));
     assert!(partly.stderr.starts_with("error: there is no container \"no-such-container\"\n"), "{}", partly.stderr);
     let none = yard.container(&["inspect", "--json", "no-such-container"]).code(1);
     assert_eq!(none.json()["error"]["kind"], "not-found");

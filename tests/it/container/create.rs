@@ -156,6 +156,31 @@ fn a_dry_run_prints_the_command_line_and_does_nothing() {
 }
 
 #[test]
+fn the_value_of_a_variable_is_in_the_container_and_nowhere_to_be_read() {
+    let mut yard = Yard::new();
+    yard.wrap_docker("echo \"$@\" >>\"$(dirname \"$0\")/lines\"");
+    let (label, base) = (yard.label(), base());
+    let body = json!({"Image": base, "Env": ["FILED=secret-1", "LD_NOTHING=secret-2"]}).to_string();
+    let args =
+        ["container", "create", "--verbose", "--spec", "-", "--label", &label, "-e", "GIVEN=secret-3 'x'\ny", "-e"];
+    let args = [&args[..], &["HTTP_PROXY=secret-4"]].concat();
+    let ran = yard.run_with(&args, body.as_bytes()).code(0);
+    assert!(ran.stderr.contains("--env=GIVEN ") && ran.stderr.contains("'--env=HTTP_PROXY=***'"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
+    let env = yard.field(&ran.id(), "{{json .Config.Env}}");
+    for variable in ["FILED=secret-1", "LD_NOTHING=secret-2", r"GIVEN=secret-3 'x'\ny", "HTTP_PROXY=secret-4"] {
+        assert!(env.contains(&format!("\"{variable}\"")), "{variable} in {env}");
+    }
+    let lines = std::fs::read_to_string(yard.path("lines")).unwrap();
+    assert!(!lines.contains("secret-1") && !lines.contains("secret-3"), "{lines}");
+    for more in [&["--dry-run"][..], &["--dry-run", "--json"]] {
+        let ran = yard.run_with(&[&args[..], more].concat(), body.as_bytes()).code(0);
+        assert!(ran.stdout.contains("--env=HTTP_PROXY=***") && ran.stdout.contains("--env=FILED"), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("secret"), "{}", ran.stdout);
+    }
+}
+
+#[test]
 fn the_id_goes_into_a_file_that_was_not_there() {
     let yard = Yard::new();
     let (label, base) = (yard.label(), base());
@@ -177,4 +202,35 @@ fn a_body_leaves_the_container_that_the_api_leaves() {
     let text = String::from_utf8_lossy(&output.stdout);
     let bad: Vec<&str> = text.lines().filter(|line| !line.starts_with("ok ")).collect();
     assert!(output.status.success(), "{}\n{}", bad.join("\n"), String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn docker_that_ends_before_it_reads_its_input_has_the_last_word() {
+    let mut yard = Yard::new();
+    yard.wrap_docker("if [ \"$verb\" = create ]; then exec <&-; sleep 0.2; echo 'docker says no' >&2; exit 3; fi");
+    let profile = json!({"defaultAction": "SCMP_ACT_ALLOW", "comment": "x".repeat(1 << 20)}).to_string();
+    let body = json!({"Image": base(), "HostConfig": {"SecurityOpt": [format!("seccomp={profile}")]}}).to_string();
+    let ran = yard.run_with(&["container", "create", "--json", "--spec", "-"], body.as_bytes()).code(1);
+    assert_eq!(ran.json()["error"]["kind"], "engine-failed");
+    assert!(ran.stderr.contains("exited with status 3\n  docker says no\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_terminal_sees_a_pull_go_on_and_every_word_of_dockers_once() {
+    let mut yard = Yard::new();
+    let words = "echo 'latest: Pulling from x' >&2; echo 'WARNING: careful' >&2";
+    yard.wrap_docker(&format!("if [ \"$verb\" = create ]; then {words}; sleep 20 & wait; fi"));
+    let ran = yard.at_terminal("Pulling", &["create", "--image", &base()]).code(130);
+    assert!(ran.stdout.contains("latest: Pulling from x"), "{:?}", ran.stdout);
+
+    yard.wrap_docker(&format!("if [ \"$verb\" = create ]; then {words}; echo 0123456789ab; exit 0; fi"));
+    let ran = yard.at_terminal("", &["create", "--image", &base()]).code(0);
+    assert_eq!(ran.stdout, "latest: Pulling from x\r\nwarning: careful\r\n0123456789ab\r\n");
+    let ran = yard.container(&["create", "--image", &base(), "--json"]).code(0);
+    assert_eq!(ran.json(), json!({"Id": "0123456789ab", "Warnings": ["careful"]}));
+    assert_eq!(ran.stderr, "warning: careful\n");
+
+    yard.wrap_docker(&format!("if [ \"$verb\" = create ]; then {words}; echo 'docker says no' >&2; exit 1; fi"));
+    let ran = yard.at_terminal("", &["create", "--image", &base()]).code(1);
+    assert_eq!(ran.stdout.matches("docker says no").count(), 1, "{:?}", ran.stdout);
 }

@@ -142,3 +142,30 @@ fn a_file_is_replaced_when_the_new_one_is_complete_and_not_before() {
     let ran = yard.container(&["export", &id, "-o", "no/such/dir.tar"]).code(1);
     assert!(ran.stderr.contains("no/such/dir.tar"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_link_stays_a_link_and_a_pipe_or_device_is_never_replaced() {
+    let yard = Yard::new();
+    let id = yard.created("a");
+    yard.write("there/real.tar", "old");
+    std::os::unix::fs::symlink("there/real.tar", yard.path("link.tar")).unwrap();
+    yard.container(&["export", &id, "-o", "link.tar"]).code(0);
+    assert!(yard.path("link.tar").symlink_metadata().unwrap().is_symlink());
+    assert!(listing(&yard.path("there/real.tar")).lines().count() > 1000);
+    assert_eq!(files(&yard.path("there")), ["real.tar"]);
+
+    assert!(Command::new("mkfifo").arg(yard.path("pipe")).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/null", yard.path("device")).unwrap();
+    std::os::unix::fs::symlink("nowhere/at/all", yard.path("dangling")).unwrap();
+    for target in ["pipe", "device"] {
+        let ran = yard.container(&["export", &id, "-o", target, "--json"]).code(1);
+        assert_eq!(ran.json()["error"]["kind"], "conflict");
+        let said = format!("error: could not write {target}: it is there and is not a regular file\n");
+        assert!(ran.stderr.starts_with(&said), "{}", ran.stderr);
+    }
+    let ran = yard.container(&["export", &id, "-o", "dangling"]).code(1);
+    assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains("dangling"), "{}", ran.stderr);
+    use std::os::unix::fs::FileTypeExt as _;
+    assert!(yard.path("pipe").symlink_metadata().unwrap().file_type().is_fifo());
+    assert!(yard.path("device").symlink_metadata().unwrap().is_symlink());
+}

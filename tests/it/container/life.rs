@@ -59,6 +59,12 @@ fn stop_waits_as_long_as_it_was_told_and_kill_does_not_wait() {
     assert!((900..5000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
     assert_eq!(yard.field(&id, "{{.State.ExitCode}}"), "137");
 
+    for verb in ["stop", "restart"] {
+        let id = yard.running(verb);
+        let ran = yard.container(&[verb, "-t", "-1", &id]).code(0);
+        assert_eq!((ran.stdout, ran.stderr), (format!("{id}\n"), String::new()), "for ever is long enough");
+    }
+
     for signal in ["USR1", "SIGUSR1", "10"] {
         yard.says(&["start", &id]);
         wait_until("it listens to signals", || yard.says(&["logs", "--tail", "1", "--since", "1s", &id]) == "ready");

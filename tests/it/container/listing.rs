@@ -174,3 +174,17 @@ fn a_list_marks_the_containers_of_our_runs() {
     assert_eq!((removed.stdout, removed.stderr), (format!("{container}\n"), String::new()));
     assert!(!yard.docker(&["inspect", container]).status.success());
 }
+
+#[test]
+fn an_engine_that_goes_away_between_the_two_calls_is_no_empty_list() {
+    let mut yard = Yard::new();
+    yard.created("a");
+    let down = "if [ \"$verb\" != ps ]; then echo '[]'; echo 'it went away' >&2; exit 1; fi";
+    yard.wrap_docker(down);
+    let filter = format!("label={}", yard.label());
+    let ran = yard.container(&["list", "-a", "--json", "--filter", &filter]).code(1);
+    assert_eq!(ran.json()["error"]["kind"], "engine-unreachable");
+    // One that was removed meanwhile is no failure.
+    yard.wrap_docker("if [ \"$verb\" = container ]; then echo '[]'; echo 'Error: No such container' >&2; exit 1; fi");
+    assert_eq!(yard.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json(), serde_json::json!([]));
+}

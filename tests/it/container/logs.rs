@@ -120,3 +120,25 @@ fn a_log_that_cannot_be_read_is_one_error_and_one_document() {
     assert_eq!(ran.stdout, "");
     assert!(ran.stderr.starts_with("the engine said no\nerror: could not read the log of container"), "{}", ran.stderr);
 }
+
+#[test]
+fn ctrl_c_ends_the_following_and_not_the_container() {
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::io::Read as _;
+    let yard = Yard::new();
+    let id = yard.docker_made(&["run", "-d"], "a", &[], &["sh", "-c", "echo on; sleep 600"]);
+    let said = format!("interrupted; container {} goes on", yard.name("a"));
+    let ran = yard.at_terminal("on", &["logs", "-f", &id]).code(130);
+    assert!(ran.stdout.contains(&said), "{:?}", ran.stdout);
+    for more in [&[][..], &["--json"]] {
+        let mut command = yard.command(&[&["container", "logs", "-f", &id], more].concat());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        process.stdout.as_mut().unwrap().read_exact(&mut [0; 2]).unwrap();
+        // To longshore alone, docker hears nothing of it.
+        kill_process(Pid::from_child(&process), Signal::INT).unwrap();
+        let ran = crate::support::Ran::from(process.wait_with_output().unwrap()).code(130);
+        assert_eq!(ran.stderr, format!("error: {said}\n"));
+    }
+    assert_eq!(yard.field(&id, "{{.State.Running}}"), "true");
+}

@@ -9,6 +9,7 @@ mod export;
 mod life;
 mod listing;
 mod logs;
+mod schema;
 mod stats;
 
 use std::ops::{Deref, DerefMut};

@@ -82,3 +82,19 @@ fn a_terminal_shows_a_table_that_redraws_in_place_with_its_past() {
     assert!(frames[1].contains("CPU HISTORY") && frames[1].contains("▁"), "{:?}", ran.stdout);
     assert!(ran.stdout.contains(&yard.name("a")), "{:?}", ran.stdout);
 }
+
+#[test]
+fn what_does_not_fit_on_the_terminal_is_counted() {
+    let mut yard = Yard::new();
+    // A terminal of 30 lines: header, 27 rows, what is left out, and the cursor's own.
+    let rows = r#"printf '\033[2J\033[H'; i=0; while [ $i -lt 40 ]; do i=$((i+1))
+        printf '{"Container":"c%d","Name":"row%d","CPUPerc":"1%%"}\n' $i $i; done"#;
+    yard.wrap_docker(&format!("if [ \"$verb\" = stats ]; then {rows}; {rows}; exit 0; fi"));
+    let ran = yard.at_terminal("", &["stats"]).code(0);
+    let frames: Vec<&str> = ran.stdout.split("\x1b[29A\r\x1b[J").collect();
+    assert_eq!(frames.len(), 2, "{:?}", ran.stdout);
+    for frame in frames {
+        assert_eq!(frame.matches("\r\n").count(), 29, "{frame:?}");
+        assert!(frame.contains("row27") && frame.ends_with("… and 13 more\r\n"), "{frame:?}");
+    }
+}
