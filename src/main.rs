@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     };
     match commands::run(&env, cli) {
         Ok(code) => ExitCode::from(code),
-        Err(error) if is_silence(&error, reader_has_gone) => ExitCode::SUCCESS,
+        Err(error) if is_silence(&error, output::stdout_is_closed) => ExitCode::SUCCESS,
         Err(error) => fail(&env, &Failure::of(&error), verb, form),
     }
 }
@@ -155,15 +155,6 @@ fn is_silence(error: &anyhow::Error, reader_has_gone: impl Fn() -> bool) -> bool
                 .is_some_and(|error| error.io_error_kind() == Some(std::io::ErrorKind::BrokenPipe))
     });
     broken && reader_has_gone()
-}
-
-/// A pipe without a reader polls as an error, a socket without one as hung up.
-fn reader_has_gone() -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let stdout = std::io::stdout();
-    let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
 #[cfg(test)]
