@@ -67,8 +67,8 @@ pub struct Recipe {
     pub ca_cert: Option<CaCert>,
     /// The index that pip uses in the build and the commands. The image keeps nothing of it.
     pub pip_index_url: Option<HttpUrl>,
-    /// The server that takes the place of `http://deb.debian.org` and its like in the apt step. The image
-    /// keeps its own sources.
+    /// The server that takes the place of the distribution's own in the apt step. The image keeps its own
+    /// sources.
     pub apt_mirror: Option<HttpUrl>,
     /// Whether apt installs recommended packages too.
     pub recommends: bool,
