@@ -55,11 +55,9 @@ pub fn end_run(
     if container.state.phase != Phase::Created {
         let suspicious = client.and_then(|status| status.code()) != exit.exit_code
             || begun.client_version.clone().is_none_or(|version| Side { version }.cuts_output());
-        let (log, why) = complete_log(job, &engine, &container.state.id, suspicious);
-        exit.log = log;
-        if let Some(why) = why {
-            let reason = exit.reason.take().map(|reason| reason + "; ").unwrap_or_default();
-            exit.reason = Some(format!("{reason}log: incomplete: {why}"));
+        match complete_log(job, &engine, &container.state.id, suspicious) {
+            (_, Some(why)) => exit.lack_lines(&why),
+            (log, None) => exit.log = log,
         }
     }
     let kept = job.write_json(INSPECT, &container.object).is_ok();
@@ -216,9 +214,7 @@ pub fn end_build(env: &Env, job: &Job, engine: &Engine, record: &Record, client:
     exit.finished = Some(env.now());
     // docker does not say when its output could not be written.
     if job.dir.is_full() {
-        exit.log = LogState::Incomplete;
-        let reason = exit.reason.take().map(|reason| reason + "; ").unwrap_or_default();
-        exit.reason = Some(format!("{reason}log: incomplete: the disk is full"));
+        exit.lack_lines("the disk is full");
     }
     if finish(job, &exit) {
         nothing_left(job);

@@ -299,6 +299,13 @@ impl Exit {
         }
     }
 
+    /// Says that lines of the log may be missing, and why, beside what the reason says already.
+    pub fn lack_lines(&mut self, why: &str) {
+        let reason = self.reason.take().map(|reason| reason + "; ").unwrap_or_default();
+        self.log = LogState::Incomplete;
+        self.reason = Some(format!("{reason}log: incomplete: {why}"));
+    }
+
     /// Reads a terminal record, padded as [`Exit::to_bytes`] pads it.
     ///
     /// # Errors
