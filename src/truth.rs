@@ -17,7 +17,7 @@ use crate::names::JobId;
 #[must_use]
 pub fn view(env: &Env, job: &Job) -> View {
     let mut engines = Engines { env, known: HashMap::new() };
-    look(env, job, &mut |facts, record| {
+    look(&Host::new(env), job, &mut |facts, record| {
         let asked = engines.asked(record);
         match facts.kind {
             Kind::Run => match asked.engine.container_of(&record.id) {
@@ -33,9 +33,10 @@ pub fn view(env: &Env, job: &Job) -> View {
 /// How many jobs stand. Each engine is asked for all of its containers at once, and for its own id at most once.
 #[must_use]
 pub fn views(env: &Env, kind: Kind, jobs: impl Iterator<Item = Result<Job, (JobId, io::Error)>>) -> Vec<View> {
+    let host = Host::new(env);
     let mut engines = Engines { env, known: HashMap::new() };
     let mut one = |job: Result<Job, (JobId, io::Error)>| match job {
-        Ok(job) => look(env, &job, &mut |facts, record| {
+        Ok(job) => look(&host, &job, &mut |facts, record| {
             let asked = engines.asked(record);
             match facts.kind {
                 Kind::Run => asked.container(facts),
@@ -47,11 +48,11 @@ pub fn views(env: &Env, kind: Kind, jobs: impl Iterator<Item = Result<Job, (JobI
     jobs.map(&mut one).collect()
 }
 
-fn look(env: &Env, job: &Job, word: &mut dyn FnMut(&Facts, &Record) -> Word) -> View {
-    let facts = job.facts(&env.boot_id());
+fn look(host: &Host, job: &Job, word: &mut dyn FnMut(&Facts, &Record) -> Word) -> View {
+    let facts = job.facts(&host.boot_id);
     let state = settled(&facts).unwrap_or_else(|| {
         let word = match &facts.record {
-            Ok(record) if is_elsewhere(env, record) => {
+            Ok(record) if host.is_not_that_of(record) => {
                 Word::Unreachable(format!("it was started on another host, {}", record.host))
             }
             Ok(record) => word(&facts, record),
@@ -62,9 +63,21 @@ fn look(env: &Env, job: &Job, word: &mut dyn FnMut(&Facts, &Record) -> Word) -> 
     View::new(&facts, &state)
 }
 
-/// A state directory may travel between hosts. A new name alone does not make a host another one.
-fn is_elsewhere(env: &Env, record: &Record) -> bool {
-    record.host != env.host() && record.boot_id != env.boot_id()
+/// This host, asked once however many jobs there are.
+struct Host {
+    boot_id: String,
+    name: String,
+}
+
+impl Host {
+    fn new(env: &Env) -> Self {
+        Self { boot_id: env.boot_id(), name: env.host() }
+    }
+
+    /// A state directory may travel between hosts. A new name alone does not make a host another one.
+    fn is_not_that_of(&self, record: &Record) -> bool {
+        record.host != self.name && record.boot_id != self.boot_id
+    }
 }
 
 /// The engines that were asked so far.
