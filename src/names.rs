@@ -66,6 +66,34 @@ fn no(why: impl Into<String>) -> Refusal {
 /// What a check makes of a text: the text to keep, or why not.
 type Checked = Result<String, Refusal>;
 
+/// Gives types the conversions that clap and serde use, through `parse` and `Display`.
+macro_rules! through_text {
+    ($($name:ident)*) => { $(
+        impl std::str::FromStr for $name {
+            type Err = $crate::names::Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::parse(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = $crate::names::Invalid;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+    )* };
+}
+pub(crate) use through_text;
+
 /// Defines a type that holds a text which `$check` has accepted.
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
@@ -96,27 +124,7 @@ macro_rules! checked_text {
             }
         }
 
-        impl std::str::FromStr for $name {
-            type Err = Invalid;
-
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                Self::parse(text)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Invalid;
-
-            fn try_from(text: String) -> Result<Self, Invalid> {
-                Self::parse(&text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.0
-            }
-        }
+        through_text!($name);
     };
 }
 

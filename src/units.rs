@@ -2,13 +2,12 @@
 //! is pure: the present moment is an argument.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::names::Invalid;
+use crate::names::{Invalid, through_text};
 
 const NANOS_PER_SECOND: u128 = 1_000_000_000;
 
@@ -355,33 +354,6 @@ impl fmt::Display for Tail {
             Self::Lines(lines) => write!(f, "{lines}"),
         }
     }
-}
-
-/// Gives types the conversions that clap and serde use, through `parse` and `Display`.
-macro_rules! through_text {
-    ($($name:ident)*) => { $(
-        impl FromStr for $name {
-            type Err = Invalid;
-
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                Self::parse(text)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Invalid;
-
-            fn try_from(text: String) -> Result<Self, Invalid> {
-                Self::parse(&text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.to_string()
-            }
-        }
-    )* };
 }
 
 through_text! { Cpus Signal UserSpec Tail }
