@@ -5,24 +5,32 @@
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use crate::engine::{Endpoint, Engine, find};
 use crate::error::{Failure, Kind};
+use crate::names::Endpoint;
+
+/// How long a question to docker may take unless `LONGSHORE_DOCKER_TIMEOUT` says otherwise.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The outside world, as one process sees it.
 #[derive(Debug)]
 pub struct Env {
     state: Result<PathBuf, String>,
-    docker: Option<PathBuf>,
-    path: Option<OsString>,
+    /// The docker program, instead of the one in `PATH`.
+    pub docker: Option<PathBuf>,
+    /// `PATH`
+    pub path: Option<OsString>,
+    /// How long one question to docker may take.
+    pub patience: Duration,
     docker_host: Option<String>,
     docker_context: Option<String>,
     docker_config: Option<PathBuf>,
     /// Given on the command line; wins over everything.
-    pub endpoint: Option<Endpoint>,
+    pub wanted_endpoint: Option<Endpoint>,
     /// Print every engine command line (`-v`).
     pub trace: Option<fn(&str)>,
     /// Whether stdout is a terminal.
@@ -61,11 +69,15 @@ impl Env {
             state: state_dir(uid, text("SUDO_UID").is_some()),
             docker: path("LONGSHORE_DOCKER"),
             path: std::env::var_os("PATH"),
+            patience: text("LONGSHORE_DOCKER_TIMEOUT")
+                .and_then(|text| crate::units::duration(&text).ok())
+                .filter(|patience| !patience.is_zero())
+                .unwrap_or(PATIENCE),
             docker_host: text("DOCKER_HOST"),
             docker_context: text("DOCKER_CONTEXT"),
             docker_config: path("DOCKER_CONFIG")
                 .or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".docker"))),
-            endpoint: None,
+            wanted_endpoint: None,
             trace: None,
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
@@ -100,26 +112,10 @@ impl Env {
         })
     }
 
-    /// The engine this command talks to: `--host` or `--context`, else by docker's own rules, but pinned.
-    ///
-    /// # Errors
-    /// When there is no docker program that could be run.
-    pub fn engine(&self) -> Result<Engine> {
-        let program = find(self.docker.as_deref(), self.path.as_deref()).map_err(|error| error.failure(""))?;
-        Ok(Engine { program, endpoint: self.choose_endpoint(), trace: self.trace })
-    }
-
-    /// The engine a job was started on, called by today's docker program if the recorded one is gone.
+    /// Which engine to talk to: what the command line names, else docker's own order: `DOCKER_HOST`, `DOCKER_CONTEXT`, the configuration's current context, the default.
     #[must_use]
-    pub fn engine_of(&self, program: &Path, endpoint: &Endpoint) -> Engine {
-        let found = find(Some(program), None).or_else(|_| find(self.docker.as_deref(), self.path.as_deref()));
-        let program = found.unwrap_or_else(|_| program.to_path_buf());
-        Engine { program, endpoint: endpoint.clone(), trace: self.trace }
-    }
-
-    /// docker's own order: `DOCKER_HOST`, `DOCKER_CONTEXT`, the configuration's current context, the default.
-    fn choose_endpoint(&self) -> Endpoint {
-        if let Some(endpoint) = &self.endpoint {
+    pub fn endpoint(&self) -> Endpoint {
+        if let Some(endpoint) = &self.wanted_endpoint {
             return endpoint.clone();
         }
         if let Some(host) = &self.docker_host {

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::names::Invalid;
 
 /// What went wrong, as far as somebody may branch on it. The name is what `--json` shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The command line or a spec was not understood.
@@ -41,8 +41,9 @@ pub enum Kind {
     Internal,
 }
 
-/// A failure of a known kind. `Display` is the one line that says what could not be done, to what, and why.
-#[derive(Debug, Clone)]
+/// A failure of a known kind. `Display` is the one line that says what could not be done, to what, and why. Serialized
+/// when one process tells another of it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
     /// Decides the exit code.
     pub kind: Kind,
@@ -70,6 +71,12 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same failure as the reason why something else could not be done.
+    #[must_use]
+    pub fn because(self, could_not: &str) -> Self {
+        Self { message: format!("{could_not}: {}", self.message), ..self }
     }
 
     /// Adds somebody else's words.

@@ -6,21 +6,22 @@
 
 mod cli;
 mod commands;
-mod ending;
 mod engine;
 mod env;
 mod envfile;
 mod error;
 mod fs;
 mod job;
+mod log;
 mod names;
 mod output;
 #[cfg(test)]
 mod papers;
 mod recipe;
+mod runner;
 mod spec;
 mod supervisor;
-mod truth;
+mod survey;
 mod units;
 
 use std::ffi::OsString;
@@ -29,9 +30,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use cli::{Cli, ColorWhen};
-use engine::Endpoint;
 use env::Env;
 use error::{Failure, Kind, Verb, exit_code};
+use names::Endpoint;
 
 fn main() -> ExitCode {
     // Under a caller's `SIGCHLD = SIG_IGN` no child's status could be had; a handler of any kind repairs that.
@@ -60,7 +61,7 @@ fn prepare(cli: &Cli) -> Env {
     let global = &cli.global;
     let mut env = Env::gather();
     let host = global.host.clone().map(Endpoint::Host);
-    env.endpoint = host.or_else(|| global.context.clone().map(Endpoint::Context));
+    env.wanted_endpoint = host.or_else(|| global.context.clone().map(Endpoint::Context));
     env.trace = (global.verbose || global.v || commands::is_verbose(&cli.command)).then_some(output::trace);
     match global.color {
         ColorWhen::Auto => {}

@@ -129,12 +129,14 @@ macro_rules! checked_text {
 }
 
 mod apt;
+mod endpoint;
 mod image;
 mod job;
 mod pip;
 mod run;
 
 pub use apt::AptPackage;
+pub use endpoint::Endpoint;
 pub use image::{ImageName, ImageRef};
 pub use job::{JobId, JobName, Label, LabelKey};
 pub use pip::PipRequirement;

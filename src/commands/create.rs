@@ -4,24 +4,22 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use chrono::Datelike as _;
 use serde_json::json;
 
 use super::jobs::stay;
 use super::start::{self, flag_labels, spec_labels};
 use super::{read_file, read_spec};
 use crate::cli::ImageCreate;
-use crate::engine::inspect::Version;
-use crate::engine::{Engine, argv};
+use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::record::{Build, Kind, Record, Work};
 use crate::job::store::Store;
 use crate::names::{ImageName, ImageRef};
 use crate::output;
-use crate::recipe::{Builder, CaCert, Recipe, Spec as RecipeSpec};
+use crate::recipe::{CaCert, Recipe, Spec as RecipeSpec};
+use crate::runner::{Values, rendered};
 use crate::spec::{Spec, missing};
-use crate::supervisor::{Secrets, choose_builder};
 
 /// What the flags and the spec ask for together.
 struct Request {
@@ -36,17 +34,12 @@ pub fn create(env: &Env, json: bool, args: &ImageCreate) -> Result<u8> {
     let request = request(args)?;
     let ca_cert = ca_cert(request.recipe.ca_cert.as_deref().or(env.ca_cert.as_deref()))?;
     let recipe = Recipe::new(&request.recipe, ca_cert.clone())?;
-    let engine = env.engine()?;
+    let engine = Engine::chosen(env)?;
     if args.stay.dry_run {
         return dry_run(env, json, &engine, &recipe);
     }
     let id_file = start::IdFile::claim(args.stay.id_file.as_deref())?;
     let store = Store::make(env, Kind::Build)?;
-    // The one engine call on the user's time. Whether the base image is there only the build can tell: it may be
-    // pulled.
-    let _: Version = engine
-        .json(&argv::version())
-        .map_err(|error| error.failure(&format!("could not build image {:?}", recipe.name.as_str())))?;
     let work = Work::Build(Build {
         tag: recipe.name.clone(),
         recipe: request.recipe,
@@ -57,9 +50,9 @@ pub fn create(env: &Env, json: bool, args: &ImageCreate) -> Result<u8> {
     let record = Record {
         name: Some(recipe.name.normalized()),
         labels: request.labels,
-        ..start::record(env, &engine, recipe.base.as_str(), work)
+        ..start::record(env, &engine, recipe.base.clone(), work)
     };
-    let job = start::begin(&store, &record, &Secrets::default())?;
+    let job = start::begin(env, &store, &record, &Values::default(), || Ok(()))?;
     id_file.write(job.id.as_str())?;
     let name = recipe.name.as_str();
     let answer = json!({"success": true, "name": name, "id": job.id});
@@ -114,19 +107,16 @@ fn ca_cert(path: Option<&Path>) -> Result<Option<CaCert>> {
 
 /// Prints what would be built, for the builder that is there.
 fn dry_run(env: &Env, json: bool, engine: &Engine, recipe: &Recipe) -> Result<u8> {
-    let version: Version =
-        engine.json(&argv::version()).map_err(|error| error.failure("could not find out which builder there is"))?;
-    let client = choose_builder(engine, &version, env.docker_buildkit.as_deref());
-    let builder = if client == argv::Client::Legacy { Builder::Legacy } else { Builder::BuildKit };
-    let week = env.now().iso_week();
-    let context = recipe.render(builder, &format!("{}-W{:02}", week.year(), week.week()));
+    let version = engine.version().map_err(|error| error.failure("could not find out which builder there is"))?;
+    let builder = engine.builder(&version, env.docker_buildkit.as_deref());
+    let context = rendered(recipe, builder, env.now());
     let files: Vec<(String, String)> = context
         .entries()
         .map(|(name, contents)| (name.to_owned(), String::from_utf8_lossy(contents).into_owned()))
         .collect();
     if json {
         let files: serde_json::Map<_, _> = files.into_iter().map(|(name, text)| (name, text.into())).collect();
-        output::json(&json!({"name": recipe.name, "builder": client.word(), "files": files}))?;
+        output::json(&json!({"name": recipe.name, "builder": builder.word(), "files": files}))?;
         return Ok(0);
     }
     for (name, text) in files {

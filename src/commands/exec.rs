@@ -9,16 +9,17 @@ use serde_json::{Value, json};
 use super::jobs;
 use super::run::run as start;
 use crate::cli::{Exec, ExecKill, ExecStop, OneJob};
-use crate::engine::{Engine, EngineError, PATIENCE, argv};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::Job;
-use crate::job::record::{Kind, Stop};
+use crate::job::record::{Kind, Record};
+use crate::job::request::{Request, Verb};
 use crate::job::select::find;
-use crate::job::status::View;
+use crate::job::standing::Sighting;
+use crate::job::view::View;
 use crate::output;
-use crate::truth::view;
-use crate::units::Signal;
+use crate::runner::{Runner, Subject, container_name, withhold};
+use crate::survey::view;
 
 /// How long a run just started may take until its container is there.
 const STARTING: Duration = Duration::from_secs(10);
@@ -37,13 +38,18 @@ pub fn run(env: &Env, json: bool, command: Exec) -> Result<u8> {
     }
 }
 
-/// The engine's own object while there is a container, its last word after that, and always the job beside it.
+/// The engine's own object while there is a container, its last account after that, and always the job beside it.
 fn inspect(env: &Env, args: &OneJob) -> Result<u8> {
     let (_, job) = find(env, Kind::Run, &args.job)?;
     let view = view(env, &job);
-    let mut object = match job.last_inspect() {
-        Some(object) => object,
-        None => container_object(env, &job, &view)?,
+    let account = match job.account() {
+        Some(account) => account,
+        None => account_of(env, &job, &view)?,
+    };
+    let mut object = match job.record().ok().as_ref().and_then(Record::run) {
+        // A longshore of format 1 kept the values of variables.
+        Some(run) => withhold(account, run),
+        None => account,
     };
     if let Some(object) = object.as_object_mut() {
         object.insert("Longshore".into(), serde_json::to_value(&view)?);
@@ -52,127 +58,72 @@ fn inspect(env: &Env, args: &OneJob) -> Result<u8> {
     Ok(0)
 }
 
-/// Asks the engine; waits for the container of a run that was just started. Where there is none (any more), the
-/// fields that scripts read are there all the same, and say so. Of a run that goes on, an engine that does not answer
-/// proves nothing.
-fn container_object(env: &Env, job: &Job, view: &View) -> Result<Value> {
+/// Looks at the container; waits for that of a run that was just started. Where there is none any more, the fields that
+/// scripts read are there all the same. Of a run that still runs, an engine that does not answer proves nothing.
+fn account_of(env: &Env, job: &Job, view: &View) -> Result<Value> {
     let deadline = Instant::now() + STARTING;
-    if let Ok(record) = job.record() {
-        let engine = env.engine_of(&record.docker, &record.endpoint);
-        let failed = loop {
-            match engine.container_of(&job.id) {
-                Ok(Some(container)) => return Ok(container.object),
-                Err(error) => break Some(error),
-                Ok(None) if job.has_ended() || Instant::now() > deadline => break None,
-                Ok(None) => sleep(Duration::from_millis(50)),
-            }
-        };
-        // It may have ended, and its container gone, between the two questions.
-        if let Some(object) = job.last_inspect() {
-            return Ok(object);
+    let Ok(record) = job.record() else { return Ok(no_account(job, view)) };
+    let runner = Runner::of(env, &record);
+    let begun = job.begun();
+    let failed = loop {
+        match runner.look(Subject { record: &record, begun: begun.as_ref(), image_id: None }) {
+            Sighting::Alive(alive) => return Ok(alive.account),
+            Sighting::NeverStarted(container) => return Ok(container.account),
+            Sighting::Ended(end) => return Ok(end.account),
+            Sighting::Unreachable(failure) => break Some(failure),
+            _ if job.has_ended() || Instant::now() > deadline => break None,
+            _ => sleep(Duration::from_millis(50)),
         }
-        if let Some(error) = failed.filter(|_| view.is_running()) {
-            return Err(error.failure(&format!("could not inspect run {}", job.id)).into());
+    };
+    // It may have ended, and its container gone, between the two questions.
+    match (job.account(), failed) {
+        (Some(account), _) => Ok(account),
+        (None, Some(failure)) if view.is_running() => {
+            Err(failure.because(&format!("could not inspect run {}", job.id)).into())
         }
+        _ => Ok(no_account(job, view)),
     }
-    Ok(json!({
+}
+
+fn no_account(job: &Job, view: &View) -> Value {
+    let status = if view.is_running() { "created" } else { "exited" };
+    json!({
         "Id": view.container_id,
         "Created": view.created,
         "Path": "python3",
         "Args": view.command,
-        "State": {"Status": if view.is_running() { "created" } else { "exited" }, "Running": false, "ExitCode": view.exit_code},
+        "State": {"Status": status, "Running": false, "ExitCode": view.exit_code},
         "Image": null,
-        "Name": format!("/{}", argv::container_name(&job.id)),
-    }))
+        "Name": format!("/{}", container_name(&job.id)),
+    })
 }
 
 /// TERM, a grace, KILL.
 fn stop(env: &Env, json: bool, args: &ExecStop) -> Result<u8> {
     jobs::for_each(env, json, &args.jobs, |typed| {
-        let (job, engine) = running(env, typed)?;
-        request(env, &job, "stop", 15)?;
-        let grace = u64::from(args.grace);
-        insist(env, &job, &engine, &argv::stop(&argv::container_name(&job.id), grace), grace)?;
-        Ok(job.id.to_string())
+        let grace = Duration::from_secs(args.grace.into());
+        end(env, &running(env, typed)?, &Request::new(Verb::Stop, 15, grace, env.now()))
     })
 }
 
-/// A signal at once. Only one that ends the run is waited for.
+/// One signal, at once. Only KILL is waited for.
 fn kill(env: &Env, json: bool, args: &ExecKill) -> Result<u8> {
     jobs::for_each(env, json, &args.jobs, |typed| {
-        let (job, engine) = running(env, typed)?;
-        request(env, &job, "kill", args.signal.number())?;
-        let argv = argv::kill(&argv::container_name(&job.id), args.signal.name());
-        if args.signal == Signal::from_number(9).unwrap_or(args.signal) {
-            insist(env, &job, &engine, &argv, 0)?;
-        } else {
-            send(&job, &engine, &argv)?;
-        }
-        Ok(job.id.to_string())
+        end(env, &running(env, typed)?, &Request::new(Verb::Kill, args.signal.number(), Duration::ZERO, env.now()))
     })
 }
 
-fn running(env: &Env, typed: &str) -> Result<(Job, Engine)> {
+fn end(env: &Env, job: &Job, request: &Request) -> Result<String> {
+    super::end::end(env, job, request)?;
+    Ok(job.id.to_string())
+}
+
+fn running(env: &Env, typed: &str) -> Result<Job> {
     let (_, job) = find(env, Kind::Run, typed)?;
     let view = view(env, &job);
-    if !view.is_running() {
-        let message = format!("run {} is not running ({})", job.id, jobs::status(&view));
-        return Err(Failure::new(ErrorKind::Conflict, message).into());
+    if view.is_running() {
+        return Ok(job);
     }
-    let record = job.record().map_err(|damaged| Failure::new(ErrorKind::State, damaged.0))?;
-    let engine = env.engine_of(&record.docker, &record.endpoint);
-    Ok((job, engine))
-}
-
-/// Written before docker is asked, so that the end is told as what it is: asked for. A signal that need not end a run
-/// does not take the place of a request that does.
-fn request(env: &Env, job: &Job, verb: &str, signal: i32) -> Result<()> {
-    let ends = |signal: i32| [2, 3, 9, 15].contains(&signal);
-    if !ends(signal) && job.stop().is_some_and(|earlier| ends(earlier.signal)) {
-        return Ok(());
-    }
-    job.request_stop(&Stop { at: env.now(), verb: verb.into(), signal })
-}
-
-/// Asks until the run has ended: its container may not have been started yet when docker was asked first.
-fn insist(env: &Env, job: &Job, engine: &Engine, argv: &[String], grace: u64) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(grace) + STARTING;
-    loop {
-        let asked = engine.run(argv, Duration::from_secs(grace) + PATIENCE);
-        let soon = Instant::now() + Duration::from_secs(2);
-        while Instant::now() < soon {
-            if job.has_ended() && !view(env, job).is_running() {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(20));
-        }
-        if Instant::now() > deadline {
-            return Err(not_ended(job, engine, argv, asked).into());
-        }
-    }
-}
-
-fn not_ended(job: &Job, engine: &Engine, argv: &[String], asked: Result<std::process::Output, EngineError>) -> Failure {
-    let could_not = format!("could not end run {}", job.id);
-    match asked {
-        Err(error) => error.failure(&could_not),
-        Ok(output) if !output.status.success() => engine.explain(argv, &output).failure(&could_not),
-        Ok(_) => Failure::new(ErrorKind::Failed, format!("{could_not}: it goes on")),
-    }
-}
-
-/// Sends a signal once the container runs.
-fn send(job: &Job, engine: &Engine, argv: &[String]) -> Result<()> {
-    let deadline = Instant::now() + STARTING;
-    loop {
-        let output = engine.run(argv, PATIENCE).map_err(|error| error.failure("could not send the signal"))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let error = engine.explain(argv, &output);
-        if error.is_unreachable() || job.has_ended() || Instant::now() > deadline {
-            return Err(error.failure(&format!("could not send the signal to run {}", job.id)).into());
-        }
-        sleep(Duration::from_millis(100));
-    }
+    let message = format!("run {} is not running ({})", job.id, jobs::status(&view));
+    Err(Failure::new(ErrorKind::Conflict, message).into())
 }

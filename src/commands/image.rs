@@ -1,30 +1,30 @@
 //! `image`: builds, and the engine's images.
 
 use std::io::Write as _;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::DateTime;
 use serde_json::{Map, Value, json};
 
+use super::end::end;
 use super::{create, jobs};
 use crate::cli::{Image, ImageCancel, ImageList, OneImage};
-use crate::engine::argv;
 use crate::engine::inspect::Version;
+use crate::engine::{Engine, argv};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::job::record::{Kind, Stop};
+use crate::job::record::Kind;
+use crate::job::request::{Request, Verb};
 use crate::job::select::find;
 use crate::job::store::Store;
-use crate::job::{CONTROL, FORGOTTEN, Job, log};
+use crate::job::{FORGOTTEN, Job};
+use crate::log;
 use crate::names::ImageName;
 use crate::output::{self, LogWriter, note};
-use crate::truth::view;
+use crate::survey::view;
 use crate::units::Tail;
 
-/// How long a build may take to end when asked: the builder's own cleaning up, twice the supervisor's grace.
-const ENDING: Duration = Duration::from_secs(30);
 /// How engines before 24 call an image without a tag.
 const NO_TAG: &str = "<none>:<none>";
 
@@ -70,28 +70,7 @@ fn status(env: &Env, json: bool, args: &OneImage) -> Result<u8> {
 fn cancel(env: &Env, json: bool, args: &ImageCancel) -> Result<u8> {
     jobs::for_each(env, json, &args.jobs, |typed| {
         let job = cancellable(env, typed)?;
-        let deadline = Instant::now() + ENDING;
-        if job.is_supervised() {
-            job.request_stop(&Stop { at: env.now(), verb: "cancel".into(), signal: 15 })?;
-        }
-        loop {
-            // Asked in this order: a supervisor lets go only once the end is recorded.
-            let supervised = job.is_supervised();
-            if job.has_ended() {
-                break;
-            }
-            let why = if !supervised {
-                "its supervisor was killed, and nobody else can end it while its docker client goes on"
-            } else if Instant::now() > deadline {
-                "it does not heed the signal"
-            } else {
-                let _ = job.dir.poke_fifo(CONTROL);
-                sleep(Duration::from_millis(50));
-                continue;
-            };
-            let message = format!("could not end build {}: it goes on: {why}", job.id);
-            return Err(Failure::new(ErrorKind::Failed, message).into());
-        }
+        end(env, &job, &Request::new(Verb::Cancel, 15, Duration::ZERO, env.now()))?;
         Ok(job.id.to_string())
     })
 }
@@ -116,7 +95,7 @@ fn cancellable(env: &Env, typed: &str) -> Result<Job> {
 
 /// The engine's images, in the shape of the Engine API's `/images/json`, with all that `inspect` knows beside it.
 fn list(env: &Env, json: bool, args: &ImageList) -> Result<u8> {
-    let engine = env.engine()?;
+    let engine = Engine::chosen(env)?;
     let could_not = "could not list the images";
     let mut ids: Vec<String> =
         engine.json_lines(&argv::image_ids(&args.filters)).map_err(|error| error.failure(could_not))?;

@@ -10,18 +10,18 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use crate::cli::{Forget, JobList, LogFlags, Stay, Wait};
-use crate::ending;
-use crate::engine::{Engine, PATIENCE, argv};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::job::log::{self, Follower, JsonLines};
-use crate::job::record::{Kind, Outcome, Record, Work};
+use crate::job::record::{Kind, Outcome};
 use crate::job::select::{Filters, find};
-use crate::job::status::View;
+use crate::job::standing::Sighting;
 use crate::job::store::Store;
+use crate::job::view::View;
 use crate::job::{CONTROL, EXIT, Job};
+use crate::log::{self, Follower, JsonLines, compare};
 use crate::output::{self, LogWriter, note};
-use crate::truth::{view, views};
+use crate::runner::{Runner, Subject, container_name};
+use crate::survey::{view, views};
 use crate::units::Tail;
 
 /// Between two looks at a job that is waited for.
@@ -340,37 +340,37 @@ fn engine_copy(env: &Env, job: &Job) -> Option<std::fs::File> {
     if job.kind == Kind::Build || job.dir.has(EXIT) || !job.has_ended() {
         return None;
     }
-    let (engine, _) = engine_of(env, job)?;
-    let container = engine.container_of(&job.id).ok()??;
-    let copy = ending::fetch_unnamed(job, &engine, &container.state.id).ok()?;
+    let (runner, sighting) = look(env, job)?;
+    let container = sighting.container()?;
+    let copy = compare::fetch_unnamed(job, &|tail, into| runner.fetch_log(container, tail, into)).ok()?;
     let ours = log::open(job).ok()?.metadata().ok()?.len();
     (copy.metadata().ok()?.len() >= ours).then_some(copy)
 }
 
-fn engine_of(env: &Env, job: &Job) -> Option<(Engine, Record)> {
+fn look(env: &Env, job: &Job) -> Option<(Runner, Sighting)> {
     let record = job.record().ok()?;
-    Some((env.engine_of(&record.docker, &record.endpoint), record))
+    let runner = Runner::of(env, &record);
+    let begun = job.begun();
+    let sighting = runner.look(Subject { record: &record, begun: begun.as_ref(), image_id: None });
+    Some((runner, sighting))
 }
 
-/// Goes on with the engine's log where ours ends.
+/// Shows what the engine's log has beyond ours, until the container has ended.
 fn follow_engine(env: &Env, job: &Job, shown: u64, interrupt: &Interrupt, out: &mut impl Write) -> Result<()> {
-    let Some((engine, _)) = engine_of(env, job) else { return Ok(()) };
     let mut skip = shown;
     loop {
+        // Asked before the copy is read: what was written before the end is then in it.
+        let running = view(env, job).is_running();
         let Some(mut copy) = engine_copy(env, job) else { return Ok(()) };
         std::io::Seek::seek(&mut copy, std::io::SeekFrom::Start(skip))?;
         skip += std::io::copy(&mut copy, out)?;
         out.flush()?;
+        if !running {
+            return Ok(());
+        }
         interrupt.check(job)?;
         check_reader()?;
-        if !view(env, job).is_running() {
-            let Some(mut copy) = engine_copy(env, job) else { return Ok(()) };
-            std::io::Seek::seek(&mut copy, std::io::SeekFrom::Start(skip))?;
-            std::io::copy(&mut copy, out)?;
-            return Ok(out.flush()?);
-        }
-        // The container may run for days: ask the engine to tell, rather than fetching the log over and over.
-        let _ = engine.run(&argv::wait(&argv::container_name(&job.id)), Duration::from_secs(2).min(PATIENCE));
+        sleep(Duration::from_secs(1));
     }
 }
 
@@ -471,20 +471,18 @@ pub fn forget(env: &Env, json: bool, kind: Kind, args: &Forget) -> Result<u8> {
     })
 }
 
-/// A run that nobody finished any more has left its container behind, and one whose output could not be saved whole has
+/// A run whose end was not recorded has left its container behind, and one whose output could not be saved whole has
 /// kept it as the last copy. One that still runs is left alone, and what its supervisor cleans up is left to it.
 fn remove_abandoned_container(env: &Env, job: &Job) {
     let clean = job.dir.has(EXIT) && !job.dir.has(CONTROL);
     if clean || job.is_supervised() || !job.has_ended() || job.kind == Kind::Build {
         return;
     }
-    let Some((engine, record)) = engine_of(env, job) else { return };
-    let keep = matches!(&record.work, Work::Run(run) if run.keep);
-    let Ok(Some(container)) = engine.container_of(&job.id) else { return };
-    let removed =
-        !keep && engine.run(&argv::remove(&container.state.id), PATIENCE).is_ok_and(|output| output.status.success());
-    if !removed {
-        note(&format!("note: its container {} goes on", argv::container_name(&job.id)));
+    let keep = job.record().ok().and_then(|record| Some(record.run()?.keep)).unwrap_or_default();
+    let Some((runner, sighting)) = look(env, job) else { return };
+    let Some(container) = sighting.container() else { return };
+    if keep || !runner.remove(container) {
+        note(&format!("note: its container {} is left as it is", container_name(&job.id)));
     }
 }
 

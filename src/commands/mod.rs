@@ -2,6 +2,7 @@
 
 mod container;
 mod create;
+mod end;
 mod exec;
 mod image;
 mod jobs;

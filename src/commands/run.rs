@@ -6,22 +6,21 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::jobs::stay;
 use super::start::{self, flag_labels, spec_labels};
 use super::{paths, read_file, read_spec};
 use crate::cli::{ExecRun, LogDriver};
-use crate::engine::argv::{self, RunPlan, container_name};
-use crate::engine::{Engine, EngineError, shown};
+use crate::engine::{Engine, shown};
 use crate::env::Env;
-use crate::error::{Failure, Kind as ErrorKind};
+use crate::error::Failure;
 use crate::job::record::{Kind, Record, Run, Work};
 use crate::job::store::Store;
-use crate::names::{EnvKey, EnvValue, Gpus, ImageRef, JobId, JobName, MainFile, NetworkName};
+use crate::names::{EnvKey, EnvValue, Gpus, ImageRef, JobName, MainFile, NetworkName};
 use crate::output;
+use crate::runner::{Runner, Values};
 use crate::spec::{Spec, missing};
-use crate::supervisor::Secrets;
 use crate::units::{self, Cpus, UserSpec};
 
 /// What the flags and the spec ask for together.
@@ -50,13 +49,11 @@ struct Request {
 pub fn run(env: &Env, json: bool, args: &ExecRun) -> Result<u8> {
     let request = request(env, args)?;
     let paths = paths::resolve(&request.src, &request.main, request.input.as_deref(), request.output.as_deref())?;
-    let engine = env.engine()?;
-    let id = Store::new_id();
-    let (plain, stdin): (Vec<_>, Vec<_>) = request.env.iter().cloned().partition(|(key, _)| !changes_client(key));
-    let plan = plan(env, &request, &paths, id.clone(), &plain, &stdin);
-    let argv = argv::run(&plan);
+    let engine = Engine::chosen(env)?;
+    let values = Values(texts(&request.env));
+    let record = record(env, &engine, &request, &paths);
     if args.stay.dry_run {
-        let line = engine.line(&argv);
+        let line = Runner::of(env, &record).command_line(&record, &values)?;
         if json {
             output::json(&json!({"argv": line}))?;
         } else {
@@ -64,29 +61,38 @@ pub fn run(env: &Env, json: bool, args: &ExecRun) -> Result<u8> {
         }
         return Ok(0);
     }
-    let secrets = Secrets { environment: texts(&plain), stdin: env_file(&stdin)? };
+    // What cannot be handed over is refused before anything is made.
+    Runner::of(env, &record).command_line(&record, &values)?;
     let id_file = start::IdFile::claim(args.stay.id_file.as_deref())?;
     let store = Store::make(env, Kind::Run)?;
-    check_image(&engine, &request.image)?;
-    paths.make()?;
-    let work = Work::Run(Run {
-        container: container_name(&id),
-        argv,
-        env: request.env.iter().map(|(key, _)| key.to_string()).collect(),
-        keep: request.keep,
-        timeout: request.timeout.map(|timeout| timeout.as_secs_f64()),
-        memory: request.memory,
-        command: std::iter::once(plan.main).chain(plan.args).collect(),
-    });
-    let record = Record {
-        id,
-        name: request.name.as_ref().map(ToString::to_string),
-        labels: request.labels,
-        ..start::record(env, &engine, request.image.as_str(), work)
-    };
-    let job = start::begin(&store, &record, &secrets)?;
+    let job = start::begin(env, &store, &record, &values, || paths.make())?;
     id_file.write(job.id.as_str())?;
     stay(env, json, &job, &args.stay, json!({"exec_id": job.id}), job.id.as_str())
+}
+
+fn record(env: &Env, engine: &Engine, request: &Request, paths: &paths::Paths) -> Record {
+    let work = Work::Run(Run {
+        source: paths.src.clone(),
+        main: request.main.clone(),
+        args: request.args.clone(),
+        input: paths.input.clone(),
+        output: paths.output.clone(),
+        env: request.env.iter().map(|(key, _)| key.clone()).collect(),
+        user: request.user,
+        cpus: request.cpus,
+        memory: request.memory,
+        shm_size: request.shm_size,
+        gpus: request.gpus.clone(),
+        network: request.network.clone(),
+        timeout: request.timeout.map(|timeout| timeout.as_secs_f64()),
+        keep: request.keep,
+        log_driver: request.log_driver.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default(),
+    });
+    Record {
+        name: request.name.as_ref().map(ToString::to_string),
+        labels: request.labels.clone(),
+        ..start::record(env, engine, request.image.clone(), work)
+    }
 }
 
 /// Flags win over the file; variables and labels are merged, flags last.
@@ -179,91 +185,6 @@ fn environment(env: &Env, args: &ExecRun, spec: &mut Spec) -> Result<Vec<(EnvKey
     Ok(merged)
 }
 
-/// Whether the docker client would heed a variable itself: where it looks for its files, its plugins and its engine,
-/// how it reaches the network, how its runtime behaves. Such a value reaches the container by another way.
-pub(crate) fn changes_client(key: &EnvKey) -> bool {
-    let upper = key.as_str().to_uppercase();
-    const NAMES: [&str; 9] =
-        ["PATH", "HOME", "USER", "TMPDIR", "TERM", "NO_COLOR", "SSH_AUTH_SOCK", "NOTIFY_SOCKET", "LISTEN_FDS"];
-    const BEGINNINGS: [&str; 10] =
-        ["DOCKER_", "BUILDKIT_", "BUILDX_", "COMPOSE_", "OTEL_", "GO", "LD_", "SSL_CERT", "XDG_", "CLICOLOR"];
-    NAMES.contains(&upper.as_str())
-        || BEGINNINGS.iter().any(|beginning| upper.starts_with(beginning))
-        || upper.ends_with("_PROXY")
-}
-
 fn texts(variables: &[(EnvKey, EnvValue)]) -> Vec<(String, String)> {
     variables.iter().map(|(key, value)| (key.to_string(), value.as_str().to_owned())).collect()
-}
-
-/// The variables that must not stand in the client's environment, as docker's own environment file, whose values are
-/// exact but can hold no newline.
-fn env_file(variables: &[(EnvKey, EnvValue)]) -> Result<Option<String>> {
-    let mut text = String::new();
-    for (key, value) in variables {
-        if value.as_str().contains(['\n', '\r']) {
-            let why = "its value has several lines, and the docker client heeds this variable itself";
-            return Err(Failure::usage(format!("invalid variable {key}: {why}")).hint("give it another name").into());
-        }
-        text += &format!("{key}={}\n", value.as_str());
-    }
-    if text.len() > 60_000 {
-        return Err(Failure::usage("invalid variables: those that the docker client heeds itself are too long").into());
-    }
-    Ok((!text.is_empty()).then_some(text))
-}
-
-fn plan(
-    env: &Env,
-    request: &Request,
-    paths: &paths::Paths,
-    id: JobId,
-    plain: &[(EnvKey, EnvValue)],
-    stdin: &[(EnvKey, EnvValue)],
-) -> RunPlan {
-    let keys = |variables: &[(EnvKey, EnvValue)]| variables.iter().map(|(key, _)| key.to_string()).collect();
-    let plain_name = |name: &&String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    let (user, user_name) = match request.user {
-        UserSpec::Image => (None, None),
-        UserSpec::Caller => (Some(format!("{}:{}", env.uid, env.gid)), env.user.as_ref().filter(plain_name).cloned()),
-        UserSpec::Ids { uid, gid: Some(gid) } => (Some(format!("{uid}:{gid}")), None),
-        UserSpec::Ids { uid, gid: None } => (Some(uid.to_string()), None),
-    };
-    RunPlan {
-        id,
-        name: request.name.as_ref().map(ToString::to_string),
-        image: request.image.clone(),
-        src: paths.src.clone(),
-        input: paths.input.clone(),
-        output: paths.output.clone(),
-        main: request.main.argument(),
-        args: request.args.clone(),
-        user,
-        user_name,
-        env: keys(plain),
-        env_stdin: keys(stdin),
-        labels: request.labels.clone(),
-        cpus: request.cpus,
-        memory: request.memory,
-        shm_size: request.shm_size,
-        gpus: request.gpus.clone(),
-        network: request.network.clone(),
-        log_driver: request.log_driver.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default(),
-    }
-}
-
-/// The one engine call on the user's time: it tells of a missing image and of a missing engine alike.
-fn check_image(engine: &Engine, image: &ImageRef) -> Result<()> {
-    let asked: Result<Vec<Value>, EngineError> = engine.json(&argv::image_inspect(&[image.to_string()]));
-    match asked {
-        Ok(_) => Ok(()),
-        Err(EngineError::Failed { .. }) => {
-            let message = format!("there is no image {:?}", image.as_str());
-            let hint = format!(
-                "build it with: longshore image create {image} --base …   or fetch it with: docker pull {image}"
-            );
-            Err(Failure::new(ErrorKind::NotFound, message).hint(hint).into())
-        }
-        Err(error) => Err(error.failure(&format!("could not run in image {:?}", image.as_str())).into()),
-    }
 }

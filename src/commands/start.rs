@@ -15,12 +15,13 @@ use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::Job;
 use crate::job::record::{FORMAT, Kind, Record, Work};
 use crate::job::store::Store;
-use crate::names::{Label, LabelKey};
+use crate::names::{ImageRef, Label, LabelKey};
+use crate::runner::{Runner, Values};
 use crate::spec::Spec;
-use crate::supervisor::{self, Secrets};
+use crate::supervisor;
 
 /// A record with everything that does not depend on the flags; name and labels are still to come.
-pub fn record(env: &Env, engine: &Engine, image: &str, work: Work) -> Record {
+pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record {
     Record {
         format: FORMAT,
         id: Store::new_id(),
@@ -30,28 +31,46 @@ pub fn record(env: &Env, engine: &Engine, image: &str, work: Work) -> Record {
         },
         name: None,
         created: env.now(),
-        image: image.to_owned(),
+        image,
         labels: BTreeMap::new(),
         docker: engine.program.clone(),
         endpoint: engine.endpoint.clone(),
         boot_id: env.boot_id(),
         uid: env.uid,
+        gid: env.gid,
+        user: env.user.clone(),
         host: env.host(),
         work,
     }
 }
 
-/// Publishes a job and hands it to its supervisor. A build takes the place of the one that had its name before; runs
-/// of one name stand beside each other. Nothing is left of a job that could not be started.
-pub fn begin(store: &Store, record: &Record, secrets: &Secrets) -> Result<Job> {
-    let (job, lock) = store.publish(record, record.kind == Kind::Build)?;
-    if let Err(error) = supervisor::launch(&job, lock, secrets) {
+/// Publishes a job and hands it to its supervisor. The record is written while the engine is asked whether it can be
+/// started, since both take their time; `make` makes what it needs once that is known. Nothing is left of a job that
+/// could not be started.
+pub fn begin(
+    env: &Env,
+    store: &Store,
+    record: &Record,
+    values: &Values,
+    make: impl FnOnce() -> Result<()>,
+) -> Result<Job> {
+    let runner = Runner::of(env, record);
+    let (checked, prepared) = std::thread::scope(|scope| {
+        let question = scope.spawn(|| runner.check(record));
+        let prepared = store.prepare(record);
+        (question.join(), prepared)
+    });
+    checked.map_err(|_| anyhow::anyhow!("the question to the engine was cut off"))??;
+    let prepared = prepared?;
+    make()?;
+    let (job, lock) = prepared.publish()?;
+    if let Err(error) = supervisor::launch(&job, lock, values) {
         // A supervisor that was killed at the wrong moment may have started the docker client before.
         if job.has_ended() {
             store.remove(&job);
             return Err(error);
         }
-        crate::output::note(&format!("warning: job {} goes on without its supervisor: {error:#}", job.id));
+        crate::output::note(&format!("warning: job {} runs without its supervisor: {error:#}", job.id));
     }
     Ok(job)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::builder::Builder;
 use crate::names::{Gpus, ImageRef, JobId, MountPath, NetworkName, csv_field};
 use crate::units::Cpus;
 
@@ -31,10 +32,8 @@ pub struct RunPlan {
     pub user: Option<String>,
     /// A name for that user, for programs that ask.
     pub user_name: Option<String>,
-    /// Variables whose values stand in the client's environment.
+    /// Names of the variables that the user set.
     pub env: Vec<String>,
-    /// Variables whose values come on the client's stdin, for in its environment they would change the client itself.
-    pub env_stdin: Vec<String>,
     /// The user's labels.
     pub labels: BTreeMap<String, String>,
     /// Limit.
@@ -58,9 +57,10 @@ pub fn container_name(id: &JobId) -> String {
 }
 
 /// `docker run …`. Never `--rm`, which loses the exit code when the client dies; never `--cidfile`, which is left
-/// empty by a kill. Name and label are set by the engine in one step with the container.
+/// empty by a kill. Name and label are set by the engine in one step with the container. `variables` are the flags that
+/// hand over the user's variables.
 #[must_use]
-pub fn run(plan: &RunPlan) -> Vec<String> {
+pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
     let mut argv = words(["run", "--name", &container_name(&plan.id)]);
     argv.extend(words(["--label", &format!("{JOB_LABEL}={}", plan.id)]));
     if let Some(name) = &plan.name {
@@ -82,10 +82,7 @@ pub fn run(plan: &RunPlan) -> Vec<String> {
     argv.extend(words(["--workdir", "/app"]));
     argv.extend(plan.user.iter().flat_map(|user| words(["--user", user])));
     argv.extend(default_env(plan));
-    if !plan.env_stdin.is_empty() {
-        argv.extend(words(["--env-file", "/dev/stdin"]));
-    }
-    argv.extend(plan.env.iter().flat_map(|key| words(["--env", key])));
+    argv.extend(variables.iter().cloned());
     let limits = [
         ("--cpus", plan.cpus.as_ref().map(ToString::to_string)),
         ("--memory", plan.memory.map(|bytes| bytes.to_string())),
@@ -109,7 +106,7 @@ fn default_env(plan: &RunPlan) -> Vec<String> {
     if plan.user.is_some() {
         defaults.extend([("HOME", "/tmp"), ("USER", name), ("LOGNAME", name)]);
     }
-    let set = |key: &str| plan.env.iter().chain(&plan.env_stdin).any(|known| known == key);
+    let set = |key: &str| plan.env.iter().any(|known| known == key);
     let defaults = defaults.into_iter().filter(|(key, _)| !set(key));
     defaults.flat_map(|(key, value)| words(["--env", &format!("{key}={value}")])).collect()
 }
@@ -136,36 +133,7 @@ pub struct BuildPlan {
     /// Use no cached layer.
     pub no_cache: bool,
     /// Which program builds.
-    pub builder: Client,
-}
-
-/// The ways to reach a builder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Client {
-    /// The buildx plugin: BuildKit from client 23 on.
-    Buildx,
-    /// A client before 23 with BuildKit in it, behind `DOCKER_BUILDKIT=1`.
-    BuiltIn,
-    /// The legacy builder.
-    Legacy,
-}
-
-impl Client {
-    /// What a record and `inspect` call it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Buildx => "buildx",
-            Self::BuiltIn => "buildkit",
-            Self::Legacy => "legacy",
-        }
-    }
-
-    /// The value of `DOCKER_BUILDKIT`.
-    #[must_use]
-    pub fn switch(self) -> &'static str {
-        if self == Self::Legacy { "0" } else { "1" }
-    }
+    pub builder: Builder,
 }
 
 /// `docker build …`, in the words of the builder that is there.
@@ -173,9 +141,9 @@ impl Client {
 pub fn build(plan: &BuildPlan) -> Vec<String> {
     let mut argv = match plan.builder {
         // --load: a builder in a container of its own would otherwise keep the image to itself.
-        Client::Buildx => words(["buildx", "build", "--load", "--progress=plain"]),
-        Client::BuiltIn => words(["build", "--progress=plain"]),
-        Client::Legacy => words(["build", "--force-rm"]),
+        Builder::Buildx => words(["buildx", "build", "--load", "--progress=plain"]),
+        Builder::BuiltIn => words(["build", "--progress=plain"]),
+        Builder::Legacy => words(["build", "--force-rm"]),
     };
     argv.extend(words(["--tag", &plan.tag, "--iidfile", &plan.iid]));
     argv.extend(plan.labels.iter().flat_map(|(key, value)| words(["--label", &format!("{key}={value}")])));

@@ -21,7 +21,6 @@ fn minimal() -> RunPlan {
         user: None,
         user_name: None,
         env: Vec::new(),
-        env_stdin: Vec::new(),
         labels: BTreeMap::new(),
         cpus: None,
         memory: None,
@@ -32,7 +31,7 @@ fn minimal() -> RunPlan {
     }
 }
 
-fn build_plan(builder: Client) -> BuildPlan {
+fn build_plan(builder: Builder) -> BuildPlan {
     BuildPlan {
         tag: "web:latest".into(),
         context: "/state/ctx".into(),
@@ -59,7 +58,7 @@ fn a_run_of_the_least_says_everything_that_must_be_said() {
         "--env", "PYTHONUNBUFFERED=1",
         "--entrypoint", "python3", "web", "main.py",
     ];
-    assert_eq!(run(&minimal()), expected);
+    assert_eq!(run(&minimal(), &[]), expected);
 }
 
 #[test]
@@ -73,7 +72,6 @@ fn a_run_of_everything_has_each_flag_once_and_in_its_place() {
         user: Some("1000:100".into()),
         user_name: Some("me".into()),
         env: vec!["A".into(), "B".into()],
-        env_stdin: vec!["HTTP_PROXY".into()],
         labels: BTreeMap::from([("b".into(), "2,3".into()), ("a".into(), String::new())]),
         cpus: Some(Cpus::parse("1.50").unwrap()),
         memory: Some(2 << 30),
@@ -100,12 +98,13 @@ fn a_run_of_everything_has_each_flag_once_and_in_its_place() {
         "--entrypoint", "python3", "registry.example:5000/team/web:1.2", "main.py",
         "--epochs", "3", "; rm -rf /", "",
     ];
-    assert_eq!(run(&plan), expected);
+    let variables = words(["--env-file", "/dev/stdin", "--env", "A", "--env", "B"]);
+    assert_eq!(run(&plan, &variables), expected);
 }
 
 #[test]
 fn a_run_is_never_removed_by_the_engine_nor_named_by_a_file() {
-    let argv = run(&minimal());
+    let argv = run(&minimal(), &[]);
     for flag in ["--rm", "--cidfile", "--detach", "-d", "-v", "--volume", "--privileged", "-it"] {
         assert!(!argv.iter().any(|word| word == flag), "{flag}");
     }
@@ -120,7 +119,7 @@ fn each_log_driver_gets_the_options_that_lift_its_limits() {
         ("none", &[]),
     ];
     for (driver, options) in table {
-        let argv = run(&RunPlan { log_driver: driver.into(), ..minimal() });
+        let argv = run(&RunPlan { log_driver: driver.into(), ..minimal() }, &[]);
         assert_eq!(values(&argv, "--log-driver"), [driver]);
         assert_eq!(values(&argv, "--log-opt"), options, "{driver}");
     }
@@ -139,43 +138,38 @@ fn paths_of_any_name_are_one_field_of_the_mount() {
         ("/-é", "type=bind,source=/-é,target=/app"),
     ];
     for (source, expected) in table {
-        let argv = run(&RunPlan { src: path(source), ..minimal() });
+        let argv = run(&RunPlan { src: path(source), ..minimal() }, &[]);
         assert_eq!(values(&argv, "--mount"), [expected], "{source:?}");
     }
 }
 
 #[test]
 fn what_the_user_sets_is_not_set_by_default_too() {
-    let table: [(&[&str], &[&str], &[&str]); 4] = [
-        (&[], &[], &["PYTHONUNBUFFERED=1", "HOME=/tmp", "USER=user", "LOGNAME=user"]),
-        (&["HOME"], &[], &["PYTHONUNBUFFERED=1", "USER=user", "LOGNAME=user", "HOME"]),
-        (&["PYTHONUNBUFFERED", "USER"], &[], &["HOME=/tmp", "LOGNAME=user", "PYTHONUNBUFFERED", "USER"]),
-        (&["X"], &["HOME"], &["PYTHONUNBUFFERED=1", "USER=user", "LOGNAME=user", "X"]),
+    let table: [(&[&str], &[&str]); 3] = [
+        (&[], &["PYTHONUNBUFFERED=1", "HOME=/tmp", "USER=user", "LOGNAME=user"]),
+        (&["HOME"], &["PYTHONUNBUFFERED=1", "USER=user", "LOGNAME=user"]),
+        (&["PYTHONUNBUFFERED", "USER", "X"], &["HOME=/tmp", "LOGNAME=user"]),
     ];
-    for (env, stdin, expected) in table {
-        let argv = run(&RunPlan {
-            user: Some("1000".into()),
-            env: words(env.iter().copied()),
-            env_stdin: words(stdin.iter().copied()),
-            ..minimal()
-        });
-        assert_eq!(values(&argv, "--env"), expected);
-        assert_eq!(!values(&argv, "--env-file").is_empty(), !stdin.is_empty());
+    for (env, expected) in table {
+        let plan = RunPlan { user: Some("1000".into()), env: words(env.iter().copied()), ..minimal() };
+        assert_eq!(values(&run(&plan, &[]), "--env"), expected, "{env:?}");
     }
+    assert_eq!(values(&run(&minimal(), &[]), "--env"), ["PYTHONUNBUFFERED=1"]);
+    assert_eq!(values(&run(&minimal(), &[]), "--user"), <[&str; 0]>::default());
 }
 
 #[test]
 fn the_images_own_user_keeps_its_home_and_name() {
-    assert_eq!(values(&run(&minimal()), "--env"), ["PYTHONUNBUFFERED=1"]);
-    assert_eq!(values(&run(&minimal()), "--user"), <[&str; 0]>::default());
+    assert_eq!(values(&run(&minimal(), &[]), "--env"), ["PYTHONUNBUFFERED=1"]);
+    assert_eq!(values(&run(&minimal(), &[]), "--user"), <[&str; 0]>::default());
 }
 
 #[test]
 fn a_build_is_told_to_each_builder_in_its_own_words() {
-    let beginnings: [(Client, &[&str]); 3] = [
-        (Client::Buildx, &["buildx", "build", "--load", "--progress=plain"]),
-        (Client::BuiltIn, &["build", "--progress=plain"]),
-        (Client::Legacy, &["build", "--force-rm"]),
+    let beginnings: [(Builder, &[&str]); 3] = [
+        (Builder::Buildx, &["buildx", "build", "--load", "--progress=plain"]),
+        (Builder::BuiltIn, &["build", "--progress=plain"]),
+        (Builder::Legacy, &["build", "--force-rm"]),
     ];
     for (builder, beginning) in beginnings {
         let rest = ["--tag", "web:latest", "--iidfile", "/state/iid", "--label", "longshore.job=0123456789ab"];
@@ -186,13 +180,14 @@ fn a_build_is_told_to_each_builder_in_its_own_words() {
 
 #[test]
 fn a_build_asks_for_fresh_layers_only_when_told_and_names_the_context_last() {
-    let argv = build(&BuildPlan { pull: true, no_cache: true, ..build_plan(Client::Legacy) });
+    let argv = build(&BuildPlan { pull: true, no_cache: true, ..build_plan(Builder::Legacy) });
     assert_eq!(argv[argv.len() - 3..], ["--pull", "--no-cache", "/state/ctx"]);
 }
 
 #[test]
 fn only_the_legacy_builder_is_switched_off_buildkit() {
-    let table = [(Client::Buildx, "buildx", "1"), (Client::BuiltIn, "buildkit", "1"), (Client::Legacy, "legacy", "0")];
+    let table =
+        [(Builder::Buildx, "buildx", "1"), (Builder::BuiltIn, "buildkit", "1"), (Builder::Legacy, "legacy", "0")];
     for (client, word, switch) in table {
         assert_eq!((client.word(), client.switch()), (word, switch));
     }

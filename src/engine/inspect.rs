@@ -118,6 +118,31 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
     (time.timestamp() > 0).then_some(time)
 }
 
+/// Why an engine of that version may have made up this exit code. After a crash of the host it gives 255, and engines
+/// 24.0.0 to 24.0.2 gave 0 (moby#45788).
+#[must_use]
+pub fn made_up(code: i32, engine_version: Option<&str>) -> Option<String> {
+    match (code, engine_version) {
+        (255, _) => Some("the engine lost its exit code (it reports 255)".into()),
+        (0, Some(version @ ("24.0.0" | "24.0.1" | "24.0.2"))) => {
+            Some(format!("engine {version} may report 0 for a container whose exit code it lost"))
+        }
+        _ => None,
+    }
+}
+
+/// The description of a container in which the values of these variables read `(withheld)`.
+#[must_use]
+pub fn withhold(mut object: Value, is_secret: impl Fn(&str) -> bool) -> Value {
+    for variable in object.pointer_mut("/Config/Env").and_then(Value::as_array_mut).into_iter().flatten() {
+        let name = variable.as_str().and_then(|text| text.split_once('=')).map(|(name, _)| name.to_owned());
+        if let Some(name) = name.filter(|name| is_secret(name)) {
+            *variable = format!("{name}=(withheld)").into();
+        }
+    }
+    object
+}
+
 /// What `docker version` tells of both sides.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "PascalCase")]
@@ -167,6 +192,28 @@ mod tests {
         assert_eq!((state.phase, state.exit_code, state.oom_killed), (Phase::Exited, 137, true));
         assert!(state.started.is_some());
         assert_eq!(state.finished, None);
+    }
+
+    #[test]
+    fn only_the_values_of_given_variables_are_withheld() {
+        let object = json!({"Config": {"Env": ["PATH=/bin", "TOKEN=a=b", "TOKEN2=x", "NAME"]}, "TOKEN": "TOKEN=x"});
+        let shown = withhold(object, |name| name == "TOKEN" || name == "NAME");
+        let env = json!(["PATH=/bin", "TOKEN=(withheld)", "TOKEN2=x", "NAME"]);
+        assert_eq!(shown, json!({"Config": {"Env": env}, "TOKEN": "TOKEN=x"}));
+        assert_eq!(withhold(json!([]), |_| true), json!([]));
+    }
+
+    #[test]
+    fn codes_that_engines_make_up_are_known() {
+        for (code, version, known) in [
+            (255, None, true),
+            (0, Some("24.0.1"), true),
+            (0, Some("24.0.3"), false),
+            (0, None, false),
+            (1, Some("24.0.1"), false),
+        ] {
+            assert_eq!(made_up(code, version).is_some(), known, "{code} {version:?}");
+        }
     }
 
     #[test]

@@ -5,9 +5,11 @@
 //! shown and never matched: whether an engine is there at all is asked, not guessed.
 
 pub mod argv;
+pub mod builder;
 pub mod create;
 pub mod inspect;
 pub mod questions;
+pub mod variables;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,45 +17,13 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
+use crate::env::Env;
 use crate::error::{Failure, Kind};
-
-/// How long a question may take. `docker` itself waits for ever on an engine that hangs.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+use crate::names::Endpoint;
 
 /// As long as a call is waited for that may take as long as it likes.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-
-/// Which engine, pinned at the first call, so that a job is asked after where it was started.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Endpoint {
-    /// `--host`: a URL as docker takes it.
-    Host(String),
-    /// `--context`: a context's name.
-    Context(String),
-}
-
-impl Endpoint {
-    /// The flag that says so to docker.
-    #[must_use]
-    pub fn flag(&self) -> [&str; 2] {
-        match self {
-            Self::Host(host) => ["--host", host],
-            Self::Context(context) => ["--context", context],
-        }
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host(host) => f.write_str(host),
-            Self::Context(context) => write!(f, "context {context}"),
-        }
-    }
-}
 
 /// Why an engine call gave no answer. Exit codes and hints depend on which.
 #[derive(Debug, Clone)]
@@ -120,12 +90,6 @@ impl fmt::Display for EngineError {
 impl std::error::Error for EngineError {}
 
 impl EngineError {
-    /// Whether asking again later could help.
-    #[must_use]
-    pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::TimedOut { .. })
-    }
-
     /// The same for people: what could not be done, why, the engine's words, and a hint.
     #[must_use]
     pub fn failure(&self, could_not: &str) -> Failure {
@@ -157,12 +121,31 @@ pub struct Engine {
     pub endpoint: Endpoint,
     /// Told every command line before it is run (`-v`).
     pub trace: Option<fn(&str)>,
+    /// How long a question may take. `docker` itself waits for ever on an engine that hangs.
+    pub patience: Duration,
 }
 
 /// What ended a call: its stdout and how it ended, for those who branch on it.
 pub type Answer<T> = Result<T, EngineError>;
 
 impl Engine {
+    /// The engine that a command talks to: `--host` or `--context`, else by docker's own rules, but pinned.
+    ///
+    /// # Errors
+    /// When there is no docker program that could be run.
+    pub fn chosen(env: &Env) -> Result<Self, Failure> {
+        let program = find(env.docker.as_deref(), env.path.as_deref()).map_err(|error| error.failure(""))?;
+        Ok(Self { program, endpoint: env.endpoint(), trace: env.trace, patience: env.patience })
+    }
+
+    /// The engine that a job was started on, called by today's docker program if the recorded one is gone.
+    #[must_use]
+    pub fn recorded(env: &Env, program: &Path, endpoint: &Endpoint) -> Self {
+        let found = find(Some(program), None).or_else(|_| find(env.docker.as_deref(), env.path.as_deref()));
+        let program = found.unwrap_or_else(|_| program.to_path_buf());
+        Self { program, endpoint: endpoint.clone(), trace: env.trace, patience: env.patience }
+    }
+
     /// The whole command line, program first.
     #[must_use]
     pub fn line(&self, args: &[String]) -> Vec<String> {
@@ -221,7 +204,7 @@ impl Engine {
     /// # Errors
     /// As [`EngineError`]. A call that failed is told from an engine that is not there by asking the engine's version.
     pub fn read(&self, args: &[String]) -> Answer<Vec<u8>> {
-        let output = self.run(args, PATIENCE)?;
+        let output = self.run(args, self.patience)?;
         if output.status.success() { Ok(output.stdout) } else { Err(self.explain(args, &output)) }
     }
 
@@ -251,7 +234,7 @@ impl Engine {
     #[must_use]
     pub fn explain(&self, args: &[String], output: &Output) -> EngineError {
         let stderr = tail(&output.stderr);
-        match self.run(&argv::version(), PATIENCE) {
+        match self.run(&argv::version(), self.patience) {
             Err(error) => error,
             Ok(probe) if !probe.status.success() => {
                 EngineError::Unreachable { endpoint: self.endpoint.clone(), stderr: tail(&probe.stderr) }

@@ -1,12 +1,11 @@
 //! What longshore asks an engine, each as a method: containers and images of a job, and which engine it is.
 
-use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::inspect::{self, ContainerState};
-use super::{Answer, Engine, EngineError, PATIENCE, argv};
+use super::inspect::{self, ContainerState, Version};
+use super::{Answer, Engine, EngineError, argv};
 use crate::names::JobId;
 
 /// A container as the engine described it, whole, and what a status depends on.
@@ -25,7 +24,7 @@ impl Engine {
     /// When the engine does not answer, or makes no sense. "There is none" is an answer.
     pub fn container_of(&self, id: &JobId) -> Answer<Option<Container>> {
         let args = argv::container_inspect(&[argv::container_name(id)]);
-        let output = self.run(&args, PATIENCE)?;
+        let output = self.run(&args, self.patience)?;
         if output.status.success() {
             let container = self.container(&args, &output.stdout)?;
             if container.state.labels.get(argv::JOB_LABEL).is_some_and(|label| label == id.as_str()) {
@@ -35,9 +34,10 @@ impl Engine {
         let label = format!("{}={id}", argv::JOB_LABEL);
         let ids: Vec<String> = self.json_lines(&argv::containers_labelled(&label))?;
         let Some(found) = ids.first() else { return Ok(None) };
+        // One that was removed meanwhile is an error here, and absent at the next look.
         let args = argv::container_inspect(std::slice::from_ref(found));
-        let output = self.run(&args, PATIENCE)?;
-        if output.status.success() { self.container(&args, &output.stdout).map(Some) } else { Ok(None) }
+        let stdout = self.read(&args)?;
+        self.container(&args, &stdout).map(Some)
     }
 
     /// The containers of all jobs on this engine, in at most two calls; one whose description makes no sense is there
@@ -45,27 +45,28 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::container_of`].
-    pub fn containers_of_jobs(&self) -> Answer<HashMap<String, Result<ContainerState, String>>> {
+    pub fn containers_of_jobs(&self) -> Answer<HashMap<String, Answer<Container>>> {
         let ids: Vec<String> = self.json_lines(&argv::containers_labelled(argv::JOB_LABEL))?;
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
         // One that is removed meanwhile makes the status 1; the others are printed all the same.
         let args = argv::container_inspect(&ids);
-        let output = self.run(&args, PATIENCE)?;
+        let output = self.run(&args, self.patience)?;
         let objects: Vec<Value> =
             serde_json::from_slice(&output.stdout).map_err(|error| self.nonsense(&args, &error.to_string()))?;
         if output.status.success() && objects.len() != ids.len() {
             return Err(self.nonsense(&args, &format!("{} objects instead of {}", objects.len(), ids.len())));
         }
-        let described = |object: &Value| {
+        let described = |object: Value| {
             let labels = object.pointer("/Config/Labels").and_then(Value::as_object);
             let job = labels.and_then(|labels| labels.get(argv::JOB_LABEL)?.as_str());
-            let job = job.ok_or_else(|| self.nonsense(&args, "a container without the label that was asked for"))?;
-            let state = inspect::container_state(object).map_err(|why| self.nonsense(&args, &why).to_string());
-            Ok((job.to_owned(), state))
+            let job = job.ok_or_else(|| self.nonsense(&args, "a container without the label that was asked for"));
+            let job = job?.to_owned();
+            let state = inspect::container_state(&object).map_err(|why| self.nonsense(&args, &why));
+            Ok((job, state.map(|state| Container { object, state })))
         };
-        objects.iter().map(described).collect()
+        objects.into_iter().map(described).collect()
     }
 
     /// Everything about some images. One that is removed meanwhile is left out.
@@ -77,7 +78,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         let args = argv::image_inspect(ids);
-        let output = self.run(&args, PATIENCE)?;
+        let output = self.run(&args, self.patience)?;
         if !output.status.success() {
             // A missing one makes the status 1, and the others are printed all the same.
             match self.explain(&args, &output) {
@@ -88,22 +89,28 @@ impl Engine {
         serde_json::from_slice(&output.stdout).map_err(|error| self.nonsense(&args, &error.to_string()))
     }
 
-    /// The labels of an image; nothing when there is no such image.
+    /// Whether there is an image of this name. Only docker's own status 1, with an engine that answers, is a no.
     ///
     /// # Errors
-    /// When the engine does not answer.
-    pub fn image_labels(&self, image: &str) -> Answer<Option<BTreeMap<String, String>>> {
+    /// When the engine does not answer, or the question was cut off.
+    pub fn has_image(&self, image: &str) -> Answer<bool> {
         let args = argv::image_inspect(&[image.to_owned()]);
-        let output = self.run(&args, PATIENCE)?;
-        if !output.status.success() {
-            return match self.explain(&args, &output) {
-                EngineError::Failed { .. } => Ok(None),
+        let output = self.run(&args, self.patience)?;
+        match output.status.code() {
+            Some(0) => Ok(true),
+            code => match self.explain(&args, &output) {
+                EngineError::Failed { .. } if code == Some(1) => Ok(false),
                 error => Err(error),
-            };
+            },
         }
-        let object = self.only(&args, &output.stdout)?;
-        let labels = object.pointer("/Config/Labels").cloned().unwrap_or_default();
-        Ok(Some(serde_json::from_value(labels).unwrap_or_default()))
+    }
+
+    /// The versions of client and engine.
+    ///
+    /// # Errors
+    /// When no engine answers.
+    pub fn version(&self) -> Answer<Version> {
+        self.json(&argv::version())
     }
 
     /// The engine's own id.

@@ -4,22 +4,25 @@
 //! ended is one file that appears whole. Everything a reader says is derived from those facts and, where they are
 //! not enough, from the engine. This module owns one job's directory; `store` owns the directory of all of them.
 
-pub mod log;
+mod format1;
 pub mod record;
+pub mod request;
 pub mod select;
-pub mod status;
+pub mod standing;
 pub mod store;
+pub mod view;
 
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 
 use crate::fs::Dir;
 use crate::names::JobId;
-use record::{Begun, Exit, Kind, Record, Stop};
-use status::{Damaged, Facts};
+use record::{Begun, Exit, Kind, Record};
+use request::{Answer, Request, Requests};
+use standing::{Damaged, Facts};
 
 /// Held from before the job is published until its supervisor ends.
 pub const LOCK: &str = "lock";
@@ -35,15 +38,15 @@ pub const BEGUN: &str = "begun.json";
 pub const EXIT_ROOM: &str = "exit.tmp";
 /// How it ended.
 pub const EXIT: &str = "exit.json";
-/// The engine's last word on a run's container.
+/// Of a run that has ended: all that the engine knew of its container.
 pub const INSPECT: &str = "inspect.json";
-/// That somebody asked for an end, how, and when.
+/// The requests to end it, and the answers to them.
 pub const STOP: &str = "stop.json";
 /// There while the supervisor waits for an engine that does not answer.
 pub const WAITING: &str = "waiting";
-/// There once nobody wants to hear of a job that still runs.
+/// There once a job was forgotten while it runs.
 pub const FORGOTTEN: &str = "forgotten";
-/// By which a supervisor is woken to look at `stop.json`. It goes last: while it is there, something of the job, such as
+/// A named pipe by which a supervisor is woken to read `stop.json`. It is removed last: while it is there, something of the job, such as
 /// its container, may still have to be cleaned up.
 pub const CONTROL: &str = "control";
 /// The build context.
@@ -92,18 +95,44 @@ impl Job {
         serde_json::from_slice(&self.dir.read(BEGUN, SMALL_FILE).ok()?).ok()
     }
 
-    /// The last request to end it.
+    /// The requests to end it, and the answers.
     #[must_use]
-    pub fn stop(&self) -> Option<Stop> {
-        serde_json::from_slice(&self.dir.read(STOP, SMALL_FILE).ok()?).ok()
+    pub fn requests(&self) -> Requests {
+        self.dir.read(STOP, SMALL_FILE).map(|bytes| Requests::parse(&bytes)).unwrap_or_default()
     }
 
-    /// Records that somebody asks for an end.
+    /// Records a request to end it, and wakes its supervisor.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn request_stop(&self, stop: &Stop) -> Result<()> {
-        self.write_json(STOP, stop)
+    pub fn ask(&self, request: &Request) -> Result<()> {
+        self.append_line(STOP, request)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Has its supervisor read the requests. One that is just starting may not hear it.
+    pub fn wake(&self) {
+        let _ = self.dir.poke_fifo(CONTROL);
+    }
+
+    /// Records what became of a request.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn answer(&self, answer: &Answer) -> Result<()> {
+        self.append_line(STOP, answer)
+    }
+
+    /// The newline comes first, so that a line cut off by a full disk does not spoil the next.
+    fn append_line(&self, name: &str, value: &impl serde::Serialize) -> Result<()> {
+        let line = format!("\n{}", serde_json::to_string(value)?);
+        let append = || -> io::Result<()> {
+            let mut file = self.dir.append(name)?;
+            file.write_all(line.as_bytes())?;
+            file.sync_data()
+        };
+        append().with_context(|| format!("could not write {name} of job {}", self.id))
     }
 
     /// Puts a small file of ours in place.
@@ -115,9 +144,9 @@ impl Job {
         self.dir.replace(name, &bytes).with_context(|| format!("could not write {name} of job {}", self.id))
     }
 
-    /// The engine's last word on the container, as it was given.
+    /// All that the engine knew of the container when it had ended.
     #[must_use]
-    pub fn last_inspect(&self) -> Option<serde_json::Value> {
+    pub fn account(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&self.dir.read(INSPECT, 64 << 20).ok()?).ok()
     }
 
@@ -154,7 +183,7 @@ impl Job {
             log_locked: !ended && !locked && is_locked(&self.dir, LOG),
             begun: if ended { None } else { self.begun() },
             waiting: locked && self.dir.has(WAITING),
-            stop: if ended { None } else { self.stop() },
+            requests: if ended { Requests::default() } else { self.requests() },
             image_id: if ended { None } else { self.image_id() },
             same_boot: None,
             exit,

@@ -1,4 +1,4 @@
-//! The files of a job as data: what was asked, what was found at the start, what was requested, how it ended.
+//! The files of a job as data: what was asked, what was found at the start, how it ended.
 //!
 //! Each carries a format number, has one writer and one moment of writing. An older longshore refuses a newer
 //! format by name instead of misreading it.
@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Endpoint;
-use crate::names::{ImageName, JobId};
+use super::format1;
+use crate::names::{Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, MainFile, MountPath, NetworkName};
 use crate::recipe::Spec;
+use crate::units::{Cpus, UserSpec};
 
 /// The format this longshore writes, and the newest it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,8 +61,8 @@ pub struct Record {
     pub name: Option<String>,
     /// When it was asked for.
     pub created: DateTime<Utc>,
-    /// The image to run in, or the one to start from.
-    pub image: String,
+    /// The image to run in, or the base of the one to build.
+    pub image: ImageRef,
     /// The user's labels.
     pub labels: BTreeMap<String, String>,
     /// The docker program, as it was found.
@@ -70,8 +71,14 @@ pub struct Record {
     pub endpoint: Endpoint,
     /// Which boot of the host.
     pub boot_id: String,
-    /// Whose it is.
+    /// The caller's user id.
     pub uid: u32,
+    /// The caller's group id; 0 in records of format 1.
+    #[serde(default)]
+    pub gid: u32,
+    /// The caller's name, if the environment told it.
+    #[serde(default)]
+    pub user: Option<String>,
     /// The host's name, for state directories that travel.
     pub host: String,
     /// What to do, by kind.
@@ -82,13 +89,13 @@ pub struct Record {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Work {
-    /// A `docker build`, whose arguments depend on the builder that the supervisor finds.
+    /// `image create`
     Build(Build),
-    /// A `docker run`.
+    /// `exec run`
     Run(Run),
 }
 
-/// What a build needs besides the record.
+/// What a build was asked to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Build {
@@ -104,24 +111,48 @@ pub struct Build {
     pub no_cache: bool,
 }
 
-/// What a run needs besides the record.
+/// What a run was asked to do. How it is run is the business of the runner.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
-    /// The container's name.
-    pub container: String,
-    /// Arguments of docker, without program and endpoint.
-    pub argv: Vec<String>,
-    /// Names of the environment variables handed over; never their values.
-    pub env: Vec<String>,
+    /// The source directory.
+    pub source: MountPath,
+    /// The file in it to run.
+    pub main: MainFile,
+    /// Arguments of the program.
+    pub args: Vec<String>,
+    /// The directory with the input.
+    pub input: Option<MountPath>,
+    /// The directory for the output.
+    pub output: Option<MountPath>,
+    /// Names of the variables that were given; never their values.
+    pub env: Vec<EnvKey>,
+    /// Who the program runs as.
+    pub user: UserSpec,
+    /// Processor limit.
+    pub cpus: Option<Cpus>,
+    /// Memory limit in bytes.
+    pub memory: Option<u64>,
+    /// Size of `/dev/shm` in bytes.
+    pub shm_size: Option<u64>,
+    /// Devices.
+    pub gpus: Option<Gpus>,
+    /// Network to join.
+    pub network: Option<NetworkName>,
+    /// Time limit in seconds.
+    pub timeout: Option<f64>,
     /// Keep the container after the end.
     pub keep: bool,
-    /// Seconds it may take.
-    pub timeout: Option<f64>,
-    /// Memory limit in bytes, for the reason when it was hit.
-    pub memory: Option<u64>,
-    /// What the user typed, for people: source, main file, arguments.
-    pub command: Vec<String>,
+    /// How the engine keeps its own copy of the output.
+    pub log_driver: String,
+}
+
+impl Run {
+    /// The main file and the arguments, as people are shown them.
+    #[must_use]
+    pub fn command(&self) -> Vec<String> {
+        std::iter::once(self.main.argument()).chain(self.args.iter().cloned()).collect()
+    }
 }
 
 /// What the supervisor found when it began; written once, right after the client was started (a run) or the
@@ -143,18 +174,6 @@ pub struct Begun {
     pub builder: Option<String>,
 }
 
-/// That somebody asked a job to end.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Stop {
-    /// When it was asked.
-    pub at: DateTime<Utc>,
-    /// `stop`, `kill`, `cancel` or `timeout`.
-    pub verb: String,
-    /// The signal's number.
-    pub signal: i32,
-}
-
 /// How it ended, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -163,13 +182,13 @@ pub enum Outcome {
     Succeeded,
     /// It ended with something else.
     Failed,
-    /// Somebody asked for its end.
+    /// It was asked to end, and did.
     Cancelled,
     /// Its time ran out.
     Timeout,
-    /// It ended and nobody can prove how.
+    /// It ended, and how cannot be proven.
     Lost,
-    /// Nobody can be asked right now.
+    /// The engine cannot be asked now.
     Unknown,
     /// Its record cannot be read.
     Corrupt,
@@ -238,7 +257,19 @@ impl Record {
     /// # Errors
     /// In words that continue "its record …".
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        parse(bytes)
+        match format(bytes)? {
+            1 => format1::record(bytes).map_err(|error| format!("is damaged: {error}")),
+            _ => parse(bytes),
+        }
+    }
+
+    /// The run that was asked for; nothing for a build.
+    #[must_use]
+    pub fn run(&self) -> Option<&Run> {
+        match &self.work {
+            Work::Run(run) => Some(run),
+            Work::Build(_) => None,
+        }
     }
 
     /// For tests: a record like any other.
@@ -246,13 +277,21 @@ impl Record {
     pub fn example(id: &JobId, kind: Kind, name: Option<&str>) -> Self {
         let work = match kind {
             Kind::Run => Work::Run(Run {
-                container: format!("longshore-{id}"),
-                argv: vec!["run".into()],
+                source: MountPath::parse("/src").expect("a path"),
+                main: MainFile::parse("main.py").expect("a file"),
+                args: vec!["3".into()],
+                input: None,
+                output: None,
                 env: Vec::new(),
-                keep: false,
-                timeout: None,
+                user: UserSpec::Caller,
+                cpus: None,
                 memory: Some(2 << 30),
-                command: vec!["main.py".into(), "3".into()],
+                shm_size: None,
+                gpus: None,
+                network: None,
+                timeout: None,
+                keep: false,
+                log_driver: "local".into(),
             }),
             Kind::Build => Work::Build(Build {
                 tag: ImageName::parse("web").expect("a name"),
@@ -268,12 +307,14 @@ impl Record {
             kind,
             name: name.map(str::to_owned),
             created: DateTime::from_timestamp(1_700_000_000, 0).expect("a time"),
-            image: "base".into(),
+            image: ImageRef::parse("base").expect("an image"),
             labels: BTreeMap::from([("team".into(), "a".into())]),
             docker: "/usr/bin/docker".into(),
             endpoint: Endpoint::Context("default".into()),
             boot_id: "this-boot".into(),
             uid: 1000,
+            gid: 1000,
+            user: None,
             host: "here".into(),
             work,
         }
@@ -331,17 +372,22 @@ impl Exit {
     }
 }
 
-/// Looks at the format number before anything else, so that a newer record is named as one.
 fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    format(bytes)?;
+    serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))
+}
+
+/// Reads the format number before anything else, so that a newer record is named as one.
+fn format(bytes: &[u8]) -> Result<u32, String> {
     #[derive(Deserialize)]
     struct Format {
         format: u32,
     }
-    let format: Format = serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))?;
-    if format.format > FORMAT {
-        return Err(format!("has format {}; this longshore reads up to {FORMAT}", format.format));
+    let Format { format } = serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))?;
+    if format > FORMAT {
+        return Err(format!("has format {format}; this longshore reads up to {FORMAT}"));
     }
-    serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))
+    Ok(format)
 }
 
 #[cfg(test)]
@@ -359,7 +405,7 @@ mod tests {
 
     #[test]
     fn a_newer_or_half_record_is_named_as_such() {
-        assert!(Exit::parse(br#"{"format": 2}"#).unwrap_err().contains("has format 2"));
+        assert!(Exit::parse(br#"{"format": 3}"#).unwrap_err().contains("has format 3"));
         for broken in [&b""[..], &[0; 4096], br#"{"format":1,"outc"#, b"[]"] {
             assert!(Exit::parse(broken).unwrap_err().contains("damaged"));
         }

@@ -25,6 +25,55 @@ const NAMES: &str = ".names";
 const NAMES_LOCK: &str = ".names.lock";
 const LATEST: &str = "@latest";
 
+/// A job that is written and not yet published. It goes away again when it is dropped.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    store: &'a Store,
+    record: &'a Record,
+    temporary: String,
+    lock: File,
+    published: bool,
+}
+
+impl Prepared<'_> {
+    /// Makes it a job by one rename. The lock comes back, to be handed to the supervisor.
+    ///
+    /// A name belongs to the newest job that asked for it, and cannot be taken from one that still runs. A build takes
+    /// the place of the one that had its name before; runs of one name stand beside each other.
+    ///
+    /// # Errors
+    /// [`error::Kind::Conflict`] when the name is in use; otherwise what the file system says. Nothing is left.
+    pub fn publish(mut self) -> Result<(Job, File)> {
+        let (store, record) = (self.store, self.record);
+        let could_not = || format!("could not record the new {}", record.kind.word());
+        let held = store.hold_names().with_context(could_not)?;
+        let before = record.name.as_deref().and_then(|name| store.named(name));
+        if let Some(before) = &before {
+            store.refuse_running(before, record)?;
+        }
+        store.root.rename(&self.temporary, &store.dir, record.id.as_str()).with_context(could_not)?;
+        self.published = true;
+        if let Err(error) = store.give_names(record) {
+            store.discard(&record.id);
+            return Err(error).with_context(could_not);
+        }
+        if let Some(before) = before.filter(|_| record.kind == Kind::Build) {
+            store.discard(&before.id);
+        }
+        drop(held);
+        let lock = self.lock.try_clone().with_context(could_not)?;
+        Ok((store.job(&record.id).context("the job just published is gone")?, lock))
+    }
+}
+
+impl Drop for Prepared<'_> {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = self.store.root.remove_tree(&self.temporary);
+        }
+    }
+}
+
 /// All jobs of one kind.
 #[derive(Debug)]
 pub struct Store {
@@ -70,44 +119,16 @@ impl Store {
         JobId::from_bytes(crate::fs::random_bytes::<12>())
     }
 
-    /// Makes a job and publishes it: everything is written and synced under a name nobody looks at, with the lock
-    /// already held, and one rename makes it a job. The lock comes back, to be handed to the supervisor.
-    ///
-    /// A name belongs to the newest job that asked for it, and cannot be taken from one that still runs. `replaces`
-    /// says whether the job that had it before goes away.
+    /// Writes and syncs a job under a name that no reader looks at, with its lock held.
     ///
     /// # Errors
-    /// [`error::Kind::Conflict`] when the name is in use; otherwise what the file system says. Nothing is left.
-    pub fn publish(&self, record: &Record, replaces: bool) -> Result<(Job, File)> {
+    /// What the file system says. Nothing is left.
+    pub fn prepare<'a>(&'a self, record: &'a Record) -> Result<Prepared<'a>> {
         self.sweep();
         let temporary = format!(".new-{}", random_name());
-        let made = self.fill(&temporary, record).and_then(|lock| {
-            let _held = self.hold_names()?;
-            let before = record.name.as_deref().and_then(|name| self.named(name));
-            if let Some(before) = &before {
-                self.refuse_running(before, record)?;
-            }
-            self.root.rename(&temporary, &self.dir, record.id.as_str())?;
-            if let Err(error) = self.give_names(record) {
-                self.discard(&record.id);
-                return Err(error.into());
-            }
-            if let Some(before) = before.filter(|_| replaces) {
-                self.discard(&before.id);
-            }
-            Ok(lock)
-        });
-        match made {
-            Ok(lock) => Ok((self.job(&record.id).context("the job just published is gone")?, lock)),
-            Err(error) => {
-                let _ = self.root.remove_tree(&temporary);
-                // A name that is in use says all there is to say by itself.
-                if error.is::<Failure>() {
-                    return Err(error);
-                }
-                Err(error.context(format!("could not record the new {}", record.kind.word())))
-            }
-        }
+        let filled = self.fill(&temporary, record).inspect_err(|_| drop(self.root.remove_tree(&temporary)));
+        let lock = filled.with_context(|| format!("could not record the new {}", record.kind.word()))?;
+        Ok(Prepared { store: self, record, temporary, lock, published: false })
     }
 
     fn give_names(&self, record: &Record) -> io::Result<()> {

@@ -36,7 +36,7 @@ impl World {
 
     fn try_start(&self, id: &str, name: Option<&str>) -> Result<(Job, File)> {
         let record = Record::example(&JobId::parse(id).unwrap(), self.store.kind, name);
-        self.store.publish(&record, self.store.kind == Kind::Build)
+        self.store.prepare(&record)?.publish()
     }
 
     fn end(&self, id: &str, name: Option<&str>) -> Job {
@@ -161,7 +161,7 @@ fn the_latest_is_the_newest_that_was_not_forgotten() {
     let mut record = Record::example(&JobId::parse(AB).unwrap(), Kind::Run, None);
     world.end(A, None);
     record.created += TimeDelta::seconds(5);
-    world.store.publish(&record, false).unwrap();
+    world.store.prepare(&record).unwrap().publish().unwrap();
     let job = world.end(B, None);
     assert_eq!(world.found("latest"), B);
     world.store.forget(&job).unwrap();

@@ -5,4 +5,5 @@ mod cli;
 mod container;
 mod engine;
 mod faults;
+mod formats;
 mod support;

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::ours;
 use crate::cli::ContainerList;
-use crate::engine::{Engine, EngineError, PATIENCE, argv};
+use crate::engine::{Engine, EngineError, argv};
 use crate::env::Env;
 use crate::output;
 
@@ -77,7 +77,7 @@ fn objects(engine: &Engine, rows: &[Row]) -> Result<HashMap<String, Value>, Engi
     }
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let args = argv::container_inspect(&ids);
-    let output = engine.run(&args, PATIENCE)?;
+    let output = engine.run(&args, engine.patience)?;
     if !output.status.success() {
         // One that was removed meanwhile makes the status 1, and the others are printed all the same.
         match engine.explain(&args, &output) {

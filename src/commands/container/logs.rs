@@ -16,7 +16,7 @@ use crate::commands::jobs::JsonRows;
 use crate::engine::{Engine, ended, tail};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::job::log;
+use crate::log;
 use crate::output::{self, Escaper};
 use crate::units::{Tail, moment};
 

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::Container;
 use crate::engine::inspect::{ContainerState, Phase, container_state};
-use crate::engine::{Engine, PATIENCE, argv};
+use crate::engine::{Engine, argv};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::names::escape_value;
@@ -28,7 +28,7 @@ const AT_ONCE: usize = 16;
 
 /// Runs `longshore container …`.
 pub fn run(env: &Env, json: bool, command: Container) -> Result<u8> {
-    let engine = env.engine()?;
+    let engine = Engine::chosen(env)?;
     match command {
         Container::List(args) => list::list(env, json, &engine, &args),
         Container::Create(args) => create::create(env, json, &engine, &args),
@@ -98,7 +98,7 @@ fn find(engine: &Engine, typed: &str) -> Result<Found, Failure> {
         return Err(Failure::usage(format!("{could_not}: this is no name and no id of a container")));
     }
     let args = argv::container_inspect(&[typed.to_owned()]);
-    let output = engine.run(&args, PATIENCE).map_err(|error| error.failure(&could_not))?;
+    let output = engine.run(&args, engine.patience).map_err(|error| error.failure(&could_not))?;
     if !output.status.success() {
         return Err(match engine.explain(&args, &output) {
             crate::engine::EngineError::Failed { stderr, .. } => {

@@ -440,7 +440,7 @@ fn a_build_that_nobody_can_cancel_any_more_is_told_so_at_once() {
     let begun = Instant::now();
     let ran = fake.run(&["image", "cancel", "web"]).code(1);
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-    assert!(ran.stderr.contains("its supervisor was killed, and nobody else can end it"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("its supervisor was killed, and only the supervisor can end it"), "{}", ran.stderr);
     fake.let_end();
     assert_ne!(fake.built("web")["outcome"], "cancelled");
 }

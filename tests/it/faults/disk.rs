@@ -103,7 +103,7 @@ fn a_damaged_exit_record_is_named_and_harms_no_other_job() {
     fake.wait_until_quiet();
     let exit = fake.job("run", &id).join("exit.json");
     let good = std::fs::read(&exit).unwrap();
-    let newer = String::from_utf8(good.clone()).unwrap().replacen("\"format\":1", "\"format\":2", 1);
+    let newer = String::from_utf8(good.clone()).unwrap().replacen("\"format\":2", "\"format\":3", 1);
     assert_ne!(newer.as_bytes(), good);
     let wrong = r#"{"format":1,"outcome":"splendid","exitCode":0}"#;
     let broken: [&[u8]; 6] = [b"", &[0; 4096], &good[..40], newer.as_bytes(), wrong.as_bytes(), b"\xff\xfe[]"];

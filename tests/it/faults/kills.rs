@@ -1,6 +1,6 @@
 //! SIGKILL and other signals to the processes of a job, one or all.
 
-use crate::support::fake::Fake;
+use crate::support::fake::{Fake, Process, names};
 use crate::support::wait_until;
 
 /// Kills the supervisor and the client, whichever of them is there.
@@ -216,14 +216,14 @@ fn a_storm_of_kills_brings_no_wrong_word_and_loses_no_line_in_silence() {
             let _ = command.kill();
         }
         let _ = command.wait();
-        let mut ours = fake.processes();
-        ours.retain(|process| process.command.contains("__supervise") || process.command.contains(" run --name "));
-        for process in ours {
-            // Containers are the engine's, and live on; the fake's come from its client and look like it.
-            let is_container = std::fs::read_link(format!("/proc/{}/fd/1", process.pid))
-                .is_ok_and(|target| target == std::path::Path::new("/dev/null"));
-            let is_supervisor = process.command.contains("__supervise");
-            if random(2) == 0 && (is_supervisor || !is_container) {
+        // The containers of the fake are forks of its clients: only the pid tells them apart.
+        let clients: Vec<u32> = names(&fake.engine("clients"))
+            .iter()
+            .filter_map(|name| std::fs::read_to_string(fake.engine("clients").join(name)).ok()?.parse().ok())
+            .collect();
+        let is_ours = |process: &Process| process.command.contains("__supervise") || clients.contains(&process.pid);
+        for process in fake.processes().into_iter().filter(is_ours) {
+            if random(2) == 0 {
                 let _ = std::process::Command::new("kill").args(["-KILL", &process.pid.to_string()]).output();
             }
         }

@@ -1,9 +1,13 @@
 //! The truth table, row by row.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
 use crate::job::record::FORMAT;
+use crate::job::request::Request;
+use crate::job::view::View;
 
 const ID: &str = "0123456789ab";
 const BOOT: &str = "this-boot";
@@ -39,32 +43,40 @@ fn facts(kind: Kind) -> Facts {
         log_locked: false,
         begun: Some(begun("20.10.24")),
         waiting: false,
-        stop: None,
+        requests: Requests::default(),
         image_id: None,
         same_boot: None,
     }
     .on_boot(BOOT)
 }
 
-fn container(phase: Phase, exit_code: i64) -> ContainerState {
-    ContainerState {
-        id: "c0ffee".into(),
-        phase,
-        exit_code,
-        oom_killed: false,
-        error: String::new(),
+/// A program that ended in second 60.
+fn ended_with(code: i32) -> Ended {
+    Ended {
+        container: "c0ffee".into(),
+        code,
+        signal: (129..=192).contains(&code).then(|| code - 128),
         started: Some(at(2)),
         finished: Some(at(60)),
-        labels: BTreeMap::new(),
+        out_of_memory: false,
+        why: None,
+        made_up: None,
+        account: Value::Null,
     }
 }
 
-fn exited(code: i64) -> Word {
-    Word::Container(Box::new(container(Phase::Exited, code)))
+fn seen(end: Ended) -> Sighting {
+    Sighting::Ended(Box::new(end))
 }
 
-fn stop(verb: &str, signal: i32, second: u32) -> Stop {
-    Stop { at: at(second), verb: verb.into(), signal }
+fn request(verb: Verb, signal: i32, second: u32) -> Requests {
+    let mut requests = Requests::default();
+    requests.add(Some(&Request::new(verb, signal, Duration::ZERO, at(second))));
+    requests
+}
+
+fn unreachable() -> Sighting {
+    Sighting::Unreachable(Failure::new(crate::error::Kind::EngineUnreachable, "connection refused"))
 }
 
 /// What people and scripts see of an end: outcome, code, signal, reason.
@@ -74,23 +86,18 @@ fn shown(exit: &Exit) -> Shown {
     (exit.outcome, exit.exit_code, exit.signal, exit.reason.clone().unwrap_or_default())
 }
 
-fn end(facts: &Facts, word: &Word) -> Exit {
-    match derive(facts, word) {
-        State::Ended(exit) => exit,
-        State::Running(how) => panic!("it runs: {how:?}"),
+fn end(facts: &Facts, sighting: &Sighting) -> Exit {
+    match derive(facts, sighting) {
+        Standing::Ended(exit) => exit,
+        Standing::Running(how) => panic!("it runs: {how:?}"),
     }
 }
 
-/// Every way in which the engine can answer.
-fn words() -> Vec<Word> {
-    vec![
-        Word::Unreachable("down".into()),
-        Word::OtherEngine,
-        Word::Absent,
-        exited(0),
-        Word::Container(Box::new(container(Phase::Running, 0))),
-        Word::Image("sha256:1".into()),
-    ]
+/// Every kind of sighting.
+fn sightings() -> Vec<Sighting> {
+    let alive = Alive { container: "c0ffee".into(), account: Value::Null };
+    let image = Sighting::ImageProven("sha256:1".into());
+    vec![unreachable(), Sighting::OtherEngine, Sighting::Absent, seen(ended_with(0)), Sighting::Alive(alive), image]
 }
 
 #[test]
@@ -98,9 +105,9 @@ fn a_terminal_record_wins_over_everything() {
     let exit = Exit { exit_code: Some(7), reason: Some("why".into()), ..Exit::new(Outcome::Failed) };
     for (locked, log_locked) in [(false, false), (true, false), (false, true), (true, true)] {
         let facts = Facts { exit: Some(Ok(exit.clone())), locked, log_locked, ..facts(Kind::Run) };
-        assert_eq!(settled(&facts), Some(State::Ended(exit.clone())));
-        for word in words() {
-            assert_eq!(derive(&facts, &word), State::Ended(exit.clone()), "{word:?}");
+        assert_eq!(settled(&facts), Some(Standing::Ended(exit.clone())));
+        for sighting in sightings() {
+            assert_eq!(derive(&facts, &sighting), Standing::Ended(exit.clone()), "{sighting:?}");
         }
     }
 }
@@ -116,9 +123,9 @@ fn a_held_lock_is_a_running_job_whatever_the_engine_says() {
     for (locked, log_locked, waiting, expected) in table {
         for record in [Ok(record(Kind::Run)), Err(Damaged("its record is damaged".into()))] {
             let facts = Facts { record, locked, log_locked, waiting, ..facts(Kind::Run) };
-            assert_eq!(settled(&facts), Some(State::Running(expected)));
-            for word in words() {
-                assert_eq!(derive(&facts, &word), State::Running(expected), "{word:?}");
+            assert_eq!(settled(&facts), Some(Standing::Running(expected)));
+            for sighting in sightings() {
+                assert_eq!(derive(&facts, &sighting), Standing::Running(expected), "{sighting:?}");
             }
         }
     }
@@ -140,7 +147,7 @@ fn a_damaged_or_newer_file_is_corrupt_and_named() {
     ];
     for (facts, reason) in table.iter().zip(["its record has format 99; this longshore", "its exit record is damaged"])
     {
-        let exit = end(facts, &exited(0));
+        let exit = end(facts, &seen(ended_with(0)));
         assert_eq!((exit.outcome, exit.exit_code), (Outcome::Corrupt, None));
         assert!(exit.reason.unwrap().starts_with(reason));
     }
@@ -153,12 +160,12 @@ fn an_engine_that_cannot_tell_makes_it_unknown_and_never_lost() {
     for kind in [Kind::Run, Kind::Build] {
         for same_boot in [Some(true), Some(false)] {
             let facts = Facts { same_boot, ..facts(kind) };
-            let exit = end(&facts, &Word::Unreachable("connection refused".into()));
+            let exit = end(&facts, &unreachable());
             assert_eq!(
                 shown(&exit),
                 (Outcome::Unknown, None, None, "the engine cannot be asked: connection refused".into())
             );
-            let exit = end(&facts, &Word::OtherEngine);
+            let exit = end(&facts, &Sighting::OtherEngine);
             let why = "another engine answers than the one it was started on";
             assert_eq!(shown(&exit), (Outcome::Unknown, None, None, why.into()));
         }
@@ -182,7 +189,7 @@ fn nothing_on_the_engine_is_lost_with_the_reason() {
     ];
     for (kind, has_begun, same_boot, reason) in table {
         let begun = has_begun.then(|| begun("20.10.24"));
-        let exit = end(&Facts { begun, same_boot: Some(same_boot), ..facts(kind) }, &Word::Absent);
+        let exit = end(&Facts { begun, same_boot: Some(same_boot), ..facts(kind) }, &Sighting::Absent);
         assert_eq!(shown(&exit), (Outcome::Lost, None, None, reason.into()));
         assert!(exit.recovered);
     }
@@ -190,32 +197,29 @@ fn nothing_on_the_engine_is_lost_with_the_reason() {
 
 #[test]
 fn a_build_without_its_supervisor_succeeded_only_if_its_image_says_so() {
-    let exit = end(&facts(Kind::Build), &Word::Image("sha256:1".into()));
+    let exit = end(&facts(Kind::Build), &Sighting::ImageProven("sha256:1".into()));
     assert_eq!((exit.outcome, exit.exit_code, exit.recovered), (Outcome::Succeeded, Some(0), true));
     assert_eq!(exit.image_id.as_deref(), Some("sha256:1"));
-    assert_eq!(end(&facts(Kind::Build), &Word::Absent).outcome, Outcome::Lost);
+    assert_eq!(end(&facts(Kind::Build), &Sighting::Absent).outcome, Outcome::Lost);
 }
 
 #[test]
-fn a_container_that_lives_is_a_run_without_supervisor() {
-    for phase in [Phase::Running, Phase::Paused, Phase::Restarting, Phase::Removing] {
-        // The engine says 0 while it runs.
-        let word = Word::Container(Box::new(container(phase, 0)));
-        for same_boot in [Some(true), Some(false)] {
-            let facts = Facts { same_boot, ..facts(Kind::Run) };
-            assert_eq!(derive(&facts, &word), State::Running(Running::Unsupervised), "{phase:?}");
-        }
+fn a_container_that_runs_is_a_run_without_supervisor() {
+    let alive = Sighting::Alive(Alive { container: "c0ffee".into(), account: Value::Null });
+    for same_boot in [Some(true), Some(false)] {
+        let facts = Facts { same_boot, ..facts(Kind::Run) };
+        assert_eq!(derive(&facts, &alive), Standing::Running(Running::Unsupervised));
     }
 }
 
 #[test]
 fn a_container_that_was_never_started_is_lost() {
-    let mut created = container(Phase::Created, 0);
-    let exit = end(&facts(Kind::Run), &Word::Container(Box::new(created.clone())));
+    let mut created = NeverStarted { container: "c0ffee".into(), code: 0, why: None, account: Value::Null };
+    let exit = end(&facts(Kind::Run), &Sighting::NeverStarted(created.clone()));
     assert_eq!(shown(&exit), (Outcome::Lost, None, None, "its container was never started".into()));
     assert_eq!(exit.container_id.as_deref(), Some("c0ffee"));
-    created.error = "no such\ndevice".into();
-    let exit = end(&facts(Kind::Run), &Word::Container(Box::new(created)));
+    created.why = Some("no such device".into());
+    let exit = end(&facts(Kind::Run), &Sighting::NeverStarted(created));
     assert_eq!(shown(&exit), (Outcome::Lost, None, None, "no such device".into()));
 }
 
@@ -223,40 +227,31 @@ fn a_container_that_was_never_started_is_lost() {
 fn a_recovered_code_is_believed_only_where_it_proves_something() {
     use Outcome::{Failed, Lost, Succeeded};
     let rebooted = "the host was rebooted while it ran; the engine's exit code 0 proves nothing";
-    let lost_it = "the engine lost its exit code (it reports 255)";
-    let made_up = |version| format!("engine {version} may report 0 for a container whose exit code it lost");
-    let (same, changed) = (Some(true), Some(false));
-    let table: Vec<(i64, Option<bool>, &str, Shown)> = vec![
-        (0, same, "20.10.24", (Succeeded, Some(0), None, String::new())),
-        (0, changed, "20.10.24", (Lost, None, None, rebooted.into())),
-        (0, None, "20.10.24", (Lost, None, None, rebooted.into())),
-        (0, same, "23.0.6", (Succeeded, Some(0), None, String::new())),
-        (0, same, "24.0.0", (Lost, None, None, made_up("24.0.0"))),
-        (0, same, "24.0.1", (Lost, None, None, made_up("24.0.1"))),
-        (0, same, "24.0.2", (Lost, None, None, made_up("24.0.2"))),
-        (0, same, "24.0.3", (Succeeded, Some(0), None, String::new())),
-        (1, same, "24.0.0", (Failed, Some(1), None, String::new())),
-        (7, changed, "24.0.0", (Failed, Some(7), None, String::new())),
-        (254, changed, "20.10.24", (Failed, Some(254), None, String::new())),
-        (255, same, "20.10.24", (Lost, None, None, lost_it.into())),
-        (255, changed, "20.10.24", (Lost, None, None, lost_it.into())),
-        (137, same, "20.10.24", (Failed, Some(137), Some(9), "killed by signal SIGKILL".into())),
-        (143, changed, "20.10.24", (Failed, Some(143), Some(15), "killed by signal SIGTERM".into())),
+    let (same, changed, invented) = (Some(true), Some(false), Some("the engine lost its exit code"));
+    let table: Vec<(i32, Option<bool>, Option<&str>, Shown)> = vec![
+        (0, same, None, (Succeeded, Some(0), None, String::new())),
+        (0, changed, None, (Lost, None, None, rebooted.into())),
+        (0, None, None, (Lost, None, None, rebooted.into())),
+        (0, changed, invented, (Lost, None, None, rebooted.into())),
+        (0, same, invented, (Lost, None, None, "the engine lost its exit code".into())),
+        (255, changed, invented, (Lost, None, None, "the engine lost its exit code".into())),
+        (7, changed, None, (Failed, Some(7), None, String::new())),
+        (254, changed, None, (Failed, Some(254), None, String::new())),
+        (137, same, None, (Failed, Some(137), Some(9), "killed by signal SIGKILL".into())),
+        (143, changed, None, (Failed, Some(143), Some(15), "killed by signal SIGTERM".into())),
     ];
-    for (code, same_boot, version, expected) in table {
-        for phase in [Phase::Exited, Phase::Dead] {
-            let facts = Facts { same_boot, begun: Some(begun(version)), ..facts(Kind::Run) };
-            let exit = end(&facts, &Word::Container(Box::new(container(phase, code))));
-            assert_eq!(shown(&exit), expected, "{code} {same_boot:?} {version}");
-            assert!(exit.recovered);
-            assert_eq!(exit.container_id.as_deref(), Some("c0ffee"));
-        }
+    for (code, same_boot, made_up, expected) in table {
+        let facts = Facts { same_boot, ..facts(Kind::Run) };
+        let exit = end(&facts, &seen(Ended { made_up: made_up.map(str::to_owned), ..ended_with(code) }));
+        assert_eq!(shown(&exit), expected, "{code} {same_boot:?} {made_up:?}");
+        assert!(exit.recovered);
+        assert_eq!(exit.container_id.as_deref(), Some("c0ffee"));
     }
 }
 
 #[test]
 fn a_code_of_a_supervised_run_is_its_code_also_255() {
-    let table: [(i64, Shown); 5] = [
+    let table: [(i32, Shown); 5] = [
         (0, (Outcome::Succeeded, Some(0), None, String::new())),
         (7, (Outcome::Failed, Some(7), None, String::new())),
         (128, (Outcome::Failed, Some(128), None, String::new())),
@@ -264,7 +259,7 @@ fn a_code_of_a_supervised_run_is_its_code_also_255() {
         (255, (Outcome::Failed, Some(255), None, String::new())),
     ];
     for (code, expected) in table {
-        let exit = conclude(&container(Phase::Exited, code), None, None);
+        let exit = conclude(&ended_with(code), &Requests::default(), None);
         assert_eq!(shown(&exit), expected);
         assert!(!exit.recovered);
         assert_eq!((exit.started, exit.finished), (Some(at(2)), Some(at(60))));
@@ -279,63 +274,63 @@ fn a_stop_counts_only_when_it_came_before_the_end_and_did_it() {
     let time = "its time ran out";
     // The container ended in second 60.
     let table = [
-        ("stop", 15, 59, 143, Cancelled, Some(15), by_stop),
-        ("stop", 15, 60, 137, Cancelled, Some(9), by_stop),
-        ("stop", 15, 59, 0, Cancelled, None, by_stop),
-        ("stop", 15, 59, 3, Cancelled, None, by_stop),
-        ("stop", 15, 61, 0, Succeeded, None, ""),
-        ("stop", 15, 61, 3, Failed, None, ""),
-        ("stop", 15, 61, 143, Failed, Some(15), sigterm),
-        ("kill", 9, 59, 137, Cancelled, Some(9), by_kill),
-        ("kill", 15, 59, 143, Cancelled, Some(15), by_kill),
-        ("kill", 10, 59, 137, Failed, Some(9), sigkill),
-        ("kill", 10, 59, 0, Succeeded, None, ""),
-        ("kill", 10, 59, 3, Failed, None, ""),
-        ("kill", 9, 61, 137, Failed, Some(9), sigkill),
-        ("timeout", 15, 59, 143, Timeout, Some(15), time),
-        ("timeout", 15, 59, 137, Timeout, Some(9), time),
-        ("timeout", 15, 59, 0, Timeout, None, time),
-        ("timeout", 15, 61, 0, Succeeded, None, ""),
+        (Verb::Stop, 15, 59, 143, Cancelled, Some(15), by_stop),
+        (Verb::Stop, 15, 60, 137, Cancelled, Some(9), by_stop),
+        (Verb::Stop, 15, 59, 0, Cancelled, None, by_stop),
+        (Verb::Stop, 15, 59, 3, Cancelled, None, by_stop),
+        (Verb::Stop, 15, 61, 0, Succeeded, None, ""),
+        (Verb::Stop, 15, 61, 3, Failed, None, ""),
+        (Verb::Stop, 15, 61, 143, Failed, Some(15), sigterm),
+        (Verb::Kill, 9, 59, 137, Cancelled, Some(9), by_kill),
+        (Verb::Kill, 15, 59, 143, Cancelled, Some(15), by_kill),
+        (Verb::Kill, 10, 59, 137, Failed, Some(9), sigkill),
+        (Verb::Kill, 10, 59, 0, Succeeded, None, ""),
+        (Verb::Kill, 10, 59, 3, Failed, None, ""),
+        (Verb::Kill, 9, 61, 137, Failed, Some(9), sigkill),
+        (Verb::Timeout, 15, 59, 143, Timeout, Some(15), time),
+        (Verb::Timeout, 15, 59, 137, Timeout, Some(9), time),
+        (Verb::Timeout, 15, 59, 0, Timeout, None, time),
+        (Verb::Timeout, 15, 61, 0, Succeeded, None, ""),
     ];
     for (verb, signal, second, code, outcome, died_of, reason) in table {
-        let stop = stop(verb, signal, second);
+        let requests = request(verb, signal, second);
         let expected = (outcome, Some(code), died_of, reason.to_owned());
-        let exit = conclude(&container(Phase::Exited, i64::from(code)), Some(&stop), None);
-        assert_eq!(shown(&exit), expected, "{verb} {signal} in second {second}, code {code}");
+        let exit = conclude(&ended_with(code), &requests, None);
+        assert_eq!(shown(&exit), expected, "{verb:?} {signal} in second {second}, code {code}");
         // The same for whoever finds it later.
-        let facts = Facts { stop: Some(stop), ..facts(Kind::Run) };
-        assert_eq!(shown(&end(&facts, &exited(i64::from(code)))), expected);
+        let facts = Facts { requests, ..facts(Kind::Run) };
+        assert_eq!(shown(&end(&facts, &seen(ended_with(code)))), expected);
     }
 }
 
 #[test]
 fn a_run_out_of_memory_says_so_with_its_limit() {
-    let killed = ContainerState { oom_killed: true, ..container(Phase::Exited, 137) };
-    let exit = conclude(&killed, None, Some(2 * GIB));
+    let killed = Ended { out_of_memory: true, ..ended_with(137) };
+    let exit = conclude(&killed, &Requests::default(), Some(2 * GIB));
     assert_eq!(shown(&exit), (Outcome::Failed, Some(137), Some(9), "killed: out of memory, limit 2 GiB".into()));
-    assert_eq!(conclude(&killed, None, None).reason.as_deref(), Some("killed: out of memory"));
+    assert_eq!(conclude(&killed, &Requests::default(), None).reason.as_deref(), Some("killed: out of memory"));
     // A reader knows the limit from the record.
-    let found = end(&facts(Kind::Run), &Word::Container(Box::new(killed)));
+    let found = end(&facts(Kind::Run), &seen(killed));
     assert_eq!(found.reason.as_deref(), Some("killed: out of memory, limit 2 GiB"));
 }
 
 #[test]
 fn what_could_not_be_started_says_why() {
-    let failed = ContainerState { error: "exec: \"python3\": not found".into(), ..container(Phase::Exited, 127) };
+    let failed = Ended { why: Some("exec: \"python3\": not found".into()), ..ended_with(127) };
     let expected = (Outcome::Failed, Some(127), None, "exec: \"python3\": not found".to_owned());
-    assert_eq!(shown(&conclude(&failed, None, None)), expected);
+    assert_eq!(shown(&conclude(&failed, &Requests::default(), None)), expected);
 }
 
 #[test]
 fn a_found_end_began_when_the_engine_or_the_supervisor_says() {
-    assert_eq!(end(&facts(Kind::Run), &exited(0)).started, Some(at(2)));
-    let silent = ContainerState { started: None, ..container(Phase::Exited, 0) };
-    assert_eq!(end(&facts(Kind::Run), &Word::Container(Box::new(silent))).started, Some(at(1)));
-    assert_eq!(end(&facts(Kind::Run), &Word::Absent).started, Some(at(1)));
+    assert_eq!(end(&facts(Kind::Run), &seen(ended_with(0))).started, Some(at(2)));
+    let silent = Ended { started: None, ..ended_with(0) };
+    assert_eq!(end(&facts(Kind::Run), &seen(silent)).started, Some(at(1)));
+    assert_eq!(end(&facts(Kind::Run), &Sighting::Absent).started, Some(at(1)));
 }
 
 fn ended_view(outcome: Outcome, exit_code: Option<i32>) -> View {
-    View::new(&facts(Kind::Run), &State::Ended(Exit { exit_code, ..Exit::new(outcome) }))
+    View::new(&facts(Kind::Run), &Standing::Ended(Exit { exit_code, ..Exit::new(outcome) }))
 }
 
 #[test]
@@ -363,7 +358,7 @@ fn wait_gives_the_programs_code_and_never_0_unless_it_succeeded() {
     for (outcome, code, expected) in table {
         assert_eq!(ended_view(outcome, code).wait_code(), expected, "{outcome:?} {code:?}");
     }
-    assert_eq!(View::new(&facts(Kind::Run), &State::Running(Running::Supervised)).wait_code(), 125);
+    assert_eq!(View::new(&facts(Kind::Run), &Standing::Running(Running::Supervised)).wait_code(), 125);
 }
 
 #[test]
@@ -374,7 +369,7 @@ fn a_running_job_has_no_end_and_says_how_it_runs() {
         (Running::Unsupervised, Some("its supervisor was killed")),
     ];
     for (how, reason) in table {
-        let view = View::new(&facts(Kind::Run), &State::Running(how));
+        let view = View::new(&facts(Kind::Run), &Standing::Running(how));
         assert!(view.is_running());
         assert_eq!((view.status, view.outcome, view.exit_code, view.log), ("running", None, None, None));
         assert_eq!(view.reason.as_deref(), reason);
@@ -384,8 +379,8 @@ fn a_running_job_has_no_end_and_says_how_it_runs() {
 
 #[test]
 fn a_job_is_the_same_object_everywhere() {
-    let exit = conclude(&container(Phase::Exited, 7), None, None);
-    let view = View::new(&facts(Kind::Run), &State::Ended(exit));
+    let exit = conclude(&ended_with(7), &Requests::default(), None);
+    let view = View::new(&facts(Kind::Run), &Standing::Ended(exit));
     assert_eq!(
         serde_json::to_value(&view).unwrap(),
         json!({

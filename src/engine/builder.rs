@@ -1,0 +1,53 @@
+//! The builders that docker has, and which of them there is.
+
+use super::inspect::Version;
+use super::{Engine, argv};
+
+/// The ways to build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builder {
+    /// The buildx plugin: BuildKit from client 23 on.
+    Buildx,
+    /// A client before 23 with BuildKit in it, behind `DOCKER_BUILDKIT=1`.
+    BuiltIn,
+    /// The legacy builder.
+    Legacy,
+}
+
+impl Builder {
+    /// What a record and `inspect` call it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Buildx => "buildx",
+            Self::BuiltIn => "buildkit",
+            Self::Legacy => "legacy",
+        }
+    }
+
+    /// The value of `DOCKER_BUILDKIT`.
+    #[must_use]
+    pub fn switch(self) -> &'static str {
+        if self == Self::Legacy { "0" } else { "1" }
+    }
+}
+
+impl Engine {
+    /// BuildKit where there is one. `wanted` is the caller's `DOCKER_BUILDKIT`; `0` asks for the legacy builder, as it
+    /// does with docker.
+    #[must_use]
+    pub fn builder(&self, version: &Version, wanted: Option<&str>) -> Builder {
+        if wanted == Some("0") {
+            return Builder::Legacy;
+        }
+        match version.client.major() {
+            ..19 => Builder::Legacy,
+            19..23 => Builder::BuiltIn,
+            _ => {
+                let plugin = self.run(&argv::buildx_version(), self.patience);
+                let works = plugin.is_ok_and(|output| output.status.success());
+                if works { Builder::Buildx } else { Builder::Legacy }
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Requests to end a job, and what became of them: the lines of `stop.json`.
+//!
+//! A request is one line, appended by whoever asks. Whoever carries it out appends a line that says whether that
+//! succeeded. A line that cannot be read is passed over: it was cut off by a full disk.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Failure;
+
+/// What was typed, or that the time limit passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// `exec stop`: TERM, and KILL after the grace.
+    Stop,
+    /// `exec kill`: one signal, which may leave the program running.
+    Kill,
+    /// `image cancel`
+    Cancel,
+    /// The time limit passed.
+    Timeout,
+}
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// When it was made, by the clock of this host.
+    pub at: DateTime<Utc>,
+    /// Which verb.
+    pub verb: Verb,
+    /// The number of the signal.
+    pub signal: i32,
+    /// Seconds between that signal and KILL.
+    #[serde(default)]
+    pub grace: u64,
+    /// What an answer names it by; empty in format 1, which had no answers.
+    #[serde(default)]
+    pub token: String,
+}
+
+impl Request {
+    /// A new request, with a token of its own.
+    #[must_use]
+    pub fn new(verb: Verb, signal: i32, grace: Duration, at: DateTime<Utc>) -> Self {
+        Self { at, verb, signal, grace: grace.as_secs(), token: crate::fs::random_name() }
+    }
+
+    /// Whether the job must have ended before the request is carried out: a signal other than KILL may be handled.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        self.verb != Verb::Kill || self.signal == 9
+    }
+
+    /// Whether an end with this signal is what was asked for. A `kill` counts only if the program died of its signal.
+    #[must_use]
+    pub fn explains(&self, died_of: Option<i32>) -> bool {
+        self.verb != Verb::Kill || died_of == Some(self.signal)
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// The request's token.
+    pub to: String,
+    /// Why it could not be carried out; absent when it was.
+    pub failure: Option<Failure>,
+}
+
+/// All requests and answers, in the order in which they were written.
+#[derive(Debug, Clone, Default)]
+pub struct Requests {
+    asked: Vec<Request>,
+    answers: Vec<Answer>,
+}
+
+impl Requests {
+    /// Reads `stop.json`. In format 1 it was one object over several lines.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Line {
+            Request(Request),
+            Answer(Answer),
+        }
+        if let Ok(only) = serde_json::from_slice(bytes) {
+            return Self { asked: vec![only], answers: Vec::new() };
+        }
+        let mut requests = Self::default();
+        for line in bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()) {
+            match line {
+                Line::Request(request) => requests.asked.push(request),
+                Line::Answer(answer) => requests.answers.push(answer),
+            }
+        }
+        requests
+    }
+
+    /// Adds a request that could not be recorded.
+    pub fn add(&mut self, request: Option<&Request>) {
+        let known = |request: &&Request| self.asked.iter().any(|known| known.token == request.token);
+        if let Some(request) = request.filter(|request| !known(request)) {
+            self.asked.push(request.clone());
+        }
+    }
+
+    /// The requests from the `from`th on.
+    pub fn since(&self, from: usize) -> impl Iterator<Item = &Request> {
+        self.asked.iter().skip(from)
+    }
+
+    /// The answer to a request, once there is one.
+    #[must_use]
+    pub fn answer(&self, request: &Request) -> Option<&Answer> {
+        self.answers.iter().find(|answer| answer.to == request.token)
+    }
+
+    /// Whether an end was asked for at all.
+    #[must_use]
+    pub fn ask_for_end(&self) -> bool {
+        self.asked.iter().any(Request::ends)
+    }
+
+    /// The request that explains an end: the last one made before it that was not refused.
+    #[must_use]
+    pub fn behind(&self, finished: Option<DateTime<Utc>>, died_of: Option<i32>) -> Option<&Request> {
+        let refused = |request: &Request| self.answer(request).is_some_and(|answer| answer.failure.is_some());
+        let in_time = |request: &Request| finished.is_none_or(|finished| request.at <= finished);
+        self.asked.iter().rev().find(|request| in_time(request) && request.explains(died_of) && !refused(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).unwrap()
+    }
+
+    fn lines(requests: &[Request]) -> Vec<u8> {
+        requests
+            .iter()
+            .flat_map(|request| format!("\n{}", serde_json::to_string(request).unwrap()).into_bytes())
+            .collect()
+    }
+
+    #[test]
+    fn the_one_request_of_format_1_is_read() {
+        let requests =
+            Requests::parse(b"{\n  \"at\": \"2026-01-01T00:00:00Z\",\n  \"verb\": \"stop\",\n  \"signal\": 15\n}");
+        assert_eq!(requests.behind(None, None).map(|request| request.verb), Some(Verb::Stop));
+    }
+
+    #[test]
+    fn a_cut_line_hides_no_other() {
+        let stop = Request::new(Verb::Stop, 15, Duration::from_secs(3), at(1));
+        let bytes = [b"\n{\"at\": \"2026".to_vec(), lines(std::slice::from_ref(&stop))].concat();
+        assert_eq!(Requests::parse(&bytes).since(0).collect::<Vec<_>>(), [&stop]);
+        assert!(!Requests::parse(b"\0\0\n[]").ask_for_end());
+    }
+
+    #[test]
+    fn an_end_is_explained_by_the_last_request_that_fits() {
+        let stop = Request::new(Verb::Stop, 15, Duration::from_secs(3), at(1));
+        let usr1 = Request::new(Verb::Kill, 10, Duration::ZERO, at(2));
+        let late = Request::new(Verb::Timeout, 15, Duration::ZERO, at(9));
+        let mut requests = Requests::parse(&lines(&[stop.clone(), usr1.clone(), late]));
+        assert_eq!(requests.behind(Some(at(5)), Some(15)), Some(&stop));
+        assert_eq!(requests.behind(Some(at(5)), Some(10)), Some(&usr1));
+        let failure = Some(Failure::usage("no"));
+        requests.answers.push(Answer { to: stop.token, failure });
+        assert_eq!(requests.behind(Some(at(5)), None), None);
+    }
+}

@@ -1,0 +1,127 @@
+//! A job as every command shows it: what was asked and how it stands, put together.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::record::{Exit, Kind, LogState, Outcome, Record, Run};
+use super::standing::{Facts, Running, Standing};
+use crate::names::JobId;
+
+/// A job as every command shows it; with `--json` this very object.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct View {
+    /// Its id.
+    pub id: JobId,
+    /// `build` or `run`.
+    pub kind: Kind,
+    /// The run's name, or the image's.
+    pub name: Option<String>,
+    /// `running` or `exited`.
+    pub status: &'static str,
+    /// How it ended; null while it runs.
+    pub outcome: Option<Outcome>,
+    /// The program's code; null while it runs and when it is not known.
+    pub exit_code: Option<i32>,
+    /// The signal it died of.
+    pub signal: Option<i32>,
+    /// In words.
+    pub reason: Option<String>,
+    /// When it was asked for.
+    pub created: Option<DateTime<Utc>>,
+    /// When it started.
+    pub started: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished: Option<DateTime<Utc>>,
+    /// The image it runs in, or is built from.
+    pub image: Option<String>,
+    /// The image it made.
+    pub image_id: Option<String>,
+    /// The container it runs in.
+    pub container_id: Option<String>,
+    /// The user's labels.
+    pub labels: BTreeMap<String, String>,
+    /// What the log is worth: `complete`, `recovered` or `incomplete`; null while it runs.
+    pub log: Option<LogState>,
+    /// Whether its end was found out after its supervisor was gone.
+    pub recovered: bool,
+    /// Of a run: main file and arguments.
+    pub command: Vec<String>,
+}
+
+impl View {
+    /// Puts record and standing together.
+    #[must_use]
+    pub fn new(facts: &Facts, standing: &Standing) -> Self {
+        let record = facts.record.as_ref().ok();
+        let mut view = Self {
+            id: facts.id.clone(),
+            kind: facts.kind,
+            name: record.and_then(|record| record.name.clone()),
+            status: "running",
+            outcome: None,
+            exit_code: None,
+            signal: None,
+            reason: None,
+            created: record.map(|record| record.created),
+            started: facts.begun.as_ref().map(|begun| begun.started),
+            finished: None,
+            image: record.map(|record| record.image.to_string()),
+            image_id: None,
+            container_id: None,
+            labels: record.map(|record| record.labels.clone()).unwrap_or_default(),
+            log: None,
+            recovered: false,
+            command: record.and_then(Record::run).map(Run::command).unwrap_or_default(),
+        };
+        match standing {
+            Standing::Running(Running::Supervised) => {}
+            Standing::Running(Running::Waiting) => view.reason = Some("the engine is unreachable".into()),
+            Standing::Running(Running::Unsupervised) => view.reason = Some("its supervisor was killed".into()),
+            Standing::Ended(exit) => view.end(exit),
+        }
+        view
+    }
+
+    /// A job of which not even the directory can be opened.
+    #[must_use]
+    pub fn unreadable(id: JobId, kind: Kind, why: &str) -> Self {
+        let corrupt = Exit { reason: Some(why.to_owned()), ..Exit::new(Outcome::Corrupt) };
+        Self::new(&Facts::unreadable(id, kind, why), &Standing::Ended(corrupt))
+    }
+
+    fn end(&mut self, exit: &Exit) {
+        self.status = "exited";
+        self.outcome = Some(exit.outcome);
+        self.exit_code = exit.exit_code;
+        self.signal = exit.signal;
+        self.reason.clone_from(&exit.reason);
+        self.started = exit.started.or(self.started);
+        self.finished = exit.finished;
+        self.container_id.clone_from(&exit.container_id);
+        self.image_id.clone_from(&exit.image_id);
+        self.log = Some(exit.log);
+        self.recovered = exit.recovered;
+    }
+
+    /// Whether it still runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.outcome.is_none()
+    }
+
+    /// The code that `wait` passes on: the program's own, 124 for a time limit, and never 0 unless it succeeded.
+    #[must_use]
+    pub fn wait_code(&self) -> u8 {
+        let code = self.exit_code.and_then(|code| u8::try_from(code).ok());
+        let signal = self.signal.and_then(|signal| u8::try_from(128 + signal).ok());
+        match self.outcome {
+            Some(Outcome::Succeeded) => 0,
+            Some(Outcome::Timeout) => 124,
+            Some(Outcome::Failed | Outcome::Cancelled) => code.or(signal).filter(|code| *code != 0).unwrap_or(1),
+            Some(Outcome::Lost | Outcome::Unknown | Outcome::Corrupt) | None => 125,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Holding a log against the engine's copy of it, and recovering it from there. The two are never spliced: the engine's
+//! copy is put beside ours, whole.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
+
+use crate::fs::random_name;
+use crate::job::record::LogState;
+use crate::job::{Job, LOG, LOG_RECOVERED};
+use crate::units::Tail;
+
+/// Last lines that are compared where nothing speaks for a loss.
+const COMPARED: Tail = Tail::Lines(20);
+
+/// How docker's client ended, as far as it speaks for lost lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client {
+    /// As the container did.
+    EndedWithIt,
+    /// In another way, or it is known to cut its output.
+    CutOff,
+}
+
+/// Writes the engine's copy of the last lines into a file.
+pub type Fetch<'a> = dyn Fn(Tail, File) -> io::Result<()> + 'a;
+
+/// The state of the log of a container that has ended, and why it is incomplete. Where ours is short, the engine's copy is
+/// put beside it.
+pub fn verify(job: &Job, client: Client, fetch: &Fetch) -> (LogState, Option<String>) {
+    let verified = match client {
+        Client::CutOff => recover(job, fetch, |_, _| true),
+        Client::EndedWithIt => match ends_alike(job, fetch) {
+            // A log driver that cannot be read. The client ended as the container did, so its copy stands.
+            Ok(true) | Err(_) => Ok(LogState::Complete),
+            // Where both streams were written at once, the engine's order of lines may differ. Then only a longer copy
+            // proves that something is missing.
+            Ok(false) => recover(job, fetch, |theirs, ours| theirs > ours),
+        },
+    };
+    match verified {
+        Ok(LogState::Incomplete) if client == Client::EndedWithIt => (LogState::Complete, None),
+        Ok(LogState::Incomplete) => {
+            (LogState::Incomplete, Some("the docker client was cut off, and the engine's own copy is shorter".into()))
+        }
+        Ok(state) => (state, None),
+        Err(error) => (LogState::Incomplete, Some(format!("the docker client was cut off: {error}"))),
+    }
+}
+
+/// Puts the engine's copy beside ours if it is not shorter, differs, and `prefer`s (theirs, ours) says so.
+fn recover(job: &Job, fetch: &Fetch, prefer: fn(u64, u64) -> bool) -> io::Result<LogState> {
+    let copy = Copy::fetch(job, Tail::All, fetch)?;
+    let ours = job.dir.open_file(LOG)?;
+    let (length, theirs) = (ours.metadata()?.len(), copy.file.metadata()?.len());
+    if theirs < length {
+        return Ok(LogState::Incomplete);
+    }
+    if prefer(theirs, length) && !agree(&ours, &copy.file)? {
+        copy.file.sync_all()?;
+        job.dir.rename(&copy.name, &job.dir, LOG_RECOVERED)?;
+        return Ok(LogState::Recovered);
+    }
+    Ok(LogState::Complete)
+}
+
+fn ends_alike(job: &Job, fetch: &Fetch) -> io::Result<bool> {
+    let copy = Copy::fetch(job, COMPARED, fetch)?;
+    let mut log = job.dir.open_file(LOG)?;
+    let (length, theirs) = (log.metadata()?.len(), copy.file.metadata()?.len());
+    if theirs > length {
+        return Ok(false);
+    }
+    log.seek(SeekFrom::Start(length - theirs))?;
+    agree(&log, &copy.file)
+}
+
+/// The engine's copy for one reader: a file without a name, from its beginning.
+///
+/// # Errors
+/// When the engine does not give it.
+pub fn fetch_unnamed(job: &Job, fetch: &Fetch) -> io::Result<File> {
+    job.dir.open_file(&Copy::fetch(job, Tail::All, fetch)?.name)
+}
+
+/// The engine's copy as a file beside the log. The name goes away with this value.
+struct Copy<'a> {
+    job: &'a Job,
+    name: String,
+    file: File,
+}
+
+impl<'a> Copy<'a> {
+    fn fetch(job: &'a Job, tail: Tail, fetch: &Fetch) -> io::Result<Self> {
+        let name = format!(".fetched.{}", random_name());
+        let into = job.dir.append(&name)?;
+        let fetched = fetch(tail, into).and_then(|()| job.dir.open_file(&name));
+        match fetched {
+            Ok(file) => Ok(Self { job, name, file }),
+            Err(error) => {
+                let _ = job.dir.remove(&name);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Copy<'_> {
+    fn drop(&mut self) {
+        let _ = self.job.dir.remove(&self.name);
+    }
+}
+
+/// Whether two readers give the same bytes, to the end of both.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn agree(a: impl Read, b: impl Read) -> io::Result<bool> {
+    let (mut a, mut b) = (BufReader::new(a), BufReader::new(b));
+    loop {
+        let (left, right) = (a.fill_buf()?, b.fill_buf()?);
+        let size = left.len().min(right.len());
+        if size == 0 {
+            return Ok(left.is_empty() && right.is_empty());
+        }
+        if left[..size] != right[..size] {
+            return Ok(false);
+        }
+        a.consume(size);
+        b.consume(size);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_readers_agree_only_if_both_end_together() {
+        let long = vec![b'x'; 100_000];
+        assert!(agree(&long[..], &long[..]).unwrap());
+        assert!(agree(&b""[..], &b""[..]).unwrap());
+        assert!(!agree(&long[..], &long[..99_999]).unwrap());
+        assert!(!agree(&b"a"[..], &b"b"[..]).unwrap());
+        assert!(agree((&long[..]).take(9), (&long[..50]).take(9)).unwrap());
+    }
+}

@@ -1,0 +1,75 @@
+//! Reading a log while it grows.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+
+use super::compare::agree;
+use super::{open, seek_tail};
+use crate::job::{Job, LOG_RECOVERED};
+use crate::units::Tail;
+
+/// Reads what a job writes, while it writes it.
+#[derive(Debug)]
+pub struct Follower {
+    file: File,
+    position: u64,
+}
+
+impl Follower {
+    /// Starts at the last lines of what is there.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn new(job: &Job, tail: Tail) -> io::Result<Self> {
+        let mut file = open(job)?;
+        let position = seek_tail(&mut file, tail)?;
+        Ok(Self { file, position })
+    }
+
+    /// How many bytes of the log lie behind.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Hands on what has come since the last time; says how many bytes that was.
+    ///
+    /// # Errors
+    /// When the log was cut short behind our back, or the writer fails.
+    pub fn advance(&mut self, out: &mut impl Write) -> io::Result<u64> {
+        let length = self.file.metadata()?.len();
+        if length < self.position {
+            return Err(io::Error::other("the log was truncated while it was read"));
+        }
+        if length == self.position {
+            return Ok(0);
+        }
+        let copied = io::copy(&mut (&mut self.file).take(length - self.position), out)?;
+        self.position += copied;
+        Ok(copied)
+    }
+
+    /// After the end: goes on in the log that was fetched anew from the engine, if there is one and it begins with
+    /// what was already shown. Says whether what was shown is the beginning of the log.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub fn change_over(&mut self, job: &Job) -> io::Result<bool> {
+        let Ok(mut whole) = job.dir.open_file(LOG_RECOVERED) else { return Ok(true) };
+        if same_file(&whole, &self.file)? {
+            return Ok(true);
+        }
+        self.file.seek(SeekFrom::Start(0))?;
+        let same = agree((&self.file).take(self.position), (&whole).take(self.position))?;
+        whole.seek(SeekFrom::Start(if same { self.position } else { 0 }))?;
+        self.position = if same { self.position } else { 0 };
+        self.file = whole;
+        Ok(same)
+    }
+}
+
+fn same_file(a: &File, b: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (a, b) = (a.metadata()?, b.metadata()?);
+    Ok((a.dev(), a.ino()) == (b.dev(), b.ino()))
+}

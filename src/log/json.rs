@@ -1,0 +1,149 @@
+//! Lines of a log as JSON. Never a whole line in memory: it may be longer than that.
+
+use std::io::{self, BufRead as _, BufReader, Write};
+
+use super::CHUNK;
+
+/// Writes everything there is to read as the items of a JSON array of strings, without the brackets.
+/// Invalid UTF-8 becomes U+FFFD. A line longer than memory passes through in pieces.
+///
+/// # Errors
+/// When reading or writing fails.
+pub fn json_items(from: impl io::Read, out: &mut impl Write) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(CHUNK, from);
+    let mut lines = JsonLines::items();
+    loop {
+        let buffer = reader.fill_buf()?;
+        if buffer.is_empty() {
+            return lines.finish(out);
+        }
+        lines.push(buffer, out)?;
+        let used = buffer.len();
+        reader.consume(used);
+    }
+}
+
+/// Makes JSON of lines while their bytes come. A line stays here until its newline comes or it is too long for that;
+/// from then on its pieces pass through, so that none costs more memory than a chunk.
+#[derive(Debug)]
+pub struct JsonLines {
+    before: &'static [u8],
+    between: &'static [u8],
+    after: &'static [u8],
+    carry: Vec<u8>,
+    open: bool,
+    first: bool,
+}
+
+impl JsonLines {
+    /// The items of an array, without the brackets.
+    #[must_use]
+    pub fn items() -> Self {
+        Self { before: b"\"", between: b",", after: b"\"", carry: Vec::new(), open: false, first: true }
+    }
+
+    /// One object a line, with the text as its `line`.
+    #[must_use]
+    pub fn rows() -> Self {
+        Self { before: b"{\"line\": \"", between: b"", after: b"\"}\n", ..Self::items() }
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn push(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if let Some(end) = piece.strip_suffix(b"\n") {
+                self.carry.extend_from_slice(end);
+                self.end_line(out)?;
+                continue;
+            }
+            self.carry.extend_from_slice(piece);
+            if self.carry.len() >= CHUNK {
+                let whole = self.carry.len() - incomplete(&self.carry);
+                self.pass(whole, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a last line that has no newline.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if self.open || !self.carry.is_empty() { self.end_line(out) } else { Ok(()) }
+    }
+
+    fn end_line(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.pass(self.carry.len(), out)?;
+        self.open = false;
+        out.write_all(self.after)
+    }
+
+    fn pass(&mut self, length: usize, out: &mut impl Write) -> io::Result<()> {
+        if !self.open {
+            out.write_all(if self.first { b"" } else { self.between })?;
+            out.write_all(self.before)?;
+            (self.open, self.first) = (true, false);
+        }
+        write_escaped(&self.carry[..length], out)?;
+        self.carry.drain(..length);
+        Ok(())
+    }
+}
+
+/// Bytes at the end that may become a character with the next chunk.
+fn incomplete(bytes: &[u8]) -> usize {
+    let from = bytes.len().saturating_sub(3);
+    (from..bytes.len())
+        .find(|at| matches!(std::str::from_utf8(&bytes[*at..]), Err(error) if error.valid_up_to() == 0 && error.error_len().is_none()))
+        .map_or(0, |at| bytes.len() - at)
+}
+
+fn write_escaped(bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+    let quoted = serde_json::to_string(&String::from_utf8_lossy(bytes))?;
+    out.write_all(&quoted.as_bytes()[1..quoted.len() - 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(bytes: &[u8]) -> Vec<String> {
+        let mut out = b"[".to_vec();
+        json_items(bytes, &mut out).unwrap();
+        out.push(b']');
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn json_lines_are_exact_for_text_and_lossy_for_the_rest() {
+        assert_eq!(json(b""), Vec::<String>::new());
+        assert_eq!(json(b"a\n\nb"), ["a", "", "b"]);
+        assert_eq!(json("\"\\\t\u{1}é😀\n".as_bytes()), ["\"\\\t\u{1}é😀"]);
+        assert_eq!(json(b"\xff\n\xe2\x82"), ["\u{fffd}", "\u{fffd}"]);
+        let wide = "é".repeat(CHUNK) + "😀" + &"ü€".repeat(CHUNK);
+        assert_eq!(json(wide.as_bytes()), [wide]);
+    }
+
+    #[test]
+    fn a_line_of_any_length_is_one_row_and_is_never_held_whole() {
+        let mut lines = JsonLines::rows();
+        let (mut written, mut most) = (Vec::new(), 0);
+        let text = "€".repeat(CHUNK);
+        // Seven bytes at a time cut the character of three at every place.
+        for piece in text.as_bytes().chunks(7) {
+            lines.push(piece, &mut written).unwrap();
+            most = most.max(lines.carry.len());
+        }
+        assert!(most <= CHUNK && written.len() > text.len() - CHUNK, "{most} bytes were held");
+        lines.push(b"\nshort\n", &mut written).unwrap();
+        lines.push(b"last", &mut written).unwrap();
+        lines.finish(&mut written).unwrap();
+        let rows: Vec<serde_json::Value> =
+            written.split_inclusive(|byte| *byte == b'\n').map(|row| serde_json::from_slice(row).unwrap()).collect();
+        assert_eq!(rows, [&text, "short", "last"].map(|line| serde_json::json!({"line": line})));
+    }
+}

@@ -1,0 +1,60 @@
+//! A build: its context in the directory of the job, and the `docker build` that reads it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use chrono::{DateTime, Datelike as _, Utc};
+
+use super::local::{Call, begin};
+use crate::engine::Engine;
+use crate::engine::argv::{self, BuildPlan};
+use crate::engine::builder::Builder;
+use crate::env::Env;
+use crate::job::record::{Build, Record};
+use crate::job::{CONTEXT, IMAGE_ID, Job};
+use crate::recipe::{self, CaCert, Context, Recipe};
+
+/// Chooses the builder, writes the context, and gives the call.
+pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &Build) -> Result<Call> {
+    let version = engine.version().map_err(|error| error.failure("could not build"))?;
+    let builder = engine.builder(&version, env.docker_buildkit.as_deref());
+    begin(engine, env, job, Some((builder, &version)));
+    let ca_cert = build.ca_cert.as_deref().map(|pem| CaCert::parse(pem.as_bytes())).transpose()?;
+    let recipe = Recipe::new(&build.recipe, ca_cert)?;
+    let dir = job.dir.make_subdir(CONTEXT)?;
+    for (name, contents) in rendered(&recipe, builder, record.created).entries() {
+        dir.write_public(name, contents)?;
+    }
+    let path = |name: &str| job.dir.path().join(name).to_string_lossy().into_owned();
+    let args = argv::build(&BuildPlan {
+        tag: build.tag.normalized(),
+        context: path(CONTEXT),
+        iid: path(IMAGE_ID),
+        labels: image_labels(record, &recipe, builder),
+        pull: build.pull,
+        no_cache: build.no_cache,
+        builder,
+    });
+    Ok(Call { args, environment: vec![("DOCKER_BUILDKIT".into(), builder.switch().into())], stdin: None })
+}
+
+/// The context of a recipe for this builder. An upgrade may come from the build cache for the rest of the week.
+#[must_use]
+pub fn rendered(recipe: &Recipe, builder: Builder, now: DateTime<Utc>) -> Context {
+    let kind = if builder == Builder::Legacy { recipe::Builder::Legacy } else { recipe::Builder::BuildKit };
+    let week = now.iso_week();
+    recipe.render(kind, &format!("{}-W{:02}", week.year(), week.week()))
+}
+
+/// What the image says of itself. The label of the job proves whose build it is. The legacy builder makes a layer of
+/// every label, at a second each on some storage drivers, so there that one has to do.
+fn image_labels(record: &Record, recipe: &Recipe, builder: Builder) -> BTreeMap<String, String> {
+    let mut labels = record.labels.clone();
+    labels.insert(argv::JOB_LABEL.into(), record.id.to_string());
+    if builder != Builder::Legacy {
+        labels.insert("longshore.recipe".into(), recipe.digest());
+        labels.insert("longshore.base".into(), record.image.to_string());
+        labels.insert("longshore.created".into(), record.created.to_rfc3339());
+    }
+    labels
+}

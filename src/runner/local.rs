@@ -1,0 +1,259 @@
+//! Jobs on an engine that sees the same files: docker's client is started, detached, on the job's own log.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::process::Child;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value;
+
+use super::{Subject, Values, build};
+use crate::engine::builder::Builder;
+use crate::engine::inspect::{ContainerState, Phase, Version};
+use crate::engine::questions::Container;
+use crate::engine::variables::HandOver;
+use crate::engine::{Engine, EngineError, argv, ended, inspect};
+use crate::env::Env;
+use crate::error::{Failure, Kind};
+use crate::job::record::{Begun, FORMAT, Record, Run, Work};
+use crate::job::request::{Request, Verb};
+use crate::job::standing::{Alive, Ended, NeverStarted, Sighting};
+use crate::job::{BEGUN, Job, LOG};
+use crate::units::{Tail, UserSpec};
+
+/// A docker call with what it is handed beside its arguments.
+#[derive(Debug, Default)]
+pub struct Call {
+    /// The arguments of docker.
+    pub args: Vec<String>,
+    /// For the client's environment.
+    pub environment: Vec<(String, String)>,
+    /// For the client's stdin.
+    pub stdin: Option<String>,
+}
+
+pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
+    let image = &record.image;
+    let Work::Run(_) = &record.work else {
+        // Whether the base image is there only the build can tell: it may be pulled.
+        let could_not = format!("could not build image {:?}", record.name.as_deref().unwrap_or_default());
+        return engine.version().map(drop).map_err(|error| error.failure(&could_not));
+    };
+    match engine.has_image(image.as_str()) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let hint = format!(
+                "build it with: longshore image create {image} --base …   or fetch it with: docker pull {image}"
+            );
+            Err(Failure::new(Kind::NotFound, format!("there is no image {:?}", image.as_str())).hint(hint))
+        }
+        Err(error) => Err(error.failure(&format!("could not run in image {:?}", image.as_str()))),
+    }
+}
+
+/// The `docker run` of a recorded run.
+pub fn call(record: &Record, values: &Values) -> Result<Call> {
+    let run = record.run().context("it is no run")?;
+    let HandOver { args, environment, stdin } = HandOver::of(&values.0)?;
+    Ok(Call { args: argv::run(&plan(record, run), &args), environment, stdin })
+}
+
+fn plan(record: &Record, run: &Run) -> argv::RunPlan {
+    let plain_name = |name: &&String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let (user, user_name) = match run.user {
+        UserSpec::Image => (None, None),
+        UserSpec::Caller => {
+            (Some(format!("{}:{}", record.uid, record.gid)), record.user.as_ref().filter(plain_name).cloned())
+        }
+        ids @ UserSpec::Ids { .. } => (Some(ids.to_string()), None),
+    };
+    argv::RunPlan {
+        id: record.id.clone(),
+        name: record.name.clone(),
+        image: record.image.clone(),
+        src: run.source.clone(),
+        input: run.input.clone(),
+        output: run.output.clone(),
+        main: run.main.argument(),
+        args: run.args.clone(),
+        user,
+        user_name,
+        env: run.env.iter().map(ToString::to_string).collect(),
+        labels: record.labels.clone(),
+        cpus: run.cpus,
+        memory: run.memory,
+        shm_size: run.shm_size,
+        gpus: run.gpus.clone(),
+        network: run.network.clone(),
+        log_driver: run.log_driver.clone(),
+    }
+}
+
+pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Option<Child>> {
+    match &record.work {
+        Work::Run(_) => spawn(engine, job, &call(record, values)?).map(Some),
+        Work::Build(work) => {
+            let call = build::prepare(engine, env, job, record, work)?;
+            if job.requests().ask_for_end() {
+                return Ok(None);
+            }
+            spawn(engine, job, &call).map(Some)
+        }
+    }
+}
+
+/// Starts docker's client with the locked log as its stdout and stderr. Our own descriptor of the log is closed with the
+/// command, so the lock on it says that a client writes, and nothing else.
+fn spawn(engine: &Engine, job: &Job, call: &Call) -> Result<Child> {
+    use std::os::unix::process::CommandExt as _;
+    let log = job.dir.append(LOG)?;
+    // Not `try_lock`: a reader that asks who holds it has it for a microsecond.
+    log.lock().context("could not lock the log")?;
+    let mut command = engine.command(&call.args);
+    command.stdout(log.try_clone()?).stderr(log).current_dir("/").process_group(0);
+    command.envs(call.environment.iter().map(|(key, value)| (key, value)));
+    if let Some(text) = &call.stdin {
+        let (reader, mut writer) = io::pipe()?;
+        writer.write_all(text.as_bytes())?;
+        command.stdin(reader);
+    }
+    let started = command.spawn();
+    started.map_err(|error| engine.not_started(&error).failure("could not start the job").into())
+}
+
+/// Writes down what was found at the start. That needs the engine, but no command waits for it.
+pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Version)>) {
+    let started = env.now();
+    let asked = if known.is_none() { engine.version().ok() } else { None };
+    let version = known.map(|(_, version)| version).or(asked.as_ref());
+    let begun = Begun {
+        format: FORMAT,
+        started,
+        engine_id: engine.id().ok(),
+        engine_version: version.and_then(|version| Some(version.server.as_ref()?.version.clone())),
+        client_version: version.map(|version| version.client.version.clone()),
+        builder: known.map(|(builder, _)| builder.word().to_owned()),
+    };
+    // A full disk must not stop the job; without this file less is known of it, and nothing wrong.
+    let _ = job.write_json(BEGUN, &begun);
+}
+
+pub fn look(engine: &Engine, subject: Subject) -> Sighting {
+    let seen = match &subject.record.work {
+        Work::Run(run) => match engine.container_of(&subject.record.id) {
+            Ok(Some(container)) => return sighting(container, run, subject.begun),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        },
+        Work::Build(_) => proven_image(engine, subject),
+    };
+    match seen {
+        Ok(Some(image)) => Sighting::ImageProven(image),
+        Ok(None) => absent(subject.begun, engine.id().map_err(|error| error.failure(""))),
+        Err(error) => Sighting::Unreachable(error.failure("")),
+    }
+}
+
+/// A build's success is proven by the image id that the client left, and this job's label on that very image.
+pub fn proven_image(engine: &Engine, subject: Subject) -> Result<Option<String>, EngineError> {
+    let Some(image_id) = subject.image_id else { return Ok(None) };
+    let label = format!("label={}={}", argv::JOB_LABEL, subject.record.id);
+    let images: Vec<String> = engine.json_lines(&argv::image_ids(&[label]))?;
+    Ok(images.into_iter().find(|image| image == image_id))
+}
+
+/// Absence proves something only on the engine where the job should be.
+pub fn absent(begun: Option<&Begun>, engine_id: Result<String, Failure>) -> Sighting {
+    match (begun.and_then(|begun| begun.engine_id.as_ref()), engine_id) {
+        (Some(recorded), Ok(id)) if *recorded != id => Sighting::OtherEngine,
+        (_, Err(why)) => Sighting::Unreachable(why),
+        _ => Sighting::Absent,
+    }
+}
+
+/// A container in the words of `job`.
+pub fn sighting(container: Container, run: &Run, begun: Option<&Begun>) -> Sighting {
+    let Container { object, state } = container;
+    let code = i32::try_from(state.exit_code).unwrap_or(-1);
+    let why = (!state.error.is_empty()).then(|| state.error.replace('\n', " "));
+    let ContainerState { id, phase, started, finished, oom_killed, .. } = state;
+    let account = withhold(object, run);
+    match phase {
+        Phase::Running | Phase::Paused | Phase::Restarting | Phase::Removing => {
+            Sighting::Alive(Alive { container: id, account })
+        }
+        Phase::Created => Sighting::NeverStarted(NeverStarted { container: id, code, why, account }),
+        Phase::Exited | Phase::Dead => Sighting::Ended(Box::new(Ended {
+            container: id,
+            code,
+            signal: (129..=192).contains(&code).then(|| code - 128),
+            started,
+            finished,
+            out_of_memory: oom_killed,
+            why,
+            made_up: inspect::made_up(code, begun.and_then(|begun| begun.engine_version.as_deref())),
+            account,
+        })),
+    }
+}
+
+/// The engine's object without the values of the variables that the run was given: they may be secrets.
+pub fn withhold(object: Value, run: &Run) -> Value {
+    inspect::withhold(object, |name| run.env.iter().any(|given| given.as_str() == name))
+}
+
+pub fn wait(engine: &Engine, container: &str) -> io::Result<Child> {
+    let mut command = engine.command(&argv::wait(container));
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn()
+}
+
+pub fn end(engine: &Engine, subject: Subject, client: Option<Pid>, request: &Request) -> Result<(), Failure> {
+    let id = &subject.record.id;
+    if let Some(run) = subject.record.run() {
+        return end_run(engine, subject, run, request);
+    }
+    // Only the client knows how to end a build, and it does so with its plugins.
+    let signal = Signal::from_named_raw(request.signal).unwrap_or(Signal::TERM);
+    match client.map(|client| kill_process_group(client, signal)) {
+        Some(Ok(())) => Ok(()),
+        Some(Err(error)) => Err(Failure::new(Kind::Internal, format!("could not end build {id}: {error}"))),
+        None => Err(Failure::new(
+            Kind::Failed,
+            format!("could not end build {id}: its supervisor was killed, and only the supervisor can end it"),
+        )),
+    }
+}
+
+/// The container is addressed by its id: another may have its name by now.
+fn end_run(engine: &Engine, subject: Subject, run: &Run, request: &Request) -> Result<(), Failure> {
+    let could_not = match request.verb {
+        Verb::Kill if !request.ends() => format!("could not send the signal to run {}", subject.record.id),
+        _ => format!("could not end run {}", subject.record.id),
+    };
+    let found = engine.container_of(&subject.record.id).map_err(|error| error.failure(&could_not))?;
+    let container = match found.map(|container| sighting(container, run, subject.begun)) {
+        Some(Sighting::Alive(alive)) => alive.container,
+        Some(Sighting::Ended(_)) if request.ends() => return Ok(()),
+        Some(Sighting::Ended(_)) => return Err(Failure::new(Kind::Conflict, format!("{could_not}: it has ended"))),
+        _ => return Err(Failure::new(Kind::Failed, format!("{could_not}: its container does not run yet"))),
+    };
+    let (argv, patience) = match (request.verb, crate::units::Signal::from_number(request.signal)) {
+        (Verb::Kill, Some(signal)) => (argv::kill(&container, signal.name()), engine.patience),
+        _ => (argv::stop(&container, request.grace), engine.patience + Duration::from_secs(request.grace)),
+    };
+    let output = engine.run(&argv, patience).map_err(|error| error.failure(&could_not))?;
+    if output.status.success() { Ok(()) } else { Err(engine.explain(&argv, &output).failure(&could_not)) }
+}
+
+pub fn fetch_log(engine: &Engine, container: &str, tail: Tail, into: File) -> io::Result<()> {
+    let mut command = engine.command(&argv::logs(container, &tail.to_string()));
+    let status = command.stdout(into.try_clone()?).stderr(into).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("docker logs {}", ended(status)))) }
+}
+
+pub fn remove(engine: &Engine, container: &str) -> bool {
+    let asked = engine.run(&argv::remove(container), engine.patience);
+    asked.is_ok_and(|output| output.status.success())
+}

@@ -1,0 +1,71 @@
+//! Looking at many jobs: each engine is asked for all of its containers at once, and for its own id at most once.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::{Runner, Subject, local};
+use crate::engine::questions::Container;
+use crate::engine::{Engine, EngineError};
+use crate::env::Env;
+use crate::error::Failure;
+use crate::job::record::Work;
+use crate::job::standing::Sighting;
+use crate::names::Endpoint;
+
+/// What the engines that were asked so far have answered.
+#[derive(Debug)]
+pub struct Lookout<'a> {
+    env: &'a Env,
+    known: HashMap<(PathBuf, Endpoint), Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    runner: Runner,
+    engine_id: Option<Result<String, Failure>>,
+    containers: Option<Result<Described, Failure>>,
+}
+
+/// The containers of an engine by their jobs; one that makes no sense is there with the reason.
+type Described = HashMap<String, Result<Container, EngineError>>;
+
+impl<'a> Lookout<'a> {
+    /// One that has asked nothing yet.
+    #[must_use]
+    pub fn new(env: &'a Env) -> Self {
+        Self { env, known: HashMap::new() }
+    }
+
+    /// Looks at one job of many.
+    pub fn look(&mut self, subject: Subject) -> Sighting {
+        let key = (subject.record.docker.clone(), subject.record.endpoint.clone());
+        let new = || Known { runner: Runner::of(self.env, subject.record), engine_id: None, containers: None };
+        let known = self.known.entry(key).or_insert_with(new);
+        let Runner::Local(engine) = known.runner.clone();
+        match &subject.record.work {
+            Work::Run(run) => match known.container(&engine, subject) {
+                Ok(Some(container)) => local::sighting(container, run, subject.begun),
+                Ok(None) => known.absent(&engine, subject),
+                Err(why) => Sighting::Unreachable(why),
+            },
+            Work::Build(_) => match local::proven_image(&engine, subject) {
+                Ok(Some(image)) => Sighting::ImageProven(image),
+                Ok(None) => known.absent(&engine, subject),
+                Err(error) => Sighting::Unreachable(error.failure("")),
+            },
+        }
+    }
+}
+
+impl Known {
+    fn container(&mut self, engine: &Engine, subject: Subject) -> Result<Option<Container>, Failure> {
+        let asked = || engine.containers_of_jobs().map_err(|error| error.failure(""));
+        let described = self.containers.get_or_insert_with(asked).as_mut().map_err(|why| why.clone())?;
+        described.remove(subject.record.id.as_str()).transpose().map_err(|error| error.failure(""))
+    }
+
+    fn absent(&mut self, engine: &Engine, subject: Subject) -> Sighting {
+        let id = self.engine_id.get_or_insert_with(|| engine.id().map_err(|error| error.failure("")));
+        local::absent(subject.begun, id.clone())
+    }
+}

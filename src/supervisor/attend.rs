@@ -1,0 +1,252 @@
+//! Attending a job that was started: until its client has ended, then until it is certain what became of it. On the way
+//! requests to end it are carried out, and the time limit is kept.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Pid;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+use super::Task;
+use crate::env::Env;
+use crate::error::Failure;
+use crate::job::record::{Begun, Kind};
+use crate::job::request::{Answer, Request, Verb};
+use crate::job::standing::Sighting;
+use crate::job::{CONTROL, EXIT, WAITING};
+use crate::runner::{Runner, Subject};
+
+/// How long a job may take to end before it is killed: a build that is asked to end, a run whose time has passed.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long a container that is asked to end may take to be there.
+const STARTING: Duration = Duration::from_secs(10);
+/// Between two questions to an engine that does not answer; doubled each time up to the second value.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// How often an engine is asked again about a container that is not there or not started, and may be about to be.
+const PATIENT_TRIES: u32 = 5;
+
+/// What was seen of a job until its end.
+#[derive(Debug)]
+pub struct Seen {
+    /// How its client ended; nothing when it was never started.
+    pub client: Option<ExitStatus>,
+    /// What became of it.
+    pub sighting: Sighting,
+    /// The request that this supervisor made itself, because the time limit passed.
+    pub timed_out: Option<Request>,
+}
+
+/// What a supervisor waits with.
+#[derive(Debug)]
+pub struct Attendant {
+    task: Arc<Task>,
+    child_ended: UnixStream,
+    control: File,
+    heeded: usize,
+    deadline: Option<Instant>,
+    timed_out: Option<Request>,
+    kill_at: Option<Instant>,
+}
+
+enum Event {
+    Ended(ExitStatus),
+    Asked,
+    Due,
+}
+
+impl Attendant {
+    /// Takes a session of its own. Signals meant for the programs of a terminal change nothing: a job ends by its own
+    /// end, its time limit, or a request that is on record.
+    pub fn detach(task: Arc<Task>) -> Result<Self> {
+        let _ = rustix::process::setsid();
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+        let (child_ended, wake) = UnixStream::pair()?;
+        child_ended.set_nonblocking(true)?;
+        // A handler also repairs a caller's `SIGCHLD = SIG_IGN`, under which wait() would lose every status.
+        signal_hook::low_level::pipe::register(SIGCHLD, wake)?;
+        let ignored = Arc::new(AtomicBool::new(false));
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            signal_hook::flag::register(signal, ignored.clone())?;
+        }
+        let control = task.job.dir.open_fifo(CONTROL)?;
+        Ok(Self { task, child_ended, control, heeded: 0, deadline: None, timed_out: None, kill_at: None })
+    }
+
+    /// The time limit counts from now on.
+    pub fn count_time(&mut self) {
+        let limit = self.task.record.run().and_then(|run| run.timeout);
+        self.deadline = limit.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
+    }
+
+    /// Stays with the job until it is certain what became of it.
+    pub fn attend(&mut self, env: &Env, client: Option<Child>) -> Seen {
+        let client = client.map(|client| self.until_ended(env, client));
+        let sighting = match client {
+            None => Sighting::Absent,
+            // A build that failed left nothing to look at.
+            Some(status) if self.task.record.kind == Kind::Build && !status.success() => Sighting::Absent,
+            Some(status) => self.until_certain(env, status),
+        };
+        Seen { client, sighting, timed_out: self.timed_out.take() }
+    }
+
+    /// Looks until the engine says for certain what became of the job. The client may have ended before the container;
+    /// an engine that does not answer proves nothing.
+    fn until_certain(&mut self, env: &Env, client: ExitStatus) -> Sighting {
+        let (mut pause, mut tries) = (BACKOFF.0, 0);
+        let begun = self.task.job.begun();
+        loop {
+            let sighting = self.look(env, begun.as_ref());
+            let unreachable = matches!(sighting, Sighting::Unreachable(_) | Sighting::OtherEngine);
+            self.mark_waiting(env, unreachable);
+            match &sighting {
+                Sighting::Ended(_) | Sighting::ImageProven(_) => return sighting,
+                Sighting::NeverStarted(container) if container.why.is_some() => return sighting,
+                Sighting::Absent if self.task.record.kind == Kind::Build || client.code() == Some(125) => {
+                    return sighting;
+                }
+                Sighting::NeverStarted(_) | Sighting::Absent if tries >= PATIENT_TRIES => return sighting,
+                // A client that was killed may have asked for the container, or for its start, a moment before.
+                Sighting::NeverStarted(_) | Sighting::Absent => tries += 1,
+                Sighting::Alive(container) => {
+                    let waiting = self.task.runner.wait(&container.container);
+                    let _ = waiting.map(|waiting| self.until_ended(env, waiting));
+                }
+                Sighting::Unreachable(_) | Sighting::OtherEngine => {
+                    self.pause(env, pause);
+                    pause = (pause * 2).min(BACKOFF.1);
+                    continue;
+                }
+            }
+            self.pause(env, BACKOFF.0);
+        }
+    }
+
+    /// The docker program may be replaced while the job runs, so it is looked for anew.
+    fn look(&self, env: &Env, begun: Option<&Begun>) -> Sighting {
+        let image_id = self.task.job.image_id();
+        let subject = Subject { record: &self.task.record, begun, image_id: image_id.as_deref() };
+        Runner::of(env, &self.task.record).look(subject)
+    }
+
+    fn mark_waiting(&self, env: &Env, unreachable: bool) {
+        let dir = &self.task.job.dir;
+        if unreachable != dir.has(WAITING) {
+            let now = env.now().to_rfc3339();
+            let _ = if unreachable { dir.replace(WAITING, now.as_bytes()) } else { dir.remove(WAITING) };
+        }
+    }
+
+    fn until_ended(&mut self, env: &Env, mut child: Child) -> ExitStatus {
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        loop {
+            match self.next_event(Some(&mut child), None) {
+                Event::Ended(status) => return status,
+                Event::Asked => self.heed(group),
+                Event::Due => self.insist(env, group),
+            }
+        }
+    }
+
+    fn pause(&mut self, env: &Env, length: Duration) {
+        let end = Instant::now() + length;
+        while Instant::now() < end {
+            match self.next_event(None, Some(end)) {
+                Event::Asked => self.heed(None),
+                Event::Due => self.insist(env, None),
+                Event::Ended(_) => {}
+            }
+        }
+    }
+
+    /// Carries out what was asked for since the last time.
+    fn heed(&mut self, client: Option<Pid>) {
+        let requests: Vec<Request> = self.task.job.requests().since(self.heeded).cloned().collect();
+        self.heeded += requests.len();
+        for request in requests {
+            self.carry_out(client, request);
+        }
+    }
+
+    /// What to do when a limit has passed: the time limit of a run, or the grace of a build that was asked to end.
+    fn insist(&mut self, env: &Env, client: Option<Pid>) {
+        let now = Instant::now();
+        if self.deadline.take_if(|deadline| *deadline <= now).is_some() {
+            let request = Request::new(Verb::Timeout, 15, GRACE, env.now());
+            self.timed_out = Some(request.clone());
+            match self.task.job.ask(&request) {
+                Ok(()) => self.heed(client),
+                // On a full disk it is not on record, and carried out all the same.
+                Err(_) => self.carry_out(client, request),
+            }
+        }
+        if self.kill_at.take_if(|at| *at <= now).is_some() {
+            self.carry_out(client, Request::new(Verb::Cancel, 9, Duration::ZERO, env.now()));
+        }
+    }
+
+    /// Ends a build at once, by its client. Docker takes its time to end a container, so that happens on a thread of its
+    /// own: another request, or the end of the job, may come meanwhile.
+    fn carry_out(&mut self, client: Option<Pid>, request: Request) {
+        let task = Arc::clone(&self.task);
+        let begun = task.job.begun();
+        if task.record.kind == Kind::Build {
+            let subject = Subject { record: &task.record, begun: begun.as_ref(), image_id: None };
+            let failure = task.runner.end(subject, client, &request).err();
+            self.kill_at = Some(Instant::now() + GRACE);
+            let _ = task.job.answer(&Answer { to: request.token, failure });
+            return;
+        }
+        let limit = (request.verb != Verb::Timeout).then(|| Instant::now() + STARTING);
+        std::thread::spawn(move || {
+            let failure = end_container(&task, begun.as_ref(), &request, limit);
+            let _ = task.job.answer(&Answer { to: request.token, failure });
+        });
+    }
+
+    /// Sleeps until something happens. There is no polling: an idle supervisor uses no processor time.
+    fn next_event(&self, mut child: Option<&mut Child>, until: Option<Instant>) -> Event {
+        loop {
+            let _ = (&self.child_ended).read(&mut [0; 64]);
+            match child.as_mut().map(|child| child.try_wait()) {
+                Some(Ok(Some(status))) => return Event::Ended(status),
+                Some(Ok(None)) | None => {}
+                // How it ended cannot be told; the engine will tell what matters.
+                Some(Err(_)) => return Event::Ended(ExitStatus::from_raw(0x7f00)),
+            }
+            let due = [until, self.deadline, self.kill_at].into_iter().flatten().min();
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Event::Due;
+            }
+            let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+            let mut fds = [PollFd::new(&self.child_ended, PollFlags::IN), PollFd::new(&self.control, PollFlags::IN)];
+            let _ = poll(&mut fds, timeout.as_ref());
+            if fds[1].revents().contains(PollFlags::IN) {
+                let _ = (&self.control).read(&mut [0; 64]);
+                return Event::Asked;
+            }
+        }
+    }
+}
+
+/// Asks the engine until it has done so, for it may be away, and a container not be there yet.
+fn end_container(task: &Task, begun: Option<&Begun>, request: &Request, limit: Option<Instant>) -> Option<Failure> {
+    loop {
+        let subject = Subject { record: &task.record, begun, image_id: None };
+        let failure = task.runner.end(subject, None, request).err()?;
+        if limit.is_some_and(|limit| limit <= Instant::now()) || task.job.dir.has(EXIT) {
+            return Some(failure);
+        }
+        sleep(BACKOFF.0);
+    }
+}

@@ -1,0 +1,210 @@
+//! From what was seen of a job to its exit record: the log made whole, what it left fetched, the record written, the
+//! leftovers removed.
+//!
+//! The exit code of docker's client is a hint; what the engine says is true. Each step can be repeated.
+
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::process::ExitStatus;
+
+use super::Task;
+use super::attend::Seen;
+use crate::engine::ended;
+use crate::engine::inspect::Side;
+use crate::env::Env;
+use crate::error::Failure;
+use crate::job::record::{Begun, Exit, Kind, LogState, Outcome};
+use crate::job::request::Requests;
+use crate::job::standing::{self, Ended, NeverStarted, Sighting};
+use crate::job::{CONTEXT, CONTROL, IMAGE_ID, Job, LOG, WAITING};
+use crate::log::compare::{Client, verify};
+
+/// What a job came to.
+#[derive(Debug)]
+pub enum End {
+    /// It could not be started.
+    NotStarted(anyhow::Error),
+    /// It was started, or cancelled before.
+    Seen(Seen),
+}
+
+/// Records the end of a job and cleans up behind it.
+pub fn conclude(env: &Env, task: &Task, end: End) {
+    let begun = task.job.begun();
+    let mut exit = match &end {
+        End::NotStarted(error) => not_started(&task.job, error),
+        End::Seen(seen) if task.record.kind == Kind::Build => of_build(task, seen),
+        End::Seen(seen) => of_run(task, seen),
+    };
+    exit.started = exit.started.or(begun.as_ref().map(|begun| begun.started));
+    exit.finished = exit.finished.or_else(|| Some(env.now()));
+    let remains = match &end {
+        End::Seen(Seen { sighting: Sighting::Ended(end), client, .. }) => {
+            verify_log(task, end, *client, begun.as_ref(), &mut exit);
+            Some((end.container.as_str(), &end.account))
+        }
+        End::Seen(Seen { sighting: Sighting::NeverStarted(container), .. }) => {
+            Some((container.container.as_str(), &container.account))
+        }
+        _ => None,
+    };
+    // docker does not say when the output of a build could not be written.
+    if task.record.kind == Kind::Build && task.job.dir.is_full() {
+        exit.lack_lines("the disk is full");
+    }
+    let fetched = remains.is_none_or(|(_, account)| task.runner.fetch_left(&task.job, account).is_ok());
+    if finish(&task.job, &exit) && remains.is_none_or(|(container, _)| is_cleared(task, &exit, fetched, container)) {
+        // What is left when this file is gone is nothing that anybody has to clean up.
+        let _ = task.job.dir.remove(CONTROL);
+    }
+}
+
+/// Whether nothing of the container is left that has to go. It is the last copy of what could not be saved.
+fn is_cleared(task: &Task, exit: &Exit, fetched: bool, container: &str) -> bool {
+    let saved = fetched && exit.log != LogState::Incomplete;
+    task.record.run().is_some_and(|run| run.keep) || saved && task.runner.remove(container)
+}
+
+/// The job ended before docker was started. The log gets the reason.
+fn not_started(job: &Job, error: &anyhow::Error) -> Exit {
+    let failure = Failure::of(error);
+    if let Ok(mut log) = job.dir.append(LOG) {
+        let detail = failure.detail.as_deref().map(|detail| format!("\n{detail}")).unwrap_or_default();
+        let _ = writeln!(log, "longshore: {}{detail}", failure.message);
+    }
+    Exit { exit_code: Some(125), reason: Some(failure.message), ..Exit::new(Outcome::Failed) }
+}
+
+fn of_run(task: &Task, seen: &Seen) -> Exit {
+    let requests = requests(&task.job, seen);
+    let code = seen.client.and_then(|status| status.code());
+    match &seen.sighting {
+        Sighting::Ended(end) => standing::conclude(end, &requests, task.record.run().and_then(|run| run.memory)),
+        Sighting::NeverStarted(container) => never_started(container, code, &requests),
+        _ if code == Some(125) => Exit {
+            exit_code: code,
+            reason: Some(last_words(&task.job).unwrap_or_else(|| "docker could not make the container".into())),
+            ..Exit::new(Outcome::Failed)
+        },
+        _ => {
+            let how = seen.client.map_or_else(|| "ended".into(), ended);
+            let reason = format!("its container was removed behind longshore's back (the docker client {how})");
+            Exit { reason: Some(reason), log: LogState::Incomplete, ..Exit::new(Outcome::Lost) }
+        }
+    }
+}
+
+/// The requests on record, and the one that this supervisor made and a full disk may have kept off the record.
+fn requests(job: &Job, seen: &Seen) -> Requests {
+    let mut requests = job.requests();
+    requests.add(seen.timed_out.as_ref());
+    requests
+}
+
+/// It was made and could not be started: no such program (127), not executable (126), no such device (125). The client
+/// knows which; what the engine keeps may be a number of its own.
+fn never_started(container: &NeverStarted, client: Option<i32>, requests: &Requests) -> Exit {
+    let (outcome, code, reason) = match &container.why {
+        Some(why) => {
+            let code = client.filter(|code| (125..=127).contains(code)).unwrap_or(container.code);
+            let outcome = if requests.ask_for_end() { Outcome::Cancelled } else { Outcome::Failed };
+            (outcome, Some(if code == 0 { 125 } else { code }), why.clone())
+        }
+        None => (Outcome::Lost, None, "its docker client was killed before it started the container".to_owned()),
+    };
+    Exit {
+        exit_code: code,
+        reason: Some(reason),
+        container_id: Some(container.container.clone()),
+        ..Exit::new(outcome)
+    }
+}
+
+/// `docker build` exits 0 also when its output could not be written. A build has succeeded when the id that it left is
+/// that of an image with the label of this job.
+fn of_build(task: &Task, seen: &Seen) -> Exit {
+    let cancelled = requests(&task.job, seen).ask_for_end();
+    let mut exit = match (&seen.sighting, seen.client) {
+        (Sighting::ImageProven(image), _) => {
+            Exit { exit_code: Some(0), image_id: Some(image.clone()), ..Exit::new(Outcome::Succeeded) }
+        }
+        (_, None) => Exit::new(Outcome::Cancelled),
+        (_, Some(status)) if status.success() => {
+            let why = match task.job.image_id() {
+                Some(_) => "docker build exited with status 0, but the image is not this build's",
+                None => "docker build exited with status 0 and left no image id",
+            };
+            Exit { exit_code: Some(0), reason: Some(why.into()), ..Exit::new(Outcome::Failed) }
+        }
+        (_, Some(status)) => failed_build(task, status, cancelled),
+    };
+    if exit.outcome == Outcome::Cancelled {
+        exit.reason = Some("ended by longshore image cancel".into());
+    }
+    exit
+}
+
+fn failed_build(task: &Task, status: ExitStatus, cancelled: bool) -> Exit {
+    use std::os::unix::process::ExitStatusExt as _;
+    let reason = last_words(&task.job).unwrap_or_else(|| format!("docker build {}", ended(status)));
+    Exit {
+        exit_code: status.code(),
+        signal: status.signal(),
+        reason: Some(reason),
+        ..Exit::new(if cancelled { Outcome::Cancelled } else { Outcome::Failed })
+    }
+}
+
+/// Holds the log against the engine's copy. Clients that ended in another way than the container, or that are known to
+/// cut their output, make a whole comparison necessary.
+fn verify_log(task: &Task, end: &Ended, client: Option<ExitStatus>, begun: Option<&Begun>, exit: &mut Exit) {
+    let version = begun.and_then(|begun| begun.client_version.clone());
+    let cuts = version.is_none_or(|version| Side { version }.cuts_output());
+    let code = client.and_then(|status| status.code());
+    let how = if code == Some(end.code) && !cuts { Client::EndedWithIt } else { Client::CutOff };
+    let fetch = |tail, into| task.runner.fetch_log(&end.container, tail, into);
+    match verify(&task.job, how, &fetch) {
+        (_, Some(why)) => exit.lack_lines(&why),
+        (log, None) => exit.log = log,
+    }
+}
+
+fn finish(job: &Job, exit: &Exit) -> bool {
+    if let Ok(log) = job.dir.open_file(LOG) {
+        let _ = log.sync_all();
+    }
+    let finished = job.finish(exit).is_ok();
+    if finished {
+        let _ = job.dir.remove_tree(CONTEXT);
+        for name in [WAITING, IMAGE_ID] {
+            let _ = job.dir.remove(name);
+        }
+    }
+    finished
+}
+
+/// The line at the end of the log that says most, for a reason: our own steps mark theirs with "longshore: ", docker
+/// its own with "docker: ", and apt and pip begin theirs with "E: " and "ERROR: ". Only ever shown, never branched on.
+fn last_words(job: &Job) -> Option<String> {
+    let mut log = job.dir.open_file(LOG).ok()?;
+    let end = log.seek(SeekFrom::End(0)).ok()?;
+    log.seek(SeekFrom::Start(end.saturating_sub(8192))).ok()?;
+    let mut bytes = Vec::new();
+    log.read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = || text.lines().rev().map(step_output).filter(|line| !line.is_empty());
+    let ours = lines().find_map(|line| line.split_once("longshore: ").map(|(_, words)| words.to_owned()));
+    let docker = || lines().find_map(|line| line.strip_prefix("docker: ").map(str::to_owned));
+    let builders = |line: &&str| line.contains("failed to solve") || line.contains("did not complete successfully");
+    let errors =
+        || lines().filter(|line| !builders(line)).find(|line| line.starts_with("E: ") || line.starts_with("ERROR: "));
+    ours.or_else(docker).or_else(|| errors().map(str::to_owned))
+}
+
+/// A line of a step's output without what BuildKit puts before it: `#7 1.234 `.
+fn step_output(line: &str) -> &str {
+    let mut words = line.trim().splitn(3, ' ');
+    match (words.next(), words.next(), words.next()) {
+        (Some(step), Some(time), Some(rest)) if step.starts_with('#') && time.parse::<f64>().is_ok() => rest.trim(),
+        _ => line.trim(),
+    }
+}

@@ -1,0 +1,127 @@
+//! How a command starts the supervisor of a job, and the private socket between the two.
+//!
+//! The supervisor is this same program behind a hidden subcommand. It gets the lock of the job as its stdin, so that the
+//! lock is held without a gap. A socket as its stdout carries the values of variables in, and says whether the job was
+//! started.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::SUBCOMMAND;
+use crate::error::Failure;
+use crate::job::Job;
+use crate::runner::Values;
+
+/// How long a new supervisor may take to answer.
+const READY: Duration = Duration::from_secs(30);
+
+/// What the supervisor answers, on one line.
+#[derive(Debug, Serialize, Deserialize)]
+enum Answer {
+    Ready,
+    Failed(Failure),
+}
+
+/// Starts the supervisor of a published job and waits until it has taken over. The lock goes with it.
+///
+/// # Errors
+/// When it cannot be started, or could not start the docker client; the reason is its own.
+pub fn launch(job: &Job, lock: File, values: &Values) -> Result<()> {
+    let (mut ours, theirs) = UnixStream::pair()?;
+    // A caller may have handed us descriptors that must not live as long as the job: the flock of a cron script on 9,
+    // make's jobserver. Marked here, before there is a child that could inherit them.
+    close_fds::set_fds_cloexec(3, &[]);
+    let program = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { current_program()? };
+    #[expect(clippy::disallowed_methods, reason = "this module makes the supervisor's process")]
+    let mut command = Command::new(program);
+    command.arg0("longshore").args([SUBCOMMAND, job.kind.word(), job.id.as_str()]);
+    command.stdin(lock).stdout(OwnedFd::from(theirs)).stderr(Stdio::null()).current_dir("/");
+    let child = command.spawn().context("could not start the supervisor of the job")?;
+    drop(command);
+    // A supervisor that died meanwhile shows below, by answering nothing.
+    let _ = ours.write_all(&serde_json::to_vec(values)?);
+    let _ = ours.shutdown(std::net::Shutdown::Write);
+    await_answer(&ours, child)
+}
+
+fn await_answer(socket: &UnixStream, mut child: Child) -> Result<()> {
+    socket.set_read_timeout(Some(READY))?;
+    let mut line = String::new();
+    let read = BufReader::new(socket).read_line(&mut line);
+    let why = match (serde_json::from_str(&line), read) {
+        (Ok(Answer::Ready), _) => return Ok(()),
+        (Ok(Answer::Failed(failure)), _) => {
+            let _ = child.wait();
+            return Err(failure.into());
+        }
+        (Err(_), Err(error)) => {
+            let _ = child.kill();
+            error.to_string()
+        }
+        (Err(_), Ok(_)) => child.try_wait()?.map_or_else(|| "it answered nothing".into(), crate::engine::ended),
+    };
+    bail!("the supervisor of the job did not start: {why}")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program's own path, where /proc does not give it")]
+fn current_program() -> Result<std::path::PathBuf> {
+    std::env::current_exe().context("could not find longshore's own program")
+}
+
+/// The command that waits for a supervisor, as the supervisor sees it.
+#[derive(Debug)]
+pub struct Caller(Option<UnixStream>);
+
+impl Caller {
+    /// Takes the socket that came as our stdout; what is left there is the null device.
+    ///
+    /// # Errors
+    /// When stdout is no socket of ours.
+    pub fn take() -> Result<Self> {
+        let socket = std::io::stdout().as_fd().try_clone_to_owned()?;
+        let null = File::options().write(true).open("/dev/null")?;
+        rustix::stdio::dup2_stdout(&null)?;
+        Ok(Self(Some(UnixStream::from(socket))))
+    }
+
+    /// Reads the values of the variables.
+    ///
+    /// # Errors
+    /// When they are cut off.
+    pub fn values(&mut self) -> Result<Values> {
+        let mut text = String::new();
+        self.0.as_mut().context("it has gone")?.read_to_string(&mut text)?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Whether the command waits for an answer.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Lets the command return.
+    pub fn ready(&mut self) {
+        self.answer(&Answer::Ready);
+    }
+
+    /// Tells the command why the job could not be started.
+    pub fn failed(&mut self, error: &anyhow::Error) {
+        self.answer(&Answer::Failed(Failure::of(error)));
+    }
+
+    /// Answers once. The command may have been killed meanwhile.
+    fn answer(&mut self, answer: &Answer) {
+        let mut line = serde_json::to_vec(answer).unwrap_or_default();
+        line.push(b'\n');
+        let _ = self.0.take().map(|mut socket| socket.write_all(&line));
+    }
+}

@@ -1,0 +1,108 @@
+//! The supervisor of a job: one process for each, in a session of its own, that lives as long as the job.
+//!
+//! Its life is four steps: admit, start, attend, conclude. The docker client gets the log file itself as its stdout and
+//! stderr, so killing the supervisor loses no line. `conclude` depends on files and the engine only: whoever finds an
+//! ended job without a supervisor can call it.
+
+mod attend;
+mod conclude;
+mod launch;
+
+use std::process::Child;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::env::Env;
+use crate::job::record::{Kind, Record};
+use crate::job::store::Store;
+use crate::job::{FORGOTTEN, Job, LOCK};
+use crate::names::JobId;
+use crate::runner::{Runner, Values};
+use attend::Attendant;
+use launch::Caller;
+pub use launch::launch;
+
+/// The hidden subcommand.
+pub const SUBCOMMAND: &str = "__supervise";
+
+/// A job and how it is run.
+#[derive(Debug)]
+struct Task {
+    job: Job,
+    record: Record,
+    runner: Runner,
+}
+
+/// A job that this process supervises, before it is started.
+struct Admitted {
+    store: Store,
+    task: Arc<Task>,
+    attendant: Attendant,
+    caller: Caller,
+    values: Values,
+}
+
+/// The whole life of a supervisor.
+///
+/// # Errors
+/// When it was not started by [`launch`], or the files of the job cannot be read. Whatever fails later becomes the end of
+/// the job.
+pub fn supervise(env: &Env, kind: &str, id: &str) -> Result<()> {
+    let mut admitted = admit(env, kind, id)?;
+    let started = start(env, &mut admitted);
+    let Admitted { store, task, mut attendant, mut caller, .. } = admitted;
+    if let (Err(error), true) = (&started, caller.waits()) {
+        caller.failed(error);
+        return Ok(());
+    }
+    caller.ready();
+    let end = match started {
+        Ok(client) => conclude::End::Seen(attendant.attend(env, client)),
+        Err(error) => conclude::End::NotStarted(error),
+    };
+    conclude::conclude(env, &task, end);
+    if task.job.dir.has(FORGOTTEN) {
+        store.remove(&task.job);
+    }
+    Ok(())
+}
+
+/// Takes the job over from the command: its lock, a session of its own, the values of the variables. A build is
+/// admitted for good, and its command returns: choosing the builder takes longer than anybody wants to wait.
+fn admit(env: &Env, kind: &str, id: &str) -> Result<Admitted> {
+    let kind = if kind == Kind::Build.word() { Kind::Build } else { Kind::Run };
+    let store = Store::open(env, kind)?.context("there is no state directory")?;
+    let job = store.job(&JobId::parse(id)?).context("there is no such job")?;
+    ensure!(holds_lock(&job), "a supervisor is started by longshore only");
+    let record = job.record().map_err(|damaged| anyhow::anyhow!(damaged.0))?;
+    let runner = Runner::of(env, &record);
+    let task = Arc::new(Task { job, record, runner });
+    let attendant = Attendant::detach(Arc::clone(&task))?;
+    let mut caller = Caller::take()?;
+    let values = caller.values()?;
+    if kind == Kind::Build {
+        caller.ready();
+    }
+    Ok(Admitted { store, task, attendant, caller, values })
+}
+
+/// Starts docker's client, and writes down where. No command waits for the second.
+fn start(env: &Env, admitted: &mut Admitted) -> Result<Option<Child>> {
+    let Task { job, record, runner } = &*admitted.task;
+    let values = std::mem::take(&mut admitted.values);
+    let client = runner.start(env, job, record, &values)?;
+    if record.kind == Kind::Run {
+        admitted.caller.ready();
+        admitted.attendant.count_time();
+        runner.begin(env, job);
+    }
+    Ok(client)
+}
+
+/// Whether our stdin is the very lock of this job.
+fn holds_lock(job: &Job) -> bool {
+    let stdin = rustix::fs::fstat(std::io::stdin());
+    let lock = job.dir.open_file(LOCK).and_then(|file| Ok(rustix::fs::fstat(file)?));
+    matches!((stdin, lock), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}

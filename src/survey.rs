@@ -1,0 +1,64 @@
+//! How jobs stand right now: the facts of their directories and, only where these are not enough, a look at the engine.
+//! Reads only.
+
+use std::io;
+
+use crate::env::Env;
+use crate::error::{Failure, Kind as ErrorKind};
+use crate::job::Job;
+use crate::job::record::{Kind, Record};
+use crate::job::standing::{Sighting, derive, settled};
+use crate::job::view::View;
+use crate::names::JobId;
+use crate::runner::{Lookout, Runner, Subject};
+
+/// How one job stands.
+#[must_use]
+pub fn view(env: &Env, job: &Job) -> View {
+    see(&Host::new(env), job, &mut |subject| Runner::of(env, subject.record).look(subject))
+}
+
+/// How many jobs stand.
+#[must_use]
+pub fn views(env: &Env, kind: Kind, jobs: impl Iterator<Item = Result<Job, (JobId, io::Error)>>) -> Vec<View> {
+    let host = Host::new(env);
+    let mut lookout = Lookout::new(env);
+    let one = |job: Result<Job, (JobId, io::Error)>| match job {
+        Ok(job) => see(&host, &job, &mut |subject| lookout.look(subject)),
+        Err((id, error)) => View::unreadable(id, kind, &format!("its directory: {error}")),
+    };
+    jobs.map(one).collect()
+}
+
+fn see(host: &Host, job: &Job, look: &mut dyn FnMut(Subject) -> Sighting) -> View {
+    let facts = job.facts(&host.boot_id);
+    let standing = settled(&facts).unwrap_or_else(|| {
+        let sighting = match Subject::of(&facts) {
+            Some(subject) if host.is_not_that_of(subject.record) => {
+                let why = format!("it was started on another host, {}", subject.record.host);
+                Sighting::Unreachable(Failure::new(ErrorKind::EngineUnreachable, why))
+            }
+            Some(subject) => look(subject),
+            None => Sighting::Absent,
+        };
+        derive(&facts, &sighting)
+    });
+    View::new(&facts, &standing)
+}
+
+/// This host, asked once however many jobs there are.
+struct Host {
+    boot_id: String,
+    name: String,
+}
+
+impl Host {
+    fn new(env: &Env) -> Self {
+        Self { boot_id: env.boot_id(), name: env.host() }
+    }
+
+    /// A state directory may travel between hosts. A new name alone does not make a host another one.
+    fn is_not_that_of(&self, record: &Record) -> bool {
+        record.host != self.name && record.boot_id != self.boot_id
+    }
+}
