@@ -1,12 +1,17 @@
 //! What longshore asks an engine, each as a method: containers and images of a job, and which engine it is.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::inspect::{self, ContainerState, Version};
 use super::{Answer, Engine, EngineError, argv};
 use crate::names::JobId;
+
+/// How often a container that is listed and cannot be inspected is asked for again, and after which time.
+const LISTED_TRIES: u32 = 5;
+const LISTED_PAUSE: Duration = Duration::from_millis(100);
 
 /// A container as the engine described it, whole, and what a status depends on.
 #[derive(Debug, Clone)]
@@ -31,13 +36,27 @@ impl Engine {
                 return Ok(Some(container));
             }
         }
-        let label = format!("{}={id}", argv::JOB_LABEL);
-        let ids: Vec<String> = self.json_lines(&argv::containers_labelled(&label))?;
-        let Some(found) = ids.first() else { return Ok(None) };
-        // One that was removed meanwhile is an error here, and absent at the next look.
-        let args = argv::container_inspect(std::slice::from_ref(found));
-        let stdout = self.read(&args)?;
-        self.container(&args, &stdout).map(Some)
+        self.container_labelled(&format!("{}={id}", argv::JOB_LABEL))
+    }
+
+    /// A container that is being made, or removed, can be listed and not be inspected: the list is asked again, since only
+    /// an empty list proves that there is none.
+    fn container_labelled(&self, label: &str) -> Answer<Option<Container>> {
+        let mut tries = 0;
+        loop {
+            let ids: Vec<String> = self.json_lines(&argv::containers_labelled(label))?;
+            let Some(found) = ids.first() else { return Ok(None) };
+            let args = argv::container_inspect(std::slice::from_ref(found));
+            let output = self.run(&args, self.patience)?;
+            if output.status.success() {
+                return self.container(&args, &output.stdout).map(Some);
+            }
+            if tries == LISTED_TRIES {
+                return Err(self.explain(&args, &output));
+            }
+            tries += 1;
+            std::thread::sleep(LISTED_PAUSE);
+        }
     }
 
     /// The containers of all jobs on this engine, in at most two calls; one whose description makes no sense is there

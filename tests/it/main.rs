@@ -6,4 +6,5 @@ mod container;
 mod engine;
 mod faults;
 mod formats;
+mod secrets;
 mod support;
