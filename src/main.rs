@@ -18,8 +18,10 @@ mod output;
 #[cfg(test)]
 mod papers;
 mod recipe;
+mod shell;
 mod spec;
 mod supervisor;
+mod terminal;
 mod truth;
 mod units;
 

@@ -13,7 +13,7 @@ use super::start::{self, flag_labels, spec_labels};
 use super::{paths, read_file, read_spec};
 use crate::cli::{ExecRun, LogDriver};
 use crate::engine::argv::{self, RunPlan, container_name};
-use crate::engine::{Engine, EngineError, shown};
+use crate::engine::{Engine, EngineError};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::record::{Kind, Record, Run, Work};
@@ -60,7 +60,7 @@ pub fn run(env: &Env, json: bool, args: &ExecRun) -> Result<u8> {
         if json {
             output::json(&json!({"argv": line}))?;
         } else {
-            output::line(env, &shown(&line))?;
+            output::line(env, &engine.shown(&argv))?;
         }
         return Ok(0);
     }

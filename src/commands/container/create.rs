@@ -11,7 +11,7 @@ use crate::commands::read_body;
 use crate::commands::run::changes_client;
 use crate::commands::start::{check_id_file, write_id_file};
 use crate::engine::create::{Create, create_args};
-use crate::engine::{Engine, masked, shown};
+use crate::engine::{Engine, masked};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::names::EnvKey;
@@ -38,7 +38,7 @@ pub fn create(env: &Env, json: bool, engine: &Engine, args: &ContainerCreate) ->
         if json {
             output::json(&json!({"argv": masked(&line)}))?;
         } else {
-            output::line(env, &shown(&line))?;
+            output::line(env, &engine.shown(&argv))?;
         }
         return Ok(0);
     }

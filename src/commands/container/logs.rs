@@ -17,7 +17,8 @@ use crate::engine::{Engine, ended, tail};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::log;
-use crate::output::{self, Escaper};
+use crate::output;
+use crate::terminal::Escaper;
 use crate::units::{Tail, moment};
 
 /// Shows them; stdout and stderr stay apart unless they are wanted as JSON.

@@ -18,8 +18,8 @@ use crate::engine::inspect::{ContainerState, Phase, container_state};
 use crate::engine::{Engine, PATIENCE, argv};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::names::escape_value;
 use crate::output::{self, note};
+use crate::terminal::escape_value;
 
 /// How long docker may take over a change of a container's state, beside the grace that the user gave.
 const CHANGE: Duration = Duration::from_secs(120);
