@@ -152,6 +152,7 @@ fn holds_lock(job: &Job) -> bool {
 }
 
 /// The socket that came as our stdout; what is left there is the null device.
+#[expect(clippy::disallowed_methods, reason = "it is no stdout but the socket to the command")]
 fn take_stdout() -> Result<UnixStream> {
     let socket = std::io::stdout().as_fd().try_clone_to_owned()?;
     let null = File::options().write(true).open("/dev/null")?;

@@ -8,6 +8,7 @@ pub mod argv;
 pub mod create;
 pub mod inspect;
 pub mod questions;
+pub mod stream;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -187,7 +188,7 @@ impl Engine {
         shell::shown(&masked(&self.line(args)))
     }
 
-    /// A call that somebody else starts and waits for: the supervisor, or a command that streams.
+    /// A call that somebody else starts and waits for: the supervisor, or [`stream`].
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this module makes the engine's processes")]
     pub fn command(&self, args: &[String]) -> Command {

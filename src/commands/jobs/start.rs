@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::plain;
+use crate::commands::plain;
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
@@ -16,6 +16,7 @@ use crate::job::Job;
 use crate::job::record::{FORMAT, Kind, Record, Work};
 use crate::job::store::Store;
 use crate::names::{Label, LabelKey};
+use crate::output::Voice;
 use crate::spec::Spec;
 use crate::supervisor::{self, Secrets};
 
@@ -43,7 +44,7 @@ pub fn record(env: &Env, engine: &Engine, image: &str, work: Work) -> Record {
 
 /// Publishes a job and hands it to its supervisor. A build takes the place of the one that had its name before; runs
 /// of one name stand beside each other. Nothing is left of a job that could not be started.
-pub fn begin(store: &Store, record: &Record, secrets: &Secrets) -> Result<Job> {
+pub fn begin(voice: &Voice, store: &Store, record: &Record, secrets: &Secrets) -> Result<Job> {
     let (job, lock) = store.publish(record, record.kind == Kind::Build)?;
     if let Err(error) = supervisor::launch(&job, lock, secrets) {
         // A supervisor that was killed at the wrong moment may have started the docker client before.
@@ -51,7 +52,7 @@ pub fn begin(store: &Store, record: &Record, secrets: &Secrets) -> Result<Job> {
             store.remove(&job);
             return Err(error);
         }
-        crate::output::note(&format!("warning: job {} goes on without its supervisor: {error:#}", job.id));
+        voice.note(&format!("warning: job {} goes on without its supervisor: {error:#}", job.id));
     }
     Ok(job)
 }

@@ -1,105 +1,37 @@
-//! `exec`: runs of Python source trees.
+//! `exec stop` and `exec kill`: end runs, or send them a signal.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use serde_json::{Value, json};
 
-use super::jobs;
-use super::run::run as start;
-use crate::cli::{Exec, ExecKill, ExecStop, OneJob};
+use super::STARTING;
+use crate::cli::{ExecKill, ExecStop};
+use crate::commands::jobs::{Done, status};
 use crate::engine::{Engine, EngineError, PATIENCE, argv};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::Job;
 use crate::job::record::{Kind, Stop};
 use crate::job::select::find;
-use crate::job::status::View;
-use crate::output;
+use crate::output::Voice;
 use crate::truth::view;
 use crate::units::Signal;
 
-/// How long a run just started may take until its container is there.
-const STARTING: Duration = Duration::from_secs(10);
-
-/// Runs `longshore exec …`.
-pub fn run(env: &Env, json: bool, command: Exec) -> Result<u8> {
-    match command {
-        Exec::Run(args) => start(env, json, &args),
-        Exec::List(args) => jobs::list(env, json, Kind::Run, &args),
-        Exec::Inspect(args) => inspect(env, &args),
-        Exec::Logs(args) => jobs::logs(env, json, &find(env, Kind::Run, &args.run.job)?.1, &args.how),
-        Exec::Wait(args) => jobs::wait(env, json, Kind::Run, &args),
-        Exec::Stop(args) => stop(env, json, &args),
-        Exec::Kill(args) => kill(env, json, &args),
-        Exec::Forget(args) => jobs::forget(env, json, Kind::Run, &args),
-    }
-}
-
-/// The engine's own object while there is a container, its last word after that, and always the job beside it.
-fn inspect(env: &Env, args: &OneJob) -> Result<u8> {
-    let (_, job) = find(env, Kind::Run, &args.job)?;
-    let view = view(env, &job);
-    let mut object = match job.last_inspect() {
-        Some(object) => object,
-        None => container_object(env, &job, &view)?,
-    };
-    if let Some(object) = object.as_object_mut() {
-        object.insert("Longshore".into(), serde_json::to_value(&view)?);
-    }
-    output::json(&object)?;
-    Ok(0)
-}
-
-/// Asks the engine; waits for the container of a run that was just started. Where there is none (any more), the
-/// fields that scripts read are there all the same, and say so. Of a run that goes on, an engine that does not answer
-/// proves nothing.
-fn container_object(env: &Env, job: &Job, view: &View) -> Result<Value> {
-    let deadline = Instant::now() + STARTING;
-    if let Ok(record) = job.record() {
-        let engine = env.engine_of(&record.docker, &record.endpoint);
-        let failed = loop {
-            match engine.container_of(&job.id) {
-                Ok(Some(container)) => return Ok(container.object),
-                Err(error) => break Some(error),
-                Ok(None) if job.has_ended() || Instant::now() > deadline => break None,
-                Ok(None) => sleep(Duration::from_millis(50)),
-            }
-        };
-        // It may have ended, and its container gone, between the two questions.
-        if let Some(object) = job.last_inspect() {
-            return Ok(object);
-        }
-        if let Some(error) = failed.filter(|_| view.is_running()) {
-            return Err(error.failure(&format!("could not inspect run {}", job.id)).into());
-        }
-    }
-    Ok(json!({
-        "Id": view.container_id,
-        "Created": view.created,
-        "Path": "python3",
-        "Args": view.command,
-        "State": {"Status": if view.is_running() { "created" } else { "exited" }, "Running": false, "ExitCode": view.exit_code},
-        "Image": null,
-        "Name": format!("/{}", argv::container_name(&job.id)),
-    }))
-}
-
 /// TERM, a grace, KILL.
-fn stop(env: &Env, json: bool, args: &ExecStop) -> Result<u8> {
-    jobs::for_each(env, json, &args.jobs, |typed| {
+pub fn stop(env: &Env, voice: &Voice, args: &ExecStop) -> Result<u8> {
+    voice.each(args.jobs.iter().map(|typed| {
         let (job, engine) = running(env, typed)?;
         request(env, &job, "stop", 15)?;
         let grace = u64::from(args.grace);
         insist(env, &job, &engine, &argv::stop(&argv::container_name(&job.id), grace), grace)?;
-        Ok(job.id.to_string())
-    })
+        Ok(Done::to(&job))
+    }))
 }
 
 /// A signal at once. Only one that ends the run is waited for.
-fn kill(env: &Env, json: bool, args: &ExecKill) -> Result<u8> {
-    jobs::for_each(env, json, &args.jobs, |typed| {
+pub fn kill(env: &Env, voice: &Voice, args: &ExecKill) -> Result<u8> {
+    voice.each(args.jobs.iter().map(|typed| {
         let (job, engine) = running(env, typed)?;
         request(env, &job, "kill", args.signal.number())?;
         let argv = argv::kill(&argv::container_name(&job.id), args.signal.name());
@@ -108,15 +40,15 @@ fn kill(env: &Env, json: bool, args: &ExecKill) -> Result<u8> {
         } else {
             send(&job, &engine, &argv)?;
         }
-        Ok(job.id.to_string())
-    })
+        Ok(Done::to(&job))
+    }))
 }
 
 fn running(env: &Env, typed: &str) -> Result<(Job, Engine)> {
     let (_, job) = find(env, Kind::Run, typed)?;
     let view = view(env, &job);
     if !view.is_running() {
-        let message = format!("run {} is not running ({})", job.id, jobs::status(&view));
+        let message = format!("run {} is not running ({})", job.id, status(&view));
         return Err(Failure::new(ErrorKind::Conflict, message).into());
     }
     let record = job.record().map_err(|damaged| Failure::new(ErrorKind::State, damaged.0))?;

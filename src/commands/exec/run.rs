@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::jobs::stay;
-use super::start::{self, flag_labels, spec_labels};
-use super::{paths, read_file, read_spec};
+use super::paths;
 use crate::cli::{ExecRun, LogDriver};
+use crate::commands::jobs::start::{self, flag_labels, spec_labels};
+use crate::commands::jobs::stay::stay;
+use crate::commands::{DryRun, read_file, read_spec};
 use crate::engine::argv::{self, RunPlan, container_name};
 use crate::engine::{Engine, EngineError};
 use crate::env::Env;
@@ -19,7 +20,7 @@ use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::record::{Kind, Record, Run, Work};
 use crate::job::store::Store;
 use crate::names::{EnvKey, EnvValue, Gpus, ImageRef, JobId, JobName, MainFile, NetworkName};
-use crate::output;
+use crate::output::Voice;
 use crate::spec::{Spec, missing};
 use crate::supervisor::Secrets;
 use crate::units::{self, Cpus, UserSpec};
@@ -47,7 +48,7 @@ struct Request {
 }
 
 /// Starts the run and returns, unless it is to stay.
-pub fn run(env: &Env, json: bool, args: &ExecRun) -> Result<u8> {
+pub fn run(env: &Env, voice: &Voice, args: &ExecRun) -> Result<u8> {
     let request = request(env, args)?;
     let paths = paths::resolve(&request.src, &request.main, request.input.as_deref(), request.output.as_deref())?;
     let engine = env.engine()?;
@@ -56,12 +57,7 @@ pub fn run(env: &Env, json: bool, args: &ExecRun) -> Result<u8> {
     let plan = plan(env, &request, &paths, id.clone(), &plain, &stdin);
     let argv = argv::run(&plan);
     if args.stay.dry_run {
-        let line = engine.line(&argv);
-        if json {
-            output::json(&json!({"argv": line}))?;
-        } else {
-            output::line(env, &engine.shown(&argv))?;
-        }
+        voice.reply(&DryRun { argv: engine.line(&argv) })?;
         return Ok(0);
     }
     let secrets = Secrets { environment: texts(&plain), stdin: env_file(&stdin)? };
@@ -84,9 +80,9 @@ pub fn run(env: &Env, json: bool, args: &ExecRun) -> Result<u8> {
         labels: request.labels,
         ..start::record(env, &engine, request.image.as_str(), work)
     };
-    let job = start::begin(&store, &record, &secrets)?;
+    let job = start::begin(voice, &store, &record, &secrets)?;
     id_file.write(job.id.as_str())?;
-    stay(env, json, &job, &args.stay, json!({"exec_id": job.id}), job.id.as_str())
+    stay(env, voice, &job, &args.stay, job.id.as_str())
 }
 
 /// Flags win over the file; variables and labels are merged, flags last.
