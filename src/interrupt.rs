@@ -23,6 +23,12 @@ impl Interrupt {
         Self::of(&[SIGINT, SIGHUP, SIGTERM])
     }
 
+    /// One that was heard.
+    #[cfg(test)]
+    pub fn heard_already() -> Self {
+        Self(Arc::new(AtomicUsize::new(1)))
+    }
+
     fn of(signals: &[i32]) -> io::Result<Self> {
         let heard = Arc::new(AtomicUsize::new(0));
         for signal in signals {

@@ -101,3 +101,52 @@ fn attend(
     let status = child.wait()?;
     copied.map(|()| status)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Endpoint;
+    use std::io::Read as _;
+
+    /// Runs a script in docker's place.
+    fn run(script: &str, readers: Readers<'_>, interrupt: Option<&Interrupt>) -> Result<ExitStatus> {
+        let engine = Engine { program: "/bin/sh".into(), endpoint: Endpoint::Context("default".into()), trace: None };
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        engine.stream(command, readers, interrupt, "could not try")
+    }
+
+    #[test]
+    fn streams_are_read_apart_or_in_the_order_in_which_they_are_written() {
+        let script = "echo a; echo b >&2; echo c; exit 3";
+        let (mut out, mut err) = (String::new(), String::new());
+        let apart = Readers::Apart(
+            Box::new(|mut from| from.read_to_string(&mut out).map(drop)),
+            Box::new(|mut from| from.read_to_string(&mut err).map(drop)),
+        );
+        assert_eq!(run(script, apart, None).unwrap().code(), Some(3));
+        assert_eq!((out.as_str(), err.as_str()), ("a\nc\n", "b\n"));
+        let mut both = String::new();
+        run(script, Readers::Merged(Box::new(|mut from| from.read_to_string(&mut both).map(drop))), None).unwrap();
+        assert_eq!(both, "a\nb\nc\n");
+    }
+
+    #[test]
+    fn a_reader_that_fails_ends_the_client() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let readers = Readers::Apart(
+            Box::new(move |_| Err(full())),
+            Box::new(|mut from| from.read_to_end(&mut Vec::new()).map(drop)),
+        );
+        let error = run("exec sleep 600", readers, None).unwrap_err();
+        assert_eq!(error.downcast::<io::Error>().unwrap().kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_client_that_is_silent() {
+        let interrupt = Interrupt::heard_already();
+        for readers in [Readers::Inherited, Readers::Merged(Box::new(|mut from| from.read(&mut [0]).map(drop)))] {
+            assert!(!run("exec sleep 600", readers, Some(&interrupt)).unwrap().success());
+        }
+    }
+}

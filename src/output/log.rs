@@ -136,3 +136,39 @@ impl Json {
         self.out.write_all(&text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(lines: JsonLines, around: (&str, &'static str), is_terminal: bool, pieces: &[&[u8]]) -> String {
+        use std::io::Seek as _;
+        let mut file = tempfile::tempfile().unwrap();
+        let out = file.try_clone().unwrap();
+        let mut sink = LogSink::Json(Json { out, lines, around: (around.0.to_owned(), around.1), is_terminal });
+        for piece in pieces {
+            sink.copy(*piece).unwrap();
+        }
+        sink.finish().unwrap();
+        let mut text = String::new();
+        file.rewind().unwrap();
+        file.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_log_takes_the_place_of_the_empty_array_of_its_document() {
+        let document = |pieces: &[&[u8]]| written(JsonLines::items(), ("{\"lines\":[", "]}\n"), false, pieces);
+        assert_eq!(document(&[]), "{\"lines\":[]}\n");
+        assert_eq!(document(&[b"a\nb", "\u{e9}\nlast".as_bytes()]), "{\"lines\":[\"a\",\"b\u{e9}\",\"last\"]}\n");
+        assert!(serde_json::to_string(&Logs::default()).unwrap().ends_with("[]}"));
+    }
+
+    #[test]
+    fn the_json_of_a_log_does_nothing_to_a_terminal() {
+        let hostile = "\x1b[2J\u{9b}\u{202e}\n".as_bytes();
+        let rows = |is_terminal| written(JsonLines::rows(), ("", ""), is_terminal, &[hostile]);
+        assert_eq!(rows(true), "{\"line\": \"\\u001b[2J\\u009b\\u202e\"}\n");
+        assert_eq!(rows(false), "{\"line\": \"\\u001b[2J\u{9b}\u{202e}\"}\n");
+    }
+}

@@ -121,3 +121,26 @@ fn shorten(text: &str, width: usize) -> String {
     }
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_no_empty_columns_and_no_live_cells() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = vec![row(["a", "", "one\ntwo"]), row(["long cell", "", "\x1b[31mred"])];
+        let table = Table { header: &["ID", "NAME", "WHAT"], rows, no_trunc: false };
+        let shown = |most| table.arranged(most).lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+        assert_eq!(shown(usize::MAX), ["ID         WHAT", "a          one two", "long cell  ^[[31mred"]);
+        assert_eq!(shown(5), ["ID     WHAT", "a      one …", "long…  ^[[3…"]);
+    }
+
+    #[test]
+    fn only_the_word_in_the_status_column_is_coloured() {
+        assert_eq!(coloured("a  failed (3)  failed", 3), "a  \x1b[31mfailed\x1b[m (3)  failed");
+        assert_eq!(coloured("é  Up 3 hours", 3), "é  \x1b[36mUp\x1b[m 3 hours");
+        assert_eq!(coloured("a  odd", 3), "a  odd");
+        assert_eq!(coloured("a", 3), "a");
+    }
+}
