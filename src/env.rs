@@ -155,12 +155,6 @@ impl Env {
     pub fn host(&self) -> String {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
     }
-
-    /// Whether colours may be used on a stream that is, or is not, a terminal.
-    #[must_use]
-    pub fn color(&self, terminal: bool) -> bool {
-        self.force_color || terminal && !self.no_color
-    }
 }
 
 fn state_dir(uid: u32, sudo: bool) -> Result<PathBuf, String> {
@@ -177,6 +171,7 @@ fn state_dir(uid: u32, sudo: bool) -> Result<PathBuf, String> {
     Ok(state)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the outside is read here, and nothing is written")]
 fn terminal_width() -> u16 {
     rustix::termios::tcgetwinsize(std::io::stdout())
         .map(|size| size.ws_col)

@@ -11,6 +11,7 @@ mod env;
 mod envfile;
 mod error;
 mod fs;
+mod interrupt;
 mod job;
 mod log;
 mod names;
@@ -19,9 +20,11 @@ mod output;
 mod papers;
 mod recipe;
 mod runner;
+mod shell;
 mod spec;
 mod supervisor;
 mod survey;
+mod terminal;
 mod units;
 
 use std::ffi::OsString;
@@ -33,6 +36,7 @@ use cli::{Cli, ColorWhen};
 use env::Env;
 use error::{Failure, Kind, Verb, exit_code};
 use names::Endpoint;
+use output::{Form, Voice};
 
 fn main() -> ExitCode {
     // Under a caller's `SIGCHLD = SIG_IGN` no child's status could be had; a handler of any kind repairs that.
@@ -45,15 +49,11 @@ fn main() -> ExitCode {
     };
     let env = prepare(&cli);
     let verb = commands::verb(&cli.command);
-    let form = match wants_json(&arguments) {
-        false => Form::Text,
-        true if commands::streams(&cli.command) => Form::Line,
-        true => Form::Document,
-    };
-    match commands::run(&env, cli) {
+    let voice = Voice::new(&env, form(&cli));
+    match commands::run(&env, &voice, cli.command) {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_silence(&error, output::stdout_is_closed) => ExitCode::SUCCESS,
-        Err(error) => fail(&env, &Failure::of(&error), verb, form),
+        Err(error) => fail(&voice, &Failure::of(&error), verb),
     }
 }
 
@@ -71,24 +71,16 @@ fn prepare(cli: &Cli) -> Env {
     env
 }
 
-/// How a failure is told on stdout.
-#[derive(Clone, Copy)]
-enum Form {
-    /// Not at all.
-    Text,
-    /// As the one document.
-    Document,
-    /// As one more line of a stream of them.
-    Line,
+fn form(cli: &Cli) -> Form {
+    match cli.global.json {
+        false => Form::Text,
+        true if commands::streams(&cli.command) => Form::Rows,
+        true => Form::Document,
+    }
 }
 
-fn fail(env: &Env, failure: &Failure, verb: Verb, form: Form) -> ExitCode {
-    output::failure(env, failure);
-    let _ = match form {
-        Form::Text => Ok(()),
-        Form::Document => output::json(&output::failure_document(failure)),
-        Form::Line => output::line(env, &output::failure_document(failure).to_string()),
-    };
+fn fail(voice: &Voice, failure: &Failure, verb: Verb) -> ExitCode {
+    voice.failure(failure);
     ExitCode::from(exit_code(failure, verb))
 }
 
@@ -113,7 +105,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let failure = Failure::new(Kind::Usage, message).hint(hint);
     let verb = if passes_on(&noun_and_verb(arguments), arguments) { Verb::PassesOn } else { Verb::Plain };
     let form = if wants_json(arguments) { Form::Document } else { Form::Text };
-    fail(&Env::gather(), &failure, verb, form)
+    fail(&Voice::new(&Env::gather(), form), &failure, verb)
 }
 
 /// Whether a line that does not parse asks for a program's code, as `commands::verb` tells of one that does.

@@ -4,8 +4,7 @@
 
 use std::fmt;
 
-/// How much of a refused value an error message shows, in characters.
-const SHOWN: usize = 80;
+use crate::terminal::escape_value;
 
 /// Why a value was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,32 +141,6 @@ pub use job::{JobId, JobName, Label, LabelKey};
 pub use pip::PipRequirement;
 pub use run::{EnvKey, EnvValue, Gpus, MainFile, MountPath, NetworkName, csv_field};
 
-/// A value as an error may show it: what a terminal would act on or hide (control, bidi and zero-width characters,
-/// line and paragraph separators) is written as `\n` or `\u{…}`, and the rest is cut after 80 characters.
-#[must_use]
-pub fn escape_value(text: &str) -> String {
-    let mut shown = String::new();
-    let mut left = SHOWN;
-    for c in text.chars() {
-        let piece = if is_unprintable(c) { c.escape_default().to_string() } else { c.to_string() };
-        let Some(rest) = left.checked_sub(piece.chars().count()) else {
-            shown.push('…');
-            break;
-        };
-        left = rest;
-        shown.push_str(&piece);
-    }
-    shown
-}
-
-/// C0, DEL and C1; soft hyphen, Arabic letter mark, Mongolian vowel separator; zero-width, bidi and separator
-/// characters of the General Punctuation block; BOM, interlinear annotations and tag characters.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 /// `https://user:password@host` as `https://***@host`, everywhere in the text.
 fn without_credentials(text: &str) -> String {
     let mut parts = text.split("://");
@@ -219,6 +192,7 @@ fn is_lower_alphanumeric(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::is_unprintable;
     use proptest::prelude::*;
 
     type Grammar = (&'static str, fn(&str) -> Result<String, Invalid>);
@@ -314,21 +288,6 @@ mod tests {
     }
 
     #[test]
-    fn a_shown_value_is_printable_and_short() {
-        for (text, shown) in [
-            ("plain é", "plain é"),
-            ("a\n\t\r\0", r"a\n\t\r\u{0}"),
-            ("\u{1b}[31m\u{7f}\u{9b}", r"\u{1b}[31m\u{7f}\u{9b}"),
-            ("\u{202e}\u{2028}\u{feff}", r"\u{202e}\u{2028}\u{feff}"),
-            ("'\"\\", "'\"\\"),
-        ] {
-            assert_eq!(escape_value(text), shown);
-        }
-        assert_eq!(escape_value(&"é".repeat(80)), "é".repeat(80));
-        assert_eq!(escape_value(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
-    }
-
-    #[test]
     fn the_credentials_of_a_url_are_masked() {
         for (text, masked) in [
             ("https://me:pw@h/x@y", "https://***@h/x@y"),
@@ -366,13 +325,6 @@ mod tests {
                     prop_assert_eq!(parse(&kept), Ok(kept));
                 }
             }
-        }
-
-        #[test]
-        fn a_value_can_be_shown_whatever_it_is(text in "(?s).{0,120}") {
-            let shown = escape_value(&text);
-            prop_assert!(!shown.contains(is_unprintable));
-            prop_assert!(shown.chars().count() <= 81);
         }
     }
 }

@@ -125,7 +125,7 @@ impl Spec {
             Some((_, known)) => format!("did you mean {known:?}?"),
             None => format!("the keys are: {}", self.asked.join(", ")),
         };
-        let unknown = crate::names::escape_value(unknown);
+        let unknown = crate::terminal::escape_value(unknown);
         Err(Failure::usage(format!("invalid spec: unknown key \"{unknown}\"")).hint(hint))
     }
 }

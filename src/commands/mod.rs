@@ -1,40 +1,61 @@
 //! The commands: resolve, ask, decide, print. Each reads like its help text.
 
 mod container;
-mod create;
-mod end;
 mod exec;
 mod image;
 mod jobs;
-mod paths;
-mod run;
-mod start;
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::cli::{Cli, Command, Container, Exec, Image, published};
+use crate::cli::{Command, Container, Exec, Image, published};
+use crate::engine::masked;
 use crate::env::Env;
 use crate::error::{Failure, Verb};
+use crate::output::{Page, Reply, Voice};
+use crate::shell;
 use crate::spec::Spec;
 use crate::supervisor;
+
+/// The docker command line of a `--dry-run`.
+#[derive(Debug, Serialize)]
+struct DryRun {
+    /// Word by word, program first.
+    argv: Vec<String>,
+}
+
+impl Reply for DryRun {
+    fn show(&self, page: &mut Page) -> Result<()> {
+        page.line(&shell::shown(&masked(&self.argv)))
+    }
+}
+
+/// What `inspect` answers: the engine's own object.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Inspected(Value);
+
+impl Reply for Inspected {
+    const IS_DOCUMENT: bool = true;
+}
 
 /// Runs the command; the number is the exit code.
 ///
 /// # Errors
 /// What `main` prints.
-pub fn run(env: &Env, cli: Cli) -> Result<u8> {
-    let json = cli.global.json;
-    match cli.command {
-        Command::Image(noun) => image::run(env, json, noun.verb),
-        Command::Exec(noun) => exec::run(env, json, noun.verb),
-        Command::Container(command) => container::run(env, json, command),
+pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
+    match command {
+        Command::Image(noun) => image::run(env, voice, noun.verb),
+        Command::Exec(noun) => exec::run(env, voice, noun.verb),
+        Command::Container(command) => container::run(env, voice, command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut published(), "longshore", &mut script);
-            std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
+            voice.bytes()?.write_all(&script)?;
             Ok(0)
         }
         Command::Supervise { kind, id } => supervisor::supervise(env, &kind, &id).map(|()| 0),
@@ -91,7 +112,7 @@ fn read_spec(path: Option<&Path>) -> Result<Spec> {
 }
 
 /// Reads `--spec FILE`, or stdin for `-`, as whatever JSON it is.
-fn read_body(path: &Path) -> Result<serde_json::Value> {
+fn read_body(path: &Path) -> Result<Value> {
     let bytes = read_input(path)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     serde_json::from_slice(bytes).map_err(|error| Failure::usage(format!("invalid body: not JSON: {error}")).into())

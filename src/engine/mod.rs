@@ -9,6 +9,7 @@ pub mod builder;
 pub mod create;
 pub mod inspect;
 pub mod questions;
+pub mod stream;
 pub mod variables;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use serde::de::DeserializeOwned;
 use crate::env::Env;
 use crate::error::{Failure, Kind};
 use crate::names::Endpoint;
+use crate::shell;
 
 /// As long as a call is waited for that may take as long as it likes.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -155,18 +157,27 @@ impl Engine {
         line
     }
 
-    /// A call that somebody else starts and waits for: the supervisor, or a command that streams. The caller's own
-    /// choice of engine is taken out of the environment; the pinned one stands on the command line.
+    /// The same line, told first to whoever wants to see every call.
+    fn told(&self, args: &[String]) -> Vec<String> {
+        if let Some(trace) = self.trace {
+            trace(&self.shown(args));
+        }
+        self.line(args)
+    }
+
+    /// A call as one could paste it into a shell, but for what [`masked`] hides.
+    #[must_use]
+    pub fn shown(&self, args: &[String]) -> String {
+        shell::shown(&masked(&self.line(args)))
+    }
+
+    /// A call that somebody else starts and waits for: the supervisor, or [`stream`].
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this module makes the engine's processes")]
     pub fn command(&self, args: &[String]) -> Command {
-        let line = self.line(args);
-        if let Some(trace) = self.trace {
-            trace(&shown(&line));
-        }
         let mut command = Command::new(&self.program);
-        command.args(&line[1..]).env_remove("DOCKER_HOST").env_remove("DOCKER_CONTEXT");
-        command.env("DOCKER_CLI_HINTS", "false").stdin(Stdio::null());
+        command.args(&self.told(args)[1..]).stdin(Stdio::null());
+        set_environment(&mut command);
         command
     }
 
@@ -175,14 +186,12 @@ impl Engine {
     /// # Errors
     /// When it cannot be started or takes longer than `patience`.
     pub fn run(&self, args: &[String], patience: Duration) -> Answer<Output> {
-        let line = self.line(args);
-        if let Some(trace) = self.trace {
-            trace(&shown(&line));
-        }
         #[expect(clippy::disallowed_methods, reason = "this module makes the engine's processes")]
-        let call = duct::cmd(&self.program, &line[1..])
-            .env_remove("DOCKER_HOST")
-            .env_remove("DOCKER_CONTEXT")
+        let call = duct::cmd(&self.program, &self.told(args)[1..])
+            .before_spawn(|command| {
+                set_environment(command);
+                Ok(())
+            })
             .stdin_null()
             .stdout_capture()
             .stderr_capture()
@@ -193,7 +202,7 @@ impl Engine {
             Ok(Some(output)) => Ok(output.clone()),
             Ok(None) => {
                 let _ = handle.kill();
-                Err(EngineError::TimedOut { command: shown(&line), limit: patience })
+                Err(EngineError::TimedOut { command: self.shown(args), limit: patience })
             }
             Err(error) => Err(self.not_started(&error)),
         }
@@ -239,7 +248,7 @@ impl Engine {
             Ok(probe) if !probe.status.success() => {
                 EngineError::Unreachable { endpoint: self.endpoint.clone(), stderr: tail(&probe.stderr) }
             }
-            Ok(_) => EngineError::Failed { command: shown(&self.line(args)), status: ended(output.status), stderr },
+            Ok(_) => EngineError::Failed { command: self.shown(args), status: ended(output.status), stderr },
         }
     }
 
@@ -254,7 +263,7 @@ impl Engine {
     }
 
     pub(crate) fn nonsense(&self, args: &[String], why: &str) -> EngineError {
-        EngineError::Nonsense { command: shown(&self.line(args)), why: why.to_owned() }
+        EngineError::Nonsense { command: self.shown(args), why: why.to_owned() }
     }
 }
 
@@ -312,12 +321,6 @@ pub fn tail(bytes: &[u8]) -> String {
     lines[lines.len().saturating_sub(10)..].join("\n")
 }
 
-/// A command line as one could paste it into a shell, but for what [`masked`] hides.
-#[must_use]
-pub fn shown(line: &[String]) -> String {
-    masked(line).iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
-}
-
 /// A command line for people's eyes and files: the values of variables, which may be secrets, are not in it. What our
 /// own runs set stands there in two words, `--env` and `KEY=VALUE`, is known, and stays.
 #[must_use]
@@ -329,12 +332,10 @@ pub fn masked(line: &[String]) -> Vec<String> {
     line.iter().map(mask).collect()
 }
 
-fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+/// Takes the caller's own choice of engine out of the environment, since the pinned one stands on the command line, and
+/// has docker answer without advice.
+fn set_environment(command: &mut Command) {
+    command.env_remove("DOCKER_HOST").env_remove("DOCKER_CONTEXT").env("DOCKER_CLI_HINTS", "false");
 }
 
 #[cfg(test)]
@@ -342,15 +343,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_line_can_be_pasted() {
-        let line = ["docker", "run", "a b", "it's", "", "x=1,y"].map(str::to_owned);
-        assert_eq!(shown(&line), r"docker run 'a b' 'it'\''s' '' x=1,y");
-    }
-
-    #[test]
     fn a_shown_line_tells_no_value_of_a_variable() {
         let line = ["create", "--env=K=it's = secret", "--env=NAME", "--env", "HOME=/tmp"].map(str::to_owned);
-        assert_eq!(shown(&line), "create '--env=K=***' --env=NAME --env HOME=/tmp");
+        assert_eq!(shell::shown(&masked(&line)), "create '--env=K=***' --env=NAME --env HOME=/tmp");
     }
 
     #[test]

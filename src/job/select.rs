@@ -9,7 +9,8 @@ use super::store::Store;
 use super::view::View;
 use crate::env::Env;
 use crate::error::{self, Failure};
-use crate::names::{ImageName, JobId, JobName, Label, escape_value};
+use crate::names::{ImageName, JobId, JobName, Label};
+use crate::terminal::escape_value;
 
 /// Finds the job: `latest`, a name, an id or a unique prefix of one.
 ///

@@ -1,30 +1,11 @@
 //! Lines of a log as JSON. Never a whole line in memory: it may be longer than that.
 
-use std::io::{self, BufRead as _, BufReader, Write};
+use std::io::{self, Write};
 
 use super::CHUNK;
 
-/// Writes everything there is to read as the items of a JSON array of strings, without the brackets.
-/// Invalid UTF-8 becomes U+FFFD. A line longer than memory passes through in pieces.
-///
-/// # Errors
-/// When reading or writing fails.
-pub fn json_items(from: impl io::Read, out: &mut impl Write) -> io::Result<()> {
-    let mut reader = BufReader::with_capacity(CHUNK, from);
-    let mut lines = JsonLines::items();
-    loop {
-        let buffer = reader.fill_buf()?;
-        if buffer.is_empty() {
-            return lines.finish(out);
-        }
-        lines.push(buffer, out)?;
-        let used = buffer.len();
-        reader.consume(used);
-    }
-}
-
-/// Makes JSON of lines while their bytes come. A line stays here until its newline comes or it is too long for that;
-/// from then on its pieces pass through, so that none costs more memory than a chunk.
+/// Makes JSON of lines while their bytes come; invalid UTF-8 becomes U+FFFD. A line stays here until its newline comes or
+/// it is too long for that; from then on its pieces pass through, so that none costs more memory than a chunk.
 #[derive(Debug)]
 pub struct JsonLines {
     before: &'static [u8],
@@ -112,8 +93,9 @@ mod tests {
     use super::*;
 
     fn json(bytes: &[u8]) -> Vec<String> {
-        let mut out = b"[".to_vec();
-        json_items(bytes, &mut out).unwrap();
+        let (mut lines, mut out) = (JsonLines::items(), b"[".to_vec());
+        bytes.chunks(CHUNK).for_each(|chunk| lines.push(chunk, &mut out).unwrap());
+        lines.finish(&mut out).unwrap();
         out.push(b']');
         serde_json::from_slice(&out).unwrap()
     }

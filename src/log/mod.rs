@@ -11,7 +11,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use crate::job::{Job, LOG, LOG_RECOVERED};
 use crate::units::Tail;
 pub use follow::Follower;
-pub use json::{JsonLines, json_items};
+pub use json::JsonLines;
 
 const CHUNK: usize = 64 * 1024;
 

@@ -85,6 +85,7 @@ impl Caller {
     ///
     /// # Errors
     /// When stdout is no socket of ours.
+    #[expect(clippy::disallowed_methods, reason = "it is no stdout but the socket to the command")]
     pub fn take() -> Result<Self> {
         let socket = std::io::stdout().as_fd().try_clone_to_owned()?;
         let null = File::options().write(true).open("/dev/null")?;

@@ -1,23 +1,41 @@
 //! `container create`: the Engine API's body, or flags, or both.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::Stdio;
+use std::io::{self, BufRead as _, BufReader, PipeReader, Read as _, Write as _};
+use std::process::{Command, ExitStatus, Output};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::cli::ContainerCreate;
-use crate::commands::read_body;
-use crate::commands::start::{check_id_file, write_id_file};
+use crate::commands::jobs::start::{check_id_file, write_id_file};
+use crate::commands::{DryRun, read_body};
 use crate::engine::create::{Create, create_args};
-use crate::engine::{Engine, masked, shown};
+use crate::engine::stream::Readers;
+use crate::engine::{Engine, masked};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::names::EnvKey;
-use crate::output::{self, note};
+use crate::output::{Page, Reply, Voice};
 
-/// Creates the container and prints its id.
-pub fn create(env: &Env, json: bool, engine: &Engine, args: &ContainerCreate) -> Result<u8> {
+/// A container was made: the Engine API's own answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Created {
+    /// Its id in full.
+    id: String,
+    /// What the engine warned of.
+    warnings: Vec<String>,
+}
+
+impl Reply for Created {
+    fn show(&self, page: &mut Page) -> Result<()> {
+        page.line(&self.id)
+    }
+}
+
+/// Creates the container and answers with its id.
+pub fn create(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerCreate) -> Result<u8> {
     check_id_file(args.id_file.as_deref())?;
     let body = body(env, args)?;
     let name = args.name.as_deref().or(args.name_flag.as_deref());
@@ -26,28 +44,19 @@ pub fn create(env: &Env, json: bool, engine: &Engine, args: &ContainerCreate) ->
         Failure { hint, ..Failure::usage(format!("invalid body: {error}")) }
     })?;
     for ignored in &create.notes {
-        note(&format!("note: ignored: {ignored}"));
+        voice.note(&format!("note: ignored: {ignored}"));
     }
     let environment = hide_values(&mut create.args);
     create.args = flags(args).into_iter().chain(create.args).collect();
     let mut argv = vec!["create".to_owned()];
     argv.append(&mut create.args);
     if args.dry_run {
-        let line = engine.line(&argv);
-        if json {
-            output::json(&json!({"argv": masked(&line)}))?;
-        } else {
-            output::line(env, &shown(&line))?;
-        }
+        voice.reply(&DryRun { argv: masked(&engine.line(&argv)) })?;
         return Ok(0);
     }
-    let (id, warnings) = created(env, engine, &argv, &create, &environment)?;
-    write_id_file(args.id_file.as_deref(), &id)?;
-    if json {
-        output::json(&json!({"Id": id, "Warnings": warnings}))?;
-    } else {
-        output::line(env, &id)?;
-    }
+    let created = created(voice, engine, &argv, &create, environment)?;
+    write_id_file(args.id_file.as_deref(), &created.id)?;
+    voice.reply(&created)?;
     Ok(0)
 }
 
@@ -122,64 +131,74 @@ fn hide_values(args: &mut [String]) -> Vec<(String, String)> {
 
 /// Runs docker, which prints the id on stdout and warnings, and the progress of a pull, on stderr.
 fn created(
-    env: &Env,
+    voice: &Voice,
     engine: &Engine,
     argv: &[String],
     create: &Create,
-    environment: &[(String, String)],
-) -> Result<(String, Vec<String>)> {
+    environment: Vec<(String, String)>,
+) -> Result<Created> {
+    let could_not = "could not create the container";
     let mut command = engine.command(argv);
-    command.envs(environment.iter().map(|(key, value)| (key, value)));
+    command.envs(environment);
     for key in &create.unset {
         command.env_remove(key);
     }
-    if create.stdin.is_some() {
-        command.stdin(Stdio::piped());
-    }
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child =
-        command.spawn().map_err(|error| engine.not_started(&error).failure("could not create the container"))?;
-    if let (Some(text), Some(mut stdin)) = (&create.stdin, child.stdin.take()) {
-        // docker that ends before it has read everything says why by its own words and status.
-        match stdin.write_all(text.as_bytes()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-            written => written.context("could not hand docker its input")?,
-        }
-    }
-    let words = child.stderr.take().map_or(Ok(Vec::new()), |from| told(from, env.stderr_terminal));
-    let mut output = child.wait_with_output().context("could not wait for docker")?;
-    output.stderr = words.context("could not read what docker said")?;
-    if !output.status.success() {
-        let mut failure = engine.explain(argv, &output).failure("could not create the container");
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let readers = Readers::Apart(
+        Box::new(|mut from| from.read_to_end(&mut stdout).map(drop)),
+        Box::new(|from| told(voice, from, &mut stderr)),
+    );
+    let status = fed(command, create.stdin.as_deref(), |command| engine.stream(command, readers, None, could_not))?;
+    if !status.success() {
+        let mut failure = engine.explain(argv, &Output { status, stdout, stderr }).failure(could_not);
         // What stands on the terminal already is not told twice.
-        failure.detail = failure.detail.filter(|_| !env.stderr_terminal);
+        failure.detail = failure.detail.filter(|_| !voice.is_stderr_terminal());
         return Err(failure.into());
     }
-    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&stderr);
     let warnings: Vec<String> =
-        stderr.lines().filter_map(|line| line.strip_prefix("WARNING: ")).map(str::to_owned).collect();
+        stderr.lines().filter_map(|line| Some(line.strip_prefix(WARNING)?.to_owned())).collect();
     for warning in &warnings {
-        note(&format!("warning: {warning}"));
+        voice.note(&format!("warning: {warning}"));
     }
-    let id = String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().trim().to_owned();
+    let id = String::from_utf8_lossy(&stdout).lines().last().unwrap_or_default().trim().to_owned();
     if id.is_empty() {
         return Err(Failure::new(ErrorKind::EngineFailed, "docker create printed no id").into());
     }
-    Ok((id, warnings))
+    Ok(Created { id, warnings })
 }
+
+/// Runs docker with a text to read on its stdin.
+fn fed(
+    mut command: Command,
+    text: Option<&str>,
+    run: impl FnOnce(Command) -> Result<ExitStatus>,
+) -> Result<ExitStatus> {
+    let Some(text) = text else { return run(command) };
+    let (reader, mut writer) = io::pipe()?;
+    command.stdin(reader);
+    std::thread::scope(|scope| {
+        // docker that ends before it has read everything says why by its own words and status.
+        scope.spawn(move || writer.write_all(text.as_bytes()));
+        run(command)
+    })
+}
+
+/// How docker begins what the Engine API has under `Warnings`.
+const WARNING: &str = "WARNING: ";
 
 /// All that docker says. A pull can take minutes, so at a terminal each line is shown as it comes, but for the warnings,
 /// which are told at the end.
-fn told(from: impl std::io::Read, live: bool) -> std::io::Result<Vec<u8>> {
-    let (mut from, mut all) = (BufReader::new(from), Vec::new());
+fn told(voice: &Voice, from: PipeReader, all: &mut Vec<u8>) -> io::Result<()> {
+    let mut from = BufReader::new(from);
     loop {
         let begin = all.len();
-        if from.read_until(b'\n', &mut all)? == 0 {
-            return Ok(all);
+        if from.read_until(b'\n', all)? == 0 {
+            return Ok(());
         }
         let line = String::from_utf8_lossy(&all[begin..]);
-        if live && !line.trim().is_empty() && !line.starts_with("WARNING: ") {
-            note(line.trim_end());
+        if voice.is_stderr_terminal() && !line.trim().is_empty() && !line.starts_with(WARNING) {
+            voice.note(line.trim_end());
         }
     }
 }

@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 
 use super::ours;
 use crate::cli::ContainerList;
-use crate::engine::{Engine, EngineError, argv};
+use crate::engine::{Answer, Engine, EngineError, argv};
 use crate::env::Env;
-use crate::output;
+use crate::output::{Table, Voice, ago};
 
 /// What is taken from a line of `docker ps`.
 #[derive(Debug, Deserialize)]
@@ -43,7 +43,7 @@ const ROW: &str = concat!(
 );
 
 /// Lists them.
-pub fn list(env: &Env, json: bool, engine: &Engine, args: &ContainerList) -> Result<u8> {
+pub fn list(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerList) -> Result<u8> {
     let mut ps = argv::words(["ps", "--no-trunc", "--format", ROW]);
     ps.extend(args.all.then(|| "--all".to_owned()));
     ps.extend(args.last.map(|last| format!("--last={last}")));
@@ -51,27 +51,29 @@ pub fn list(env: &Env, json: bool, engine: &Engine, args: &ContainerList) -> Res
     ps.extend(args.statuses.iter().map(|status| format!("--filter=status={status}")));
     let could_not = "could not list the containers";
     let rows: Vec<Row> = engine.json_lines(&ps).map_err(|error| error.failure(could_not))?;
-    if args.quiet && !json {
-        for row in &rows {
-            output::line(env, if args.no_trunc { &row.id } else { short(&row.id) })?;
-        }
-        return Ok(0);
-    }
-    if json {
-        let objects = objects(engine, &rows).map_err(|error| error.failure(could_not))?;
-        // One that was removed between the two calls is in the first answer only, and is not there any more.
-        let found: Vec<Value> = rows.iter().filter_map(|row| Some(container(row, objects.get(&row.id)?))).collect();
-        output::json(&found)?;
-        return Ok(0);
-    }
-    // What a narrow terminal cuts off stands last.
-    let header = ["CONTAINER", "NAMES", "RUN", "IMAGE", "STATUS", "PORTS", "CREATED", "COMMAND"];
-    let rows: Vec<Vec<String>> = rows.into_iter().map(|row| table_row(env, row, args.no_trunc)).collect();
-    output::table(env, &header, &rows, args.no_trunc)?;
+    voice.answer(
+        || Ok(containers(engine, &rows).map_err(|error| error.failure(could_not))?),
+        |page| {
+            if args.quiet {
+                return page.lines(rows.iter().map(|row| if args.no_trunc { &row.id } else { short(&row.id) }));
+            }
+            // What a narrow terminal cuts off stands last.
+            let header = ["CONTAINER", "NAMES", "RUN", "IMAGE", "STATUS", "PORTS", "CREATED", "COMMAND"];
+            let rows = rows.iter().map(|row| table_row(env.now(), row, args)).collect();
+            page.table(&Table { header: &header, rows, no_trunc: args.no_trunc })
+        },
+    )?;
     Ok(0)
 }
 
-fn objects(engine: &Engine, rows: &[Row]) -> Result<HashMap<String, Value>, EngineError> {
+/// As the Engine API lists them. One that was removed between the two calls is in the first answer only, and is not there
+/// any more.
+fn containers(engine: &Engine, rows: &[Row]) -> Answer<Vec<Value>> {
+    let objects = objects(engine, rows)?;
+    Ok(rows.iter().filter_map(|row| Some(container(row, objects.get(&row.id)?))).collect())
+}
+
+fn objects(engine: &Engine, rows: &[Row]) -> Answer<HashMap<String, Value>> {
     if rows.is_empty() {
         return Ok(HashMap::new());
     }
@@ -189,11 +191,11 @@ fn mounts(object: &Value) -> Value {
     if mounts.is_null() { json!([]) } else { mounts }
 }
 
-fn table_row(env: &Env, row: Row, whole: bool) -> Vec<String> {
-    let id = if whole { row.id } else { short(&row.id).to_owned() };
-    let run = if row.name.is_empty() { row.job } else { row.name };
-    let created = output::ago(env, created_at(&row.created_at));
-    vec![id, row.names, run, row.image, row.status, row.ports, created, row.command]
+fn table_row(now: DateTime<Utc>, row: &Row, args: &ContainerList) -> Vec<String> {
+    let id = if args.no_trunc { &row.id } else { short(&row.id) };
+    let run = if row.name.is_empty() { &row.job } else { &row.name };
+    let created = ago(now, created_at(&row.created_at));
+    [id, &row.names, run, &row.image, &row.status, &row.ports, &created, &row.command].map(str::to_owned).to_vec()
 }
 
 /// docker's own form of a time, `2026-01-02 15:04:05 +0100 CET`, of which the zone's name says nothing more.

@@ -4,57 +4,73 @@
 //! object keeps docker's own fields and gets the same as numbers beside them.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read as _};
+use std::process::Output;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::find;
 use crate::cli::ContainerStats;
 use crate::engine::Engine;
-use crate::env::Env;
-use crate::output;
+use crate::engine::stream::Readers;
+use crate::output::{Page, Reply, Table, Voice};
 
 /// Samples of the past that a sparkline shows.
 const HISTORY: usize = 20;
 
 /// Shows them: once, as a stream of objects, or as a table that redraws in place.
-pub fn stats(env: &Env, json: bool, engine: &Engine, args: &ContainerStats) -> Result<u8> {
+pub fn stats(voice: &Voice, engine: &Engine, args: &ContainerStats) -> Result<u8> {
     let mut argv = ["stats", "--no-trunc", "--format", "{{json .}}"].map(str::to_owned).to_vec();
     argv.extend(args.all.then(|| "--all".to_owned()));
     argv.extend(args.no_stream.then(|| "--no-stream".to_owned()));
     for typed in &args.containers {
         argv.push(find(engine, typed)?.id);
     }
+    let could_not = "could not measure the containers";
     if args.no_stream {
-        let bytes = engine.read(&argv).map_err(|error| error.failure("could not measure the containers"))?;
-        let rows: Vec<Value> = String::from_utf8_lossy(&bytes).lines().filter_map(sample).collect();
-        if json {
-            output::json(&rows)?;
-        } else {
-            output::table(env, &HEADER, &rows.iter().map(|row| cells(row, None)).collect::<Vec<_>>(), args.no_trunc)?;
-        }
+        let bytes = engine.read(&argv).map_err(|error| error.failure(could_not))?;
+        let samples = String::from_utf8_lossy(&bytes).lines().filter_map(sample).collect();
+        voice.reply(&Samples { samples, args })?;
         return Ok(0);
     }
-    let mut command = engine.command(&argv);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child =
-        command.spawn().map_err(|error| engine.not_started(&error).failure("could not measure the containers"))?;
-    let shown = child.stdout.take().map_or(Ok(()), |stdout| stream(env, json, BufReader::new(stdout), args.no_trunc));
-    if shown.is_err() {
-        let _ = child.kill();
-    }
-    let output = child.wait_with_output().context("could not wait for docker")?;
+    let (mut shown, mut stderr) = (Ok(()), Vec::new());
+    let readers = Readers::Apart(
+        Box::new(|from| {
+            shown = stream(voice, args, BufReader::new(from));
+            // docker has no more to do when its words could not be handed on.
+            if shown.is_ok() { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
+        }),
+        Box::new(|mut from| from.read_to_end(&mut stderr).map(drop)),
+    );
+    let status = engine.stream(engine.command(&argv), readers, None, could_not);
     shown?;
+    let output = Output { status: status?, stdout: Vec::new(), stderr };
     if output.status.success() {
         return Ok(0);
     }
-    Err(engine.explain(&argv, &output).failure("could not measure the containers").into())
+    Err(engine.explain(&argv, &output).failure(could_not).into())
+}
+
+/// What was measured once, as docker has it, with the numbers beside.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Samples<'a> {
+    samples: Vec<Value>,
+    #[serde(skip)]
+    args: &'a ContainerStats,
+}
+
+impl Reply for Samples<'_> {
+    fn show(&self, page: &mut Page) -> Result<()> {
+        let rows = self.samples.iter().map(|row| cells(row, None)).collect();
+        page.table(&Table { header: &HEADER, rows, no_trunc: self.args.no_trunc })
+    }
 }
 
 /// A frame ends where docker clears the screen for the next one.
-fn stream(env: &Env, json: bool, mut lines: BufReader<impl std::io::Read>, no_trunc: bool) -> Result<()> {
+fn stream(voice: &Voice, args: &ContainerStats, mut lines: impl BufRead) -> Result<()> {
     let mut screen = Screen::default();
     let mut frame: Vec<Value> = Vec::new();
     let mut line = Vec::new();
@@ -67,7 +83,9 @@ fn stream(env: &Env, json: bool, mut lines: BufReader<impl std::io::Read>, no_tr
             text.contains("\x1b[H") || row.as_ref().is_some_and(|row| frame.iter().any(|known| key(known) == key(row)));
         // A frame without rows matters once, when there were some.
         if (begins || ended) && (!frame.is_empty() || screen.lines > 1) {
-            screen.draw(env, json, &std::mem::take(&mut frame), no_trunc)?;
+            let frame = std::mem::take(&mut frame);
+            frame.iter().try_for_each(|row| voice.row(row))?;
+            voice.text(|page| screen.draw(voice, page, &frame, args))?;
         }
         frame.extend(row);
         if ended {
@@ -90,10 +108,22 @@ struct History {
 }
 
 impl Screen {
-    fn draw(&mut self, env: &Env, json: bool, frame: &[Value], no_trunc: bool) -> Result<()> {
-        if json {
-            return frame.iter().try_for_each(output::json_row);
+    fn draw(&mut self, voice: &Voice, page: &mut Page, frame: &[Value], args: &ContainerStats) -> Result<()> {
+        self.remember(frame);
+        page.take_back(self.lines)?;
+        let fitting = if voice.is_stdout_terminal() { fitting(frame.len(), voice.height()) } else { frame.len() };
+        let row = |row| cells(row, self.history.get(&key(row)));
+        let rows = frame[..fitting].iter().map(row).collect();
+        page.table(&Table { header: &HEADER, rows, no_trunc: args.no_trunc })?;
+        self.lines = fitting + 1;
+        if fitting < frame.len() {
+            page.line(&format!("… and {} more", frame.len() - fitting))?;
+            self.lines += 1;
         }
+        Ok(())
+    }
+
+    fn remember(&mut self, frame: &[Value]) {
         for row in frame {
             let history = self.history.entry(key(row)).or_default();
             remember(&mut history.cpu, row["cpuPercent"].as_f64());
@@ -101,27 +131,7 @@ impl Screen {
         }
         let ids: Vec<String> = frame.iter().map(key).collect();
         self.history.retain(|id, _| ids.contains(id));
-        if env.stdout_terminal {
-            let back = if self.lines > 0 { format!("\x1b[{}A", self.lines) } else { String::new() };
-            write!(std::io::stdout(), "{back}\r\x1b[J")?;
-        }
-        let fitting = if env.stdout_terminal { fitting(frame.len(), height()) } else { frame.len() };
-        let row = |row| cells(row, self.history.get(&key(row)));
-        let rows: Vec<Vec<String>> = frame[..fitting].iter().map(row).collect();
-        output::table(env, &HEADER, &rows, no_trunc)?;
-        self.lines = rows.len() + 1;
-        if fitting < frame.len() {
-            output::line(env, &format!("… and {} more", frame.len() - fitting))?;
-            self.lines += 1;
-        }
-        Ok(std::io::stdout().flush()?)
     }
-}
-
-/// Lines of the terminal as it is now; its window may have changed since the last frame.
-fn height() -> usize {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout());
-    size.map(|size| usize::from(size.ws_row)).ok().filter(|rows| *rows > 0).unwrap_or(24)
 }
 
 /// How many of so many rows can be redrawn in place: what has scrolled away cannot be. Beside them there is the header,

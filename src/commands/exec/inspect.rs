@@ -1,4 +1,4 @@
-//! `exec`: runs of Python source trees.
+//! `exec inspect`: all that the engine knows of the container of a run, and the run beside it.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -6,40 +6,23 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::jobs;
-use super::run::run as start;
-use crate::cli::{Exec, ExecKill, ExecStop, OneJob};
+use crate::cli::OneJob;
+use crate::commands::Inspected;
 use crate::env::Env;
-use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::Job;
 use crate::job::record::{Kind, Record};
-use crate::job::request::{Request, Verb};
 use crate::job::select::find;
 use crate::job::standing::Sighting;
 use crate::job::view::View;
-use crate::output;
+use crate::output::Voice;
 use crate::runner::{Runner, Subject, container_name, withhold};
 use crate::survey::view;
 
 /// How long a run just started may take until its container is there.
 const STARTING: Duration = Duration::from_secs(10);
 
-/// Runs `longshore exec …`.
-pub fn run(env: &Env, json: bool, command: Exec) -> Result<u8> {
-    match command {
-        Exec::Run(args) => start(env, json, &args),
-        Exec::List(args) => jobs::list(env, json, Kind::Run, &args),
-        Exec::Inspect(args) => inspect(env, &args),
-        Exec::Logs(args) => jobs::logs(env, json, &find(env, Kind::Run, &args.run.job)?.1, &args.how),
-        Exec::Wait(args) => jobs::wait(env, json, Kind::Run, &args),
-        Exec::Stop(args) => stop(env, json, &args),
-        Exec::Kill(args) => kill(env, json, &args),
-        Exec::Forget(args) => jobs::forget(env, json, Kind::Run, &args),
-    }
-}
-
 /// The engine's own object while there is a container, its last account after that, and always the job beside it.
-fn inspect(env: &Env, args: &OneJob) -> Result<u8> {
+pub fn inspect(env: &Env, voice: &Voice, args: &OneJob) -> Result<u8> {
     let (_, job) = find(env, Kind::Run, &args.job)?;
     let view = view(env, &job);
     let account = match job.account() {
@@ -54,7 +37,7 @@ fn inspect(env: &Env, args: &OneJob) -> Result<u8> {
     if let Some(object) = object.as_object_mut() {
         object.insert("Longshore".into(), serde_json::to_value(&view)?);
     }
-    output::json(&object)?;
+    voice.reply(&Inspected(object))?;
     Ok(0)
 }
 
@@ -96,34 +79,4 @@ fn no_account(job: &Job, view: &View) -> Value {
         "Image": null,
         "Name": format!("/{}", container_name(&job.id)),
     })
-}
-
-/// TERM, a grace, KILL.
-fn stop(env: &Env, json: bool, args: &ExecStop) -> Result<u8> {
-    jobs::for_each(env, json, &args.jobs, |typed| {
-        let grace = Duration::from_secs(args.grace.into());
-        end(env, &running(env, typed)?, &Request::new(Verb::Stop, 15, grace, env.now()))
-    })
-}
-
-/// One signal, at once. Only KILL is waited for.
-fn kill(env: &Env, json: bool, args: &ExecKill) -> Result<u8> {
-    jobs::for_each(env, json, &args.jobs, |typed| {
-        end(env, &running(env, typed)?, &Request::new(Verb::Kill, args.signal.number(), Duration::ZERO, env.now()))
-    })
-}
-
-fn end(env: &Env, job: &Job, request: &Request) -> Result<String> {
-    super::end::end(env, job, request)?;
-    Ok(job.id.to_string())
-}
-
-fn running(env: &Env, typed: &str) -> Result<Job> {
-    let (_, job) = find(env, Kind::Run, typed)?;
-    let view = view(env, &job);
-    if view.is_running() {
-        return Ok(job);
-    }
-    let message = format!("run {} is not running ({})", job.id, jobs::status(&view));
-    Err(Failure::new(ErrorKind::Conflict, message).into())
 }

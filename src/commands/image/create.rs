@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use serde_json::json;
+use serde::{Serialize, Serializer};
 
-use super::jobs::stay;
-use super::start::{self, flag_labels, spec_labels};
-use super::{read_file, read_spec};
 use crate::cli::ImageCreate;
+use crate::commands::jobs::start::{self, flag_labels, spec_labels};
+use crate::commands::jobs::stay::stay;
+use crate::commands::{read_file, read_spec};
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
-use crate::job::record::{Build, Kind, Record, Work};
-use crate::job::store::Store;
+use crate::job::record::{Build, Record, Work};
 use crate::names::{ImageName, ImageRef};
-use crate::output;
+use crate::output::{Page, Reply, Voice};
 use crate::recipe::{CaCert, Recipe, Spec as RecipeSpec};
 use crate::runner::{Values, rendered};
 use crate::spec::{Spec, missing};
@@ -30,16 +29,15 @@ struct Request {
 }
 
 /// Starts the build and returns, unless it is to stay.
-pub fn create(env: &Env, json: bool, args: &ImageCreate) -> Result<u8> {
+pub fn create(env: &Env, voice: &Voice, args: &ImageCreate) -> Result<u8> {
     let request = request(args)?;
     let ca_cert = ca_cert(request.recipe.ca_cert.as_deref().or(env.ca_cert.as_deref()))?;
     let recipe = Recipe::new(&request.recipe, ca_cert.clone())?;
     let engine = Engine::chosen(env)?;
     if args.stay.dry_run {
-        return dry_run(env, json, &engine, &recipe);
+        return dry_run(env, voice, &engine, &recipe);
     }
     let id_file = start::IdFile::claim(args.stay.id_file.as_deref())?;
-    let store = Store::make(env, Kind::Build)?;
     let work = Work::Build(Build {
         tag: recipe.name.clone(),
         recipe: request.recipe,
@@ -52,11 +50,9 @@ pub fn create(env: &Env, json: bool, args: &ImageCreate) -> Result<u8> {
         labels: request.labels,
         ..start::record(env, &engine, recipe.base.clone(), work)
     };
-    let job = start::begin(env, &store, &record, &Values::default(), || Ok(()))?;
+    let job = start::begin(env, voice, &record, &Values::default(), || Ok(()))?;
     id_file.write(job.id.as_str())?;
-    let name = recipe.name.as_str();
-    let answer = json!({"success": true, "name": name, "id": job.id});
-    stay(env, json, &job, &args.stay, answer, name)
+    stay(env, voice, &job, &args.stay, recipe.name.as_str())
 }
 
 /// Flags win over the file; lists of flags take the place of the file's list.
@@ -105,24 +101,36 @@ fn ca_cert(path: Option<&Path>) -> Result<Option<CaCert>> {
     Ok(Some(parsed))
 }
 
-/// Prints what would be built, for the builder that is there.
-fn dry_run(env: &Env, json: bool, engine: &Engine, recipe: &Recipe) -> Result<u8> {
+/// The context of the build that would be started, for the builder that is there.
+#[derive(Debug, Serialize)]
+struct DryRun<'a> {
+    /// The image to make.
+    name: &'a ImageName,
+    /// The builder that docker has.
+    builder: &'static str,
+    /// Every file of the context by its name.
+    #[serde(serialize_with = "as_map")]
+    files: Vec<(String, String)>,
+}
+
+fn as_map<S: Serializer>(files: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(files.iter().map(|(name, text)| (name, text)))
+}
+
+impl Reply for DryRun<'_> {
+    fn show(&self, page: &mut Page) -> Result<()> {
+        let lines = |(name, text): &(String, String)| [format!("# {name}"), text.trim_end().to_owned(), String::new()];
+        self.files.iter().flat_map(lines).try_for_each(|line| page.line(&line))
+    }
+}
+
+/// Answers what would be built.
+fn dry_run(env: &Env, voice: &Voice, engine: &Engine, recipe: &Recipe) -> Result<u8> {
     let version = engine.version().map_err(|error| error.failure("could not find out which builder there is"))?;
     let builder = engine.builder(&version, env.docker_buildkit.as_deref());
     let context = rendered(recipe, builder, env.now());
-    let files: Vec<(String, String)> = context
-        .entries()
-        .map(|(name, contents)| (name.to_owned(), String::from_utf8_lossy(contents).into_owned()))
-        .collect();
-    if json {
-        let files: serde_json::Map<_, _> = files.into_iter().map(|(name, text)| (name, text.into())).collect();
-        output::json(&json!({"name": recipe.name, "builder": builder.word(), "files": files}))?;
-        return Ok(0);
-    }
-    for (name, text) in files {
-        output::line(env, &format!("# {name}"))?;
-        output::line(env, text.trim_end())?;
-        output::line(env, "")?;
-    }
+    let files = context.entries();
+    let files = files.map(|(name, contents)| (name.to_owned(), String::from_utf8_lossy(contents).into_owned()));
+    voice.reply(&DryRun { name: &recipe.name, builder: builder.word(), files: files.collect() })?;
     Ok(0)
 }

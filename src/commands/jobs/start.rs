@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::plain;
+use crate::commands::plain;
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
@@ -16,6 +16,7 @@ use crate::job::Job;
 use crate::job::record::{FORMAT, Kind, Record, Work};
 use crate::job::store::Store;
 use crate::names::{ImageRef, Label, LabelKey};
+use crate::output::Voice;
 use crate::runner::{Runner, Values};
 use crate::spec::Spec;
 use crate::supervisor;
@@ -49,11 +50,12 @@ pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record
 /// could not be started.
 pub fn begin(
     env: &Env,
-    store: &Store,
+    voice: &Voice,
     record: &Record,
     values: &Values,
     make: impl FnOnce() -> Result<()>,
 ) -> Result<Job> {
+    let store = Store::make(env, record.kind)?;
     let runner = Runner::of(env, record);
     let (checked, prepared) = std::thread::scope(|scope| {
         let question = scope.spawn(|| runner.check(record));
@@ -70,7 +72,7 @@ pub fn begin(
             store.remove(&job);
             return Err(error);
         }
-        crate::output::note(&format!("warning: job {} runs without its supervisor: {error:#}", job.id));
+        voice.note(&format!("warning: job {} runs without its supervisor: {error:#}", job.id));
     }
     Ok(job)
 }

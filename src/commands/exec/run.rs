@@ -6,19 +6,18 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum as _;
-use serde_json::json;
 
-use super::jobs::stay;
-use super::start::{self, flag_labels, spec_labels};
-use super::{paths, read_file, read_spec};
+use super::paths;
 use crate::cli::{ExecRun, LogDriver};
-use crate::engine::{Engine, shown};
+use crate::commands::jobs::start::{self, flag_labels, spec_labels};
+use crate::commands::jobs::stay::stay;
+use crate::commands::{DryRun, read_file, read_spec};
+use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
-use crate::job::record::{Kind, Record, Run, Work};
-use crate::job::store::Store;
+use crate::job::record::{Record, Run, Work};
 use crate::names::{EnvKey, EnvValue, Gpus, ImageRef, JobName, MainFile, NetworkName};
-use crate::output;
+use crate::output::Voice;
 use crate::runner::{Runner, Values};
 use crate::spec::{Spec, missing};
 use crate::units::{self, Cpus, UserSpec};
@@ -46,28 +45,22 @@ struct Request {
 }
 
 /// Starts the run and returns, unless it is to stay.
-pub fn run(env: &Env, json: bool, args: &ExecRun) -> Result<u8> {
+pub fn run(env: &Env, voice: &Voice, args: &ExecRun) -> Result<u8> {
     let request = request(env, args)?;
     let paths = paths::resolve(&request.src, &request.main, request.input.as_deref(), request.output.as_deref())?;
     let engine = Engine::chosen(env)?;
     let values = Values(texts(&request.env));
     let record = record(env, &engine, &request, &paths);
+    // What cannot be handed over is refused before anything is made.
+    let argv = Runner::of(env, &record).command_line(&record, &values)?;
     if args.stay.dry_run {
-        let line = Runner::of(env, &record).command_line(&record, &values)?;
-        if json {
-            output::json(&json!({"argv": line}))?;
-        } else {
-            output::line(env, &shown(&line))?;
-        }
+        voice.reply(&DryRun { argv })?;
         return Ok(0);
     }
-    // What cannot be handed over is refused before anything is made.
-    Runner::of(env, &record).command_line(&record, &values)?;
     let id_file = start::IdFile::claim(args.stay.id_file.as_deref())?;
-    let store = Store::make(env, Kind::Run)?;
-    let job = start::begin(env, &store, &record, &values, || paths.make())?;
+    let job = start::begin(env, voice, &record, &values, || paths.make())?;
     id_file.write(job.id.as_str())?;
-    stay(env, json, &job, &args.stay, json!({"exec_id": job.id}), job.id.as_str())
+    stay(env, voice, &job, &args.stay, job.id.as_str())
 }
 
 fn record(env: &Env, engine: &Engine, request: &Request, paths: &paths::Paths) -> Record {

@@ -1,0 +1,46 @@
+//! `exec stop` and `exec kill`: end runs, or send them a signal.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::cli::{ExecKill, ExecStop};
+use crate::commands::jobs::end::end;
+use crate::commands::jobs::{Done, status};
+use crate::env::Env;
+use crate::error::{Failure, Kind as ErrorKind};
+use crate::job::Job;
+use crate::job::record::Kind;
+use crate::job::request::{Request, Verb};
+use crate::job::select::find;
+use crate::output::Voice;
+use crate::survey::view;
+
+/// TERM, a grace, KILL.
+pub fn stop(env: &Env, voice: &Voice, args: &ExecStop) -> Result<u8> {
+    let grace = Duration::from_secs(args.grace.into());
+    voice.each(args.jobs.iter().map(|typed| {
+        let job = running(env, typed)?;
+        end(env, &job, &Request::new(Verb::Stop, 15, grace, env.now()))?;
+        Ok(Done::to(&job))
+    }))
+}
+
+/// One signal, at once. Only KILL is waited for.
+pub fn kill(env: &Env, voice: &Voice, args: &ExecKill) -> Result<u8> {
+    voice.each(args.jobs.iter().map(|typed| {
+        let job = running(env, typed)?;
+        end(env, &job, &Request::new(Verb::Kill, args.signal.number(), Duration::ZERO, env.now()))?;
+        Ok(Done::to(&job))
+    }))
+}
+
+fn running(env: &Env, typed: &str) -> Result<Job> {
+    let (_, job) = find(env, Kind::Run, typed)?;
+    let view = view(env, &job);
+    if view.is_running() {
+        return Ok(job);
+    }
+    let message = format!("run {} is not running ({})", job.id, status(&view));
+    Err(Failure::new(ErrorKind::Conflict, message).into())
+}

@@ -1,0 +1,46 @@
+//! `image cancel`: ends builds.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::cli::ImageCancel;
+use crate::commands::jobs::end::end;
+use crate::commands::jobs::{Done, status};
+use crate::env::Env;
+use crate::error::{Failure, Kind as ErrorKind};
+use crate::job::record::Kind;
+use crate::job::request::{Request, Verb};
+use crate::job::select::find;
+use crate::job::store::Store;
+use crate::job::{FORGOTTEN, Job};
+use crate::names::ImageName;
+use crate::output::Voice;
+use crate::survey::view;
+
+/// Ends a build by way of its supervisor. A build that was forgotten can be ended by its name too.
+pub fn cancel(env: &Env, voice: &Voice, args: &ImageCancel) -> Result<u8> {
+    voice.each(args.jobs.iter().map(|typed| {
+        let job = cancellable(env, typed)?;
+        end(env, &job, &Request::new(Verb::Cancel, 15, Duration::ZERO, env.now()))?;
+        Ok(Done::to(&job))
+    }))
+}
+
+fn cancellable(env: &Env, typed: &str) -> Result<Job> {
+    let forgotten = || {
+        let name = ImageName::parse(typed).ok()?;
+        let job = Store::open(env, Kind::Build).ok()??.named(&name.normalized())?;
+        (job.dir.has(FORGOTTEN) && !job.has_ended()).then_some(job)
+    };
+    let job = match find(env, Kind::Build, typed) {
+        Ok((_, job)) => job,
+        Err(error) => return forgotten().ok_or(error),
+    };
+    let view = view(env, &job);
+    if view.is_running() {
+        return Ok(job);
+    }
+    let message = format!("build {typed} is not running ({})", status(&view));
+    Err(Failure::new(ErrorKind::Conflict, message).into())
+}

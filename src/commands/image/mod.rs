@@ -1,0 +1,29 @@
+//! `image`: builds, and the engine's images.
+
+mod cancel;
+mod create;
+mod list;
+mod status;
+
+use anyhow::Result;
+
+use super::jobs;
+use crate::cli::Image;
+use crate::env::Env;
+use crate::job::record::Kind;
+use crate::job::select::find;
+use crate::output::Voice;
+
+/// Runs `longshore image …`.
+pub fn run(env: &Env, voice: &Voice, command: Image) -> Result<u8> {
+    match command {
+        Image::Create(args) => create::create(env, voice, &args),
+        Image::Status(args) => status::status(env, voice, &args),
+        Image::Logs(args) => jobs::logs::logs(env, voice, &find(env, Kind::Build, &args.image.job)?.1, &args.how),
+        Image::Wait(args) => jobs::wait::wait(env, voice, Kind::Build, &args),
+        Image::Cancel(args) => cancel::cancel(env, voice, &args),
+        Image::Forget(args) => jobs::forget::forget(env, voice, Kind::Build, &args),
+        Image::Builds(args) => jobs::list::list(env, voice, Kind::Build, &args),
+        Image::List(args) => list::list(env, voice, &args),
+    }
+}

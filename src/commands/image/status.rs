@@ -1,0 +1,39 @@
+//! `image status`: how a build stands and, as the contract has it, its whole output.
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::cli::OneImage;
+use crate::commands::jobs;
+use crate::env::Env;
+use crate::job::record::Kind;
+use crate::job::select::find;
+use crate::job::view::View;
+use crate::log;
+use crate::output::{Bytes, Voice};
+use crate::survey::view;
+use crate::units::Tail;
+
+/// A build and its output so far.
+#[derive(Debug, Serialize)]
+struct Status<'a> {
+    /// The build.
+    #[serde(flatten)]
+    job: &'a View,
+    /// The output, line by line, without the line ends. What is not UTF-8 is shown as U+FFFD. They are streamed in.
+    lines: Vec<String>,
+}
+
+/// Shows both.
+pub fn status(env: &Env, voice: &Voice, args: &OneImage) -> Result<u8> {
+    let (_, job) = find(env, Kind::Build, &args.job)?;
+    let view = view(env, &job);
+    let file = log::open(&job).and_then(|file| log::so_far(file, Tail::All));
+    let file = file.with_context(|| format!("could not read the log of {}", job.id))?;
+    let mut sink = voice.log(Bytes::Safe, &Status { job: &view, lines: Vec::new() })?;
+    sink.copy(file)?;
+    sink.finish()?;
+    let reason = view.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    voice.text(|page| page.note(&format!("{}: {}{reason}", view.status, jobs::status(&view))))?;
+    Ok(0)
+}

@@ -1,0 +1,117 @@
+//! `logs`: what a job has written, whole or while it grows.
+
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::wait::wait_for;
+use super::{LOOK, check, look};
+use crate::cli::LogFlags;
+use crate::env::Env;
+use crate::interrupt::Interrupt;
+use crate::job::record::Kind;
+use crate::job::{EXIT, Job};
+use crate::log::{self, Follower, compare};
+use crate::output::{Bytes, LogSink, Logs, Voice, check_reader};
+use crate::survey::view;
+use crate::units::Tail;
+
+/// Between two looks at the engine's log, which is fetched whole each time.
+const ENGINES_LOOK: Duration = Duration::from_secs(2);
+
+impl LogFlags {
+    fn bytes(&self) -> Bytes {
+        if self.raw { Bytes::Exact } else { Bytes::Safe }
+    }
+}
+
+/// Shows a job's log as the flags say, and gives the exit code.
+pub fn logs(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
+    if how.follow {
+        return follow_log(env, voice, job, how);
+    }
+    let could_not = || format!("could not read the log of {}", job.id);
+    let file = match engine_copy(env, job) {
+        Some(file) => file,
+        None => log::open(job).with_context(could_not)?,
+    };
+    let mut sink = voice.log(how.bytes(), &Logs::default())?;
+    sink.copy(log::so_far(file, how.tail).with_context(could_not)?)?;
+    sink.finish()?;
+    Ok(0)
+}
+
+fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
+    let interrupt = Interrupt::ctrl_c()?;
+    let mut sink = voice.log(how.bytes(), &Logs::default())?;
+    let followed = follow(env, voice, job, how.tail, &interrupt, &mut sink);
+    // What comes after it, be it the document of a failure, begins a line of its own.
+    sink.finish()?;
+    followed?;
+    if how.exit_code { Ok(wait_for(env, job, None, &interrupt)?.wait_code()) } else { Ok(0) }
+}
+
+/// Hands on a log while it grows, to its very end.
+pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, interrupt: &Interrupt, out: &mut LogSink) -> Result<()> {
+    let mut follower = Follower::new(job, tail).with_context(|| format!("could not read the log of {}", job.id))?;
+    let mut ended = false;
+    loop {
+        let copied = follower.advance(out)?;
+        if copied > 0 {
+            out.flush()?;
+            continue;
+        }
+        if ended {
+            break;
+        }
+        check(interrupt, job)?;
+        check_reader()?;
+        // Asked before the last look at the file: what was written before the end is then there to be seen.
+        ended = job.has_ended();
+        if !ended {
+            sleep(LOOK);
+        }
+    }
+    if view(env, job).is_running() {
+        voice.note("note: the job's supervisor and docker client were killed; following the engine's own log");
+        return follow_engine(env, job, follower.position(), interrupt, out);
+    }
+    if !follower.change_over(job)? {
+        voice.note("note: the docker client was killed; this is the whole log again, as the engine kept it");
+    }
+    while follower.advance(out)? > 0 {}
+    Ok(out.flush()?)
+}
+
+/// The log of a run whose client was killed and whose supervisor cannot fetch it again any more, as the engine has it.
+fn engine_copy(env: &Env, job: &Job) -> Option<File> {
+    if job.kind == Kind::Build || job.dir.has(EXIT) || !job.has_ended() {
+        return None;
+    }
+    let (runner, sighting) = look(env, job)?;
+    let container = sighting.container()?;
+    let copy = compare::fetch_unnamed(job, &|tail, into| runner.fetch_log(container, tail, into)).ok()?;
+    let ours = log::open(job).ok()?.metadata().ok()?.len();
+    (copy.metadata().ok()?.len() >= ours).then_some(copy)
+}
+
+/// Goes on with the engine's log where ours ends.
+fn follow_engine(env: &Env, job: &Job, mut shown: u64, interrupt: &Interrupt, out: &mut LogSink) -> Result<()> {
+    loop {
+        // Asked before the log: what was written before the end is then there to be seen.
+        let is_running = view(env, job).is_running();
+        let Some(mut copy) = engine_copy(env, job) else { return Ok(()) };
+        copy.seek(SeekFrom::Start(shown))?;
+        shown += io::copy(&mut copy, out)?;
+        out.flush()?;
+        if !is_running {
+            return Ok(());
+        }
+        check(interrupt, job)?;
+        check_reader()?;
+        sleep(ENGINES_LOOK);
+    }
+}

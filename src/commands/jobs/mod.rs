@@ -1,0 +1,78 @@
+//! What builds and runs have in common: starting, staying, waiting, logs, lists, forgetting.
+
+pub mod end;
+pub mod forget;
+pub mod list;
+pub mod logs;
+pub mod start;
+pub mod stay;
+pub mod wait;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::env::Env;
+use crate::error::Failure;
+use crate::interrupt::Interrupt;
+use crate::job::Job;
+use crate::job::record::Outcome;
+use crate::job::standing::Sighting;
+use crate::job::view::View;
+use crate::names::JobId;
+use crate::output::{Page, Reply};
+use crate::runner::{Runner, Subject};
+
+/// Between two looks at a job that is waited for.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// A job to which was done what was asked.
+#[derive(Debug, Serialize)]
+pub struct Done {
+    /// True: it was done.
+    success: bool,
+    /// The job's id: random, never reused.
+    id: JobId,
+}
+
+impl Done {
+    /// For this job.
+    pub fn to(job: &Job) -> Self {
+        Self { success: true, id: job.id.clone() }
+    }
+}
+
+impl Reply for Done {
+    fn show(&self, page: &mut Page) -> Result<()> {
+        page.line(self.id.as_str())
+    }
+}
+
+/// The status in a few words: `running`, `succeeded`, `failed (7)`, `lost`.
+pub fn status(view: &View) -> String {
+    match (view.outcome, view.exit_code) {
+        (None, _) => match &view.reason {
+            Some(reason) => format!("running ({reason})"),
+            None => "running".into(),
+        },
+        (Some(outcome @ (Outcome::Failed | Outcome::Cancelled)), Some(code)) => format!("{} ({code})", outcome.word()),
+        (Some(outcome), _) => outcome.word().into(),
+    }
+}
+
+/// Ctrl-C ends the waiting and never the job.
+fn check(interrupt: &Interrupt, job: &Job) -> Result<(), Failure> {
+    let (noun, word, id) = (job.kind.noun(), job.kind.word(), &job.id);
+    let heard = interrupt.check(|| format!("interrupted; {word} {id} is still running"));
+    heard.map_err(|failure| failure.hint(format!("wait for it again with: longshore {noun} wait {id}")))
+}
+
+/// Looks at the place where a job ran.
+fn look(env: &Env, job: &Job) -> Option<(Runner, Sighting)> {
+    let record = job.record().ok()?;
+    let runner = Runner::of(env, &record);
+    let begun = job.begun();
+    let sighting = runner.look(Subject { record: &record, begun: begun.as_ref(), image_id: None });
+    Some((runner, sighting))
+}

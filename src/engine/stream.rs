@@ -1,0 +1,153 @@
+//! A docker call whose output is handed on while it comes: one client, a thread for each of its streams, and one that
+//! waits for all of them and for an interrupt. What is done with the output is the caller's.
+
+use std::io::{self, PipeReader};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::Engine;
+use crate::interrupt::Interrupt;
+
+/// Between two looks at whether to go on.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Takes what docker writes on a stream, to its end.
+pub type Reader<'a> = Box<dyn FnOnce(PipeReader) -> io::Result<()> + Send + 'a>;
+
+/// Where docker's stdout and stderr go.
+pub enum Readers<'a> {
+    /// Where ours go.
+    Inherited,
+    /// Both through one pipe, in the order in which docker writes.
+    Merged(Reader<'a>),
+    /// Stdout and stderr, each by itself.
+    Apart(Reader<'a>, Reader<'a>),
+}
+
+impl Engine {
+    /// Runs a call of [`Engine::command`] to its end. docker is killed when a reader fails, for then it has no more to do,
+    /// and when an interrupt is heard: a signal to longshore alone does not reach it.
+    ///
+    /// # Errors
+    /// When docker cannot be started (`could_not` begins the message) or a reader fails. An interrupt is no error here.
+    pub fn stream(
+        &self,
+        mut command: Command,
+        readers: Readers<'_>,
+        interrupt: Option<&Interrupt>,
+        could_not: &str,
+    ) -> Result<ExitStatus> {
+        let readers = connect(&mut command, readers)?;
+        let child = command.spawn().map_err(|error| self.not_started(&error).failure(could_not))?;
+        // It holds our ends of the pipes that docker writes to.
+        drop(command);
+        Ok(attend(child, readers, interrupt)?)
+    }
+}
+
+fn connect<'a>(command: &mut Command, readers: Readers<'a>) -> io::Result<Vec<(Reader<'a>, PipeReader)>> {
+    Ok(match readers {
+        Readers::Inherited => Vec::new(),
+        Readers::Merged(both) => {
+            let (reader, writer) = io::pipe()?;
+            command.stdout(writer.try_clone()?).stderr(writer);
+            vec![(both, reader)]
+        }
+        Readers::Apart(stdout, stderr) => {
+            let (out, to_stdout) = io::pipe()?;
+            let (err, to_stderr) = io::pipe()?;
+            command.stdout(to_stdout).stderr(to_stderr);
+            vec![(stdout, out), (stderr, err)]
+        }
+    })
+}
+
+/// The readers come to their end with the pipes, and these with docker.
+fn attend(
+    mut child: Child,
+    readers: Vec<(Reader<'_>, PipeReader)>,
+    interrupt: Option<&Interrupt>,
+) -> io::Result<ExitStatus> {
+    let is_interrupted = || interrupt.is_some_and(Interrupt::is_heard);
+    let copied = std::thread::scope(|scope| {
+        let (done, ended) = channel();
+        for (read, pipe) in readers {
+            let done = done.clone();
+            scope.spawn(move || done.send(read(pipe)));
+        }
+        drop(done);
+        let mut copied = Ok(());
+        loop {
+            match ended.recv_timeout(LOOK) {
+                Ok(Ok(())) => {}
+                // The other stream would be waited for as long as docker runs.
+                Ok(error) => copied = copied.and(error).inspect_err(|_| drop(child.kill())),
+                Err(RecvTimeoutError::Timeout) if is_interrupted() => drop(child.kill()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return copied,
+            }
+        }
+    });
+    while interrupt.is_some() && child.try_wait()?.is_none() {
+        if is_interrupted() {
+            let _ = child.kill();
+            break;
+        }
+        std::thread::sleep(LOOK);
+    }
+    let status = child.wait()?;
+    copied.map(|()| status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Endpoint;
+    use std::io::Read as _;
+
+    /// Runs a script in docker's place.
+    fn run(script: &str, readers: Readers<'_>, interrupt: Option<&Interrupt>) -> Result<ExitStatus> {
+        let endpoint = Endpoint::Context("default".into());
+        let engine = Engine { program: "/bin/sh".into(), endpoint, trace: None, patience: LOOK };
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        engine.stream(command, readers, interrupt, "could not try")
+    }
+
+    #[test]
+    fn streams_are_read_apart_or_in_the_order_in_which_they_are_written() {
+        let script = "echo a; echo b >&2; echo c; exit 3";
+        let (mut out, mut err) = (String::new(), String::new());
+        let apart = Readers::Apart(
+            Box::new(|mut from| from.read_to_string(&mut out).map(drop)),
+            Box::new(|mut from| from.read_to_string(&mut err).map(drop)),
+        );
+        assert_eq!(run(script, apart, None).unwrap().code(), Some(3));
+        assert_eq!((out.as_str(), err.as_str()), ("a\nc\n", "b\n"));
+        let mut both = String::new();
+        run(script, Readers::Merged(Box::new(|mut from| from.read_to_string(&mut both).map(drop))), None).unwrap();
+        assert_eq!(both, "a\nb\nc\n");
+    }
+
+    #[test]
+    fn a_reader_that_fails_ends_the_client() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let readers = Readers::Apart(
+            Box::new(move |_| Err(full())),
+            Box::new(|mut from| from.read_to_end(&mut Vec::new()).map(drop)),
+        );
+        let error = run("exec sleep 600", readers, None).unwrap_err();
+        assert_eq!(error.downcast::<io::Error>().unwrap().kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_client_that_is_silent() {
+        let interrupt = Interrupt::heard_already();
+        for readers in [Readers::Inherited, Readers::Merged(Box::new(|mut from| from.read(&mut [0]).map(drop)))] {
+            assert!(!run("exec sleep 600", readers, Some(&interrupt)).unwrap().success());
+        }
+    }
+}

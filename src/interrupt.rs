@@ -1,0 +1,57 @@
+//! Ctrl-C and its like, heard as a flag that those who wait look at between two looks. What follows from it is theirs.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::error::{Failure, Kind};
+
+/// The signal that was heard, or 0.
+#[derive(Debug)]
+pub struct Interrupt(Arc<AtomicUsize>);
+
+impl Interrupt {
+    /// Listens for Ctrl-C from now on.
+    pub fn ctrl_c() -> io::Result<Self> {
+        Self::of(&[SIGINT])
+    }
+
+    /// Listens from now on for every signal by which people and systems end a program.
+    pub fn any_end() -> io::Result<Self> {
+        Self::of(&[SIGINT, SIGHUP, SIGTERM])
+    }
+
+    /// One that was heard.
+    #[cfg(test)]
+    pub fn heard_already() -> Self {
+        Self(Arc::new(AtomicUsize::new(1)))
+    }
+
+    fn of(signals: &[i32]) -> io::Result<Self> {
+        let heard = Arc::new(AtomicUsize::new(0));
+        for signal in signals {
+            signal_hook::flag::register_usize(*signal, heard.clone(), usize::try_from(*signal).unwrap_or_default())?;
+        }
+        Ok(Self(heard))
+    }
+
+    /// Whether one was heard.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
+    }
+
+    /// Fails with these words once one was heard.
+    ///
+    /// # Errors
+    /// [`Kind::Terminated`] after SIGTERM, else [`Kind::Interrupted`].
+    pub fn check(&self, words: impl FnOnce() -> String) -> Result<(), Failure> {
+        match i32::try_from(self.0.load(Ordering::Relaxed)) {
+            Ok(0) => Ok(()),
+            Ok(SIGTERM) => Err(Failure::new(Kind::Terminated, words())),
+            _ => Err(Failure::new(Kind::Interrupted, words())),
+        }
+    }
+}

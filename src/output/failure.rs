@@ -1,0 +1,37 @@
+//! A failure as JSON.
+
+use serde::Serialize;
+
+use crate::error::{Failure, Kind};
+
+/// What every command answers when it fails. The same text is on stderr.
+#[derive(Debug, Serialize)]
+pub struct FailureDocument {
+    /// False: it failed.
+    success: bool,
+    /// Why.
+    error: ErrorDocument,
+}
+
+/// Why something failed.
+#[derive(Debug, Serialize)]
+pub struct ErrorDocument {
+    /// What went wrong, for scripts to branch on.
+    kind: Kind,
+    /// The fact in one line: what could not be done, to what, and why.
+    message: String,
+    /// What could be done next.
+    hint: Option<String>,
+}
+
+impl From<&Failure> for FailureDocument {
+    fn from(failure: &Failure) -> Self {
+        Self { success: false, error: failure.into() }
+    }
+}
+
+impl From<&Failure> for ErrorDocument {
+    fn from(failure: &Failure) -> Self {
+        Self { kind: failure.kind, message: failure.message.clone(), hint: failure.hint.clone() }
+    }
+}

@@ -1,0 +1,174 @@
+//! Where the bytes of a log go: as they are, made safe for a terminal, or as JSON lines.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd as _;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{Form, Voice, stderr};
+use crate::log::JsonLines;
+use crate::terminal::{Escaper, safe_json};
+
+const CHUNK: usize = 1 << 16;
+
+/// How a terminal gets the bytes of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bytes {
+    /// Without what could act on it.
+    Safe,
+    /// Exactly.
+    Exact,
+}
+
+/// A log as a document.
+#[derive(Debug, Default, Serialize)]
+pub struct Logs {
+    /// The output, line by line, without the line ends. What is not UTF-8 is shown as U+FFFD. They are streamed in.
+    lines: Vec<String>,
+}
+
+/// A log's way out. Nothing is written before its first byte or its end.
+#[derive(Debug)]
+pub enum LogSink {
+    /// Exact bytes.
+    Raw(File),
+    /// To a terminal.
+    Safe(Escaper<File>),
+    /// As JSON.
+    Json(Json),
+}
+
+/// The lines of a log as a part of a document, or as documents of their own.
+#[derive(Debug)]
+pub struct Json {
+    out: File,
+    lines: JsonLines,
+    /// What stands before the first line and was not written yet, and behind the last one.
+    around: (String, &'static str),
+    is_terminal: bool,
+}
+
+impl Voice {
+    /// A log on stdout: as its bytes, or in the place of the empty array with which `document` ends. A stream has a row
+    /// for each line instead.
+    pub fn log(&self, bytes: Bytes, document: &impl Serialize) -> Result<LogSink> {
+        let out = self.bytes()?;
+        let (lines, around) = match self.form {
+            Form::Text if self.stdout.is_terminal && bytes == Bytes::Safe => {
+                return Ok(LogSink::Safe(Escaper::new(out)));
+            }
+            Form::Text => return Ok(LogSink::Raw(out)),
+            Form::Rows => (JsonLines::rows(), (String::new(), "")),
+            Form::Document => {
+                let mut before = serde_json::to_string(document)?;
+                before.truncate(before.len() - "]}".len());
+                (JsonLines::items(), (before, "]}\n"))
+            }
+        };
+        Ok(LogSink::Json(Json { out, lines, around, is_terminal: self.stdout.is_terminal }))
+    }
+
+    /// What belongs on stderr of a log whose streams are shown apart.
+    pub fn log_of_stderr(&self) -> io::Result<LogSink> {
+        let out = File::from(stderr().as_fd().try_clone_to_owned()?);
+        Ok(if self.stderr.is_terminal { LogSink::Safe(Escaper::new(out)) } else { LogSink::Raw(out) })
+    }
+}
+
+impl LogSink {
+    /// Hands on all that there is to read, as it comes. Exact bytes of a file are copied by the kernel.
+    pub fn copy(&mut self, mut from: impl Read) -> io::Result<()> {
+        if let Self::Raw(out) = self {
+            return io::copy(&mut from, out).map(drop);
+        }
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return self.flush(),
+                Ok(count) => self.write_all(&buffer[..count])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            self.flush()?;
+        }
+    }
+
+    /// Hands on what is held back, and ends the document.
+    pub fn finish(mut self) -> io::Result<()> {
+        match &mut self {
+            Self::Raw(_) => Ok(()),
+            Self::Safe(escaper) => escaper.finish(),
+            Self::Json(json) => {
+                let after = json.around.1;
+                json.write(|lines, text| lines.finish(text).map(|()| text.extend_from_slice(after.as_bytes())))
+            }
+        }
+    }
+}
+
+impl Write for LogSink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Raw(out) => out.write(bytes),
+            Self::Safe(escaper) => escaper.write(bytes),
+            Self::Json(json) => json.write(|lines, text| lines.push(bytes, text)).map(|()| bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Safe(escaper) => escaper.flush(),
+            Self::Raw(_) | Self::Json(_) => Ok(()),
+        }
+    }
+}
+
+impl Json {
+    /// Writes what `make` makes of the lines, and before the first of them what stands there.
+    fn write(&mut self, make: impl FnOnce(&mut JsonLines, &mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
+        let mut text = std::mem::take(&mut self.around.0).into_bytes();
+        make(&mut self.lines, &mut text)?;
+        if self.is_terminal {
+            text = safe_json(&String::from_utf8_lossy(&text)).into_bytes();
+        }
+        self.out.write_all(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(lines: JsonLines, around: (&str, &'static str), is_terminal: bool, pieces: &[&[u8]]) -> String {
+        use std::io::Seek as _;
+        let mut file = tempfile::tempfile().unwrap();
+        let out = file.try_clone().unwrap();
+        let mut sink = LogSink::Json(Json { out, lines, around: (around.0.to_owned(), around.1), is_terminal });
+        for piece in pieces {
+            sink.copy(*piece).unwrap();
+        }
+        sink.finish().unwrap();
+        let mut text = String::new();
+        file.rewind().unwrap();
+        file.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_log_takes_the_place_of_the_empty_array_of_its_document() {
+        let document = |pieces: &[&[u8]]| written(JsonLines::items(), ("{\"lines\":[", "]}\n"), false, pieces);
+        assert_eq!(document(&[]), "{\"lines\":[]}\n");
+        assert_eq!(document(&[b"a\nb", "\u{e9}\nlast".as_bytes()]), "{\"lines\":[\"a\",\"b\u{e9}\",\"last\"]}\n");
+        assert!(serde_json::to_string(&Logs::default()).unwrap().ends_with("[]}"));
+    }
+
+    #[test]
+    fn the_json_of_a_log_does_nothing_to_a_terminal() {
+        let hostile = "\x1b[2J\u{9b}\u{202e}\n".as_bytes();
+        let rows = |is_terminal| written(JsonLines::rows(), ("", ""), is_terminal, &[hostile]);
+        assert_eq!(rows(true), "{\"line\": \"\\u001b[2J\\u009b\\u202e\"}\n");
+        assert_eq!(rows(false), "{\"line\": \"\\u001b[2J\u{9b}\u{202e}\"}\n");
+    }
+}
