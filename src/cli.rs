@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use crate::names::{EnvKey, EnvValue, Gpus, ImageName, ImageRef, Invalid, JobName, Label, MainFile, NetworkName};
-use crate::units::{Cpus, Signal, Tail, UserSpec};
+use crate::names::{
+    Cpus, EnvKey, EnvValue, Gpus, ImageName, ImageRef, Invalid, JobName, Label, MainFile, NetworkName, Signal, Tail,
+    UserSpec,
+};
 
 /// Background jobs for Docker
 ///

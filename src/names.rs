@@ -92,7 +92,6 @@ macro_rules! through_text {
         }
     )* };
 }
-pub(crate) use through_text;
 
 /// Defines a type that holds a text which `$check` has accepted.
 macro_rules! checked_text {
@@ -129,16 +128,24 @@ macro_rules! checked_text {
 }
 
 mod apt;
+mod cpus;
 mod image;
 mod job;
 mod pip;
 mod run;
+mod signal;
+mod tail;
+mod user;
 
 pub use apt::AptPackage;
+pub use cpus::Cpus;
 pub use image::{ImageName, ImageRef};
 pub use job::{JobId, JobName, Label, LabelKey};
 pub use pip::PipRequirement;
 pub use run::{EnvKey, EnvValue, Gpus, MainFile, MountPath, NetworkName, csv_field};
+pub use signal::Signal;
+pub use tail::Tail;
+pub use user::UserSpec;
 
 /// A value as an error may show it: what a terminal would act on or hide (control, bidi and zero-width characters,
 /// line and paragraph separators) is written as `\n` or `\u{…}`, and the rest is cut after 80 characters.
@@ -346,6 +353,20 @@ mod tests {
         assert!(error.starts_with("invalid job name \"../x\": \"/\" is not allowed in it"), "{error}");
     }
 
+    #[test]
+    fn values_travel_through_json_as_text() {
+        let value = (
+            Cpus::parse("1.50").expect("a number"),
+            Signal::from_number(9).expect("KILL"),
+            UserSpec::Image,
+            Tail::Lines(3),
+        );
+        let json = serde_json::to_string(&value).expect("serializes");
+        assert_eq!(json, r#"["1.5","KILL","image","3"]"#);
+        assert_eq!(serde_json::from_str::<(Cpus, Signal, UserSpec, Tail)>(&json).expect("parses"), value);
+        assert!(serde_json::from_str::<Signal>("\"SIGNOPE\"").is_err());
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_a_parser_panic_and_what_is_accepted_is_plain(text in "(?s).{0,24}|[a-zA-Z0-9@:/._+=~-]{0,24}") {
@@ -358,6 +379,7 @@ mod tests {
                     Err(refusal) => prop_assert!(!refusal.to_string().contains(is_unprintable)),
                 }
             }
+            drop((Cpus::parse(&text), Signal::parse(&text), UserSpec::parse(&text), Tail::parse(&text)));
             for (_, parse) in CARRIED {
                 if let Ok(kept) = parse(&text) {
                     prop_assert!(!kept.contains('\0'));

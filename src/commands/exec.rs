@@ -16,9 +16,9 @@ use crate::job::Job;
 use crate::job::record::{Kind, Stop};
 use crate::job::select::find;
 use crate::job::status::View;
+use crate::names::Signal;
 use crate::output;
 use crate::truth::view;
-use crate::units::Signal;
 
 /// How long a run just started may take until its container is there.
 const STARTING: Duration = Duration::from_secs(10);

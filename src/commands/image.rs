@@ -18,10 +18,9 @@ use crate::job::record::{Kind, Stop};
 use crate::job::select::find;
 use crate::job::store::Store;
 use crate::job::{CONTROL, FORGOTTEN, Job, log};
-use crate::names::ImageName;
+use crate::names::{ImageName, Tail};
 use crate::output::{self, LogWriter, note};
 use crate::truth::view;
-use crate::units::Tail;
 
 /// How long a build may take to end when asked: the builder's own cleaning up, twice the supervisor's grace.
 const ENDING: Duration = Duration::from_secs(30);

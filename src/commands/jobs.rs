@@ -20,9 +20,9 @@ use crate::job::select::{Filters, find};
 use crate::job::status::View;
 use crate::job::store::Store;
 use crate::job::{CONTROL, EXIT, Job};
+use crate::names::Tail;
 use crate::output::{self, LogWriter, note};
 use crate::truth::{view, views};
-use crate::units::Tail;
 
 /// Between two looks at a job that is waited for.
 const LOOK: Duration = Duration::from_millis(25);

@@ -18,11 +18,11 @@ use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::record::{Kind, Record, Run, Work};
 use crate::job::store::Store;
-use crate::names::{EnvKey, EnvValue, Gpus, ImageRef, JobId, JobName, MainFile, NetworkName};
+use crate::names::{Cpus, EnvKey, EnvValue, Gpus, ImageRef, JobId, JobName, MainFile, NetworkName, UserSpec};
 use crate::output;
 use crate::spec::{Spec, missing};
 use crate::supervisor::Secrets;
-use crate::units::{self, Cpus, UserSpec};
+use crate::units;
 
 /// What the flags and the spec ask for together.
 struct Request {

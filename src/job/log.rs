@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write};
 
 use super::{Job, LOG, LOG_RECOVERED};
-use crate::units::Tail;
+use crate::names::Tail;
 
 const CHUNK: usize = 64 * 1024;
 

@@ -214,7 +214,7 @@ pub fn conclude(container: &ContainerState, stop: Option<&Stop>, memory: Option<
         verb => format!("ended by longshore exec {verb}"),
     });
     let killed = || {
-        let name = crate::units::Signal::from_number(signal?).map(|signal| format!("SIG{}", signal.name()));
+        let name = crate::names::Signal::from_number(signal?).map(|signal| format!("SIG{}", signal.name()));
         Some(format!("killed by signal {}", name.or_else(|| signal.map(|signal| signal.to_string()))?))
     };
     let reason = match (requested, out_of_memory) {

@@ -17,8 +17,9 @@ use crate::engine::{Engine, ended, tail};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::log;
+use crate::names::Tail;
 use crate::output::{self, Escaper};
-use crate::units::{Tail, moment};
+use crate::units::moment;
 
 /// Shows them; stdout and stderr stay apart unless they are wanted as JSON.
 pub fn logs(env: &Env, json: bool, engine: &Engine, args: &ContainerLogs) -> Result<u8> {
