@@ -34,9 +34,14 @@ impl Invalid {
     }
 }
 
+/// One line; the alternate form (`{:#}`) has the hint, if there is one, on a second line.
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "invalid {} \"{}\": {}", self.what, self.value, self.why)
+        write!(f, "invalid {} \"{}\": {}", self.what, self.value, self.why)?;
+        match &self.hint {
+            Some(hint) if f.alternate() => write!(f, "\n{hint}"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -66,7 +71,7 @@ fn no(why: impl Into<String>) -> Refusal {
 /// What a check makes of a text: the text to keep, or why not.
 type Checked = Result<String, Refusal>;
 
-/// Gives types the conversions that clap and serde use, through `parse` and `Display`.
+/// Gives types the conversions that clap and serde use, through `parse` and `Display`; in JSON they are strings.
 macro_rules! through_text {
     ($($name:ident)*) => { $(
         impl std::str::FromStr for $name {
@@ -88,6 +93,21 @@ macro_rules! through_text {
         impl From<$name> for String {
             fn from(value: $name) -> Self {
                 value.to_string()
+            }
+        }
+
+        #[cfg(test)]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string"})
             }
         }
     )* };
@@ -131,21 +151,31 @@ mod apt;
 mod cpus;
 mod image;
 mod job;
+mod log_driver;
+mod packages;
 mod pip;
 mod run;
 mod signal;
 mod tail;
+mod text;
+mod url;
 mod user;
+mod variable;
 
 pub use apt::AptPackage;
 pub use cpus::Cpus;
 pub use image::{ImageName, ImageRef};
 pub use job::{JobId, JobName, Label, LabelKey};
+pub use log_driver::LogDriver;
+pub use packages::Packages;
 pub use pip::PipRequirement;
-pub use run::{EnvKey, EnvValue, Gpus, MainFile, MountPath, NetworkName, csv_field};
+pub use run::{Gpus, MainFile, MountPath, NetworkName, csv_field};
 pub use signal::Signal;
 pub use tail::Tail;
+pub use text::{Argument, Commands};
+pub use url::HttpUrl;
 pub use user::UserSpec;
+pub use variable::{EnvKey, EnvValue, Variable};
 
 /// A value as an error may show it: what a terminal would act on or hide (control, bidi and zero-width characters,
 /// line and paragraph separators) is written as `\n` or `\u{…}`, and the rest is cut after 80 characters.
@@ -163,6 +193,15 @@ pub fn escape_value(text: &str) -> String {
         shown.push_str(&piece);
     }
     shown
+}
+
+/// The known word that was probably meant: at most a third of it is written otherwise, and case does not count.
+#[must_use]
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let distance = |known: &&str| strsim::damerau_levenshtein(&known.to_lowercase(), &word);
+    let near = known.iter().copied().min_by_key(|known| distance(known))?;
+    (distance(&near) <= near.len().div_ceil(3)).then_some(near)
 }
 
 /// C0, DEL and C1; soft hyphen, Arabic letter mark, Mongolian vowel separator; zero-width, bidi and separator
@@ -315,7 +354,9 @@ mod tests {
     fn a_refusal_reads_as_one_line() {
         let refusal = Invalid::new("apt package", "gzip-", "a trailing \"-\" would remove the package");
         assert_eq!(refusal.to_string(), "invalid apt package \"gzip-\": a trailing \"-\" would remove the package");
-        assert_eq!(refusal.with_hint("leave it out").hint.as_deref(), Some("leave it out"));
+        let refusal = refusal.with_hint("leave it out");
+        assert_eq!(refusal.hint.as_deref(), Some("leave it out"));
+        assert_eq!(format!("{refusal:#}"), format!("{refusal}\nleave it out"));
     }
 
     #[test]
@@ -331,6 +372,21 @@ mod tests {
         }
         assert_eq!(escape_value(&"é".repeat(80)), "é".repeat(80));
         assert_eq!(escape_value(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
+    }
+
+    #[test]
+    fn the_nearest_word_is_one_that_could_have_been_meant() {
+        let known = ["srcPath", "args", "env"];
+        for (word, near) in [
+            ("srcpath", Some("srcPath")),
+            ("scrPaht", Some("srcPath")),
+            ("arg", Some("args")),
+            ("src", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(word, &known), near, "{word}");
+        }
+        assert_eq!(nearest("env", &[]), None);
     }
 
     #[test]

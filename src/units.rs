@@ -36,6 +36,17 @@ pub fn duration(text: &str) -> Result<Duration, Invalid> {
     Ok(Duration::from_nanos(nanos))
 }
 
+/// Reads the time that something may take: a duration longer than nothing.
+///
+/// # Errors
+/// [`Invalid`] for what is no duration, and for nothing.
+pub fn limit(text: &str) -> Result<Duration, Invalid> {
+    match duration(text)? {
+        Duration::ZERO => Err(Invalid::new("timeout", text, "it must be longer than nothing")),
+        limit => Ok(limit),
+    }
+}
+
 /// The sum of a sequence of numbers with units, in nanoseconds.
 fn nanoseconds(text: &str) -> Option<u128> {
     let mut rest = text;
@@ -243,6 +254,14 @@ mod tests {
             "0.0000000001",
         ] {
             assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_longer_than_nothing() {
+        assert_eq!(limit("1ms"), Ok(Duration::from_millis(1)));
+        for text in ["0", "0s", "0.0", "soon"] {
+            assert!(limit(text).is_err(), "{text:?}");
         }
     }
 

@@ -1,5 +1,8 @@
 //! `exec`: runs of Python source trees.
 
+mod paths;
+mod run;
+
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -7,7 +10,6 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::jobs;
-use super::run::run as start;
 use crate::cli::{Exec, ExecKill, ExecStop, OneJob};
 use crate::engine::{Engine, EngineError, PATIENCE, argv};
 use crate::env::Env;
@@ -26,7 +28,7 @@ const STARTING: Duration = Duration::from_secs(10);
 /// Runs `longshore exec …`.
 pub fn run(env: &Env, json: bool, command: Exec) -> Result<u8> {
     match command {
-        Exec::Run(args) => start(env, json, &args),
+        Exec::Run(args) => run::run(env, json, &args),
         Exec::List(args) => jobs::list(env, json, Kind::Run, &args),
         Exec::Inspect(args) => inspect(env, &args),
         Exec::Logs(args) => jobs::logs(env, json, &find(env, Kind::Run, &args.run.job)?.1, &args.how),

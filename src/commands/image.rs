@@ -1,5 +1,7 @@
 //! `image`: builds, and the engine's images.
 
+mod create;
+
 use std::io::Write as _;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -8,7 +10,7 @@ use anyhow::{Context as _, Result};
 use chrono::DateTime;
 use serde_json::{Map, Value, json};
 
-use super::{create, jobs};
+use super::jobs;
 use crate::cli::{Image, ImageCancel, ImageList, OneImage};
 use crate::engine::argv;
 use crate::engine::inspect::Version;

@@ -1,23 +1,21 @@
 //! The commands: resolve, ask, decide, print. Each reads like its help text.
 
 mod container;
-mod create;
 mod exec;
 mod image;
 mod jobs;
-mod paths;
-mod run;
 mod start;
 
 use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
 
 use crate::cli::{Cli, Command, Container, Exec, Image, published};
 use crate::env::Env;
 use crate::error::{Failure, Verb};
-use crate::spec::Spec;
+use crate::spec;
 use crate::supervisor;
 
 /// Runs the command; the number is the exit code.
@@ -83,17 +81,15 @@ pub fn streams(command: &Command) -> bool {
     }
 }
 
-/// Reads `--spec FILE`, or stdin for `-`, key by key.
-fn read_spec(path: Option<&Path>) -> Result<Spec> {
-    let Some(path) = path else { return Ok(Spec::parse(b"{}")?) };
-    Ok(Spec::parse(&read_input(path)?)?)
+/// Reads `--spec FILE`, or stdin for `-`; without it nothing is asked for.
+fn read_spec<T: DeserializeOwned + Default>(path: Option<&Path>) -> Result<T> {
+    let Some(path) = path else { return Ok(T::default()) };
+    Ok(spec::parse(&read_input(path)?)?)
 }
 
 /// Reads `--spec FILE`, or stdin for `-`, as whatever JSON it is.
 fn read_body(path: &Path) -> Result<serde_json::Value> {
-    let bytes = read_input(path)?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    serde_json::from_slice(bytes).map_err(|error| Failure::usage(format!("invalid body: not JSON: {error}")).into())
+    Ok(spec::json::parse("body", &read_input(path)?)?)
 }
 
 fn read_input(path: &Path) -> Result<Vec<u8>> {

@@ -15,8 +15,7 @@ use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::Job;
 use crate::job::record::{FORMAT, Kind, Record, Work};
 use crate::job::store::Store;
-use crate::names::{Label, LabelKey};
-use crate::spec::Spec;
+use crate::names::Label;
 use crate::supervisor::{self, Secrets};
 
 /// A record with everything that does not depend on the flags; name and labels are still to come.
@@ -56,17 +55,8 @@ pub fn begin(store: &Store, record: &Record, secrets: &Secrets) -> Result<Job> {
     Ok(job)
 }
 
-/// `labels` of a spec, checked as flags are.
-pub fn spec_labels(spec: &mut Spec) -> Result<BTreeMap<String, String>> {
-    let labels = spec.map("labels")?.into_iter().map(|(key, value)| {
-        let label = Label::new(LabelKey::parse(&key)?, value.as_deref().unwrap_or_default())?;
-        Ok((label.key.to_string(), label.value))
-    });
-    labels.collect()
-}
-
-/// Labels as flags gave them; the last of a key wins.
-pub fn flag_labels(labels: &[Label]) -> BTreeMap<String, String> {
+/// Labels by key; the last of a key wins.
+pub fn labels(labels: &[Label]) -> BTreeMap<String, String> {
     labels.iter().map(|label| (label.key.to_string(), label.value.clone())).collect()
 }
 

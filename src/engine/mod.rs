@@ -8,6 +8,7 @@ pub mod argv;
 pub mod create;
 pub mod inspect;
 pub mod questions;
+pub mod variables;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

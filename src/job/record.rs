@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Endpoint;
 use crate::names::{ImageName, JobId};
-use crate::recipe::Spec;
+use crate::spec::RecipeSpec;
 
 /// The format this longshore writes, and the newest it reads.
 pub const FORMAT: u32 = 1;
@@ -95,7 +95,7 @@ pub struct Build {
     /// The tag it gets.
     pub tag: ImageName,
     /// What it is made of.
-    pub recipe: Spec,
+    pub recipe: RecipeSpec,
     /// The certificates that the recipe names, as they were when it was asked for.
     pub ca_cert: Option<String>,
     /// Ask the registry for a newer base.
@@ -256,7 +256,7 @@ impl Record {
             }),
             Kind::Build => Work::Build(Build {
                 tag: ImageName::parse("web").expect("a name"),
-                recipe: Spec::default(),
+                recipe: RecipeSpec::default(),
                 ca_cert: None,
                 pull: false,
                 no_cache: false,

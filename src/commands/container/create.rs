@@ -8,10 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::ContainerCreate;
 use crate::commands::read_body;
-use crate::commands::run::changes_client;
 use crate::commands::start::{check_id_file, write_id_file};
 use crate::engine::create::{Create, create_args};
-use crate::engine::{Engine, masked, shown};
+use crate::engine::{Engine, masked, shown, variables};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::names::EnvKey;
@@ -113,7 +112,7 @@ fn hide_values(args: &mut [String]) -> Vec<(String, String)> {
         let Some((key, value)) = word.strip_prefix("--env=").and_then(|variable| variable.split_once('=')) else {
             continue;
         };
-        if EnvKey::parse(key).is_ok_and(|key| !changes_client(&key)) {
+        if EnvKey::parse(key).is_ok_and(|key| !variables::is_heeded(key.as_str())) {
             hidden.push((key.to_owned(), value.to_owned()));
             *word = format!("--env={key}");
         }

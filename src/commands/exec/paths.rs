@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::plain;
+use crate::commands::plain;
 use crate::error::Failure;
 use crate::names::{MainFile, MountPath};
 
