@@ -26,7 +26,7 @@ pub fn path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Er
 
 /// A string that is a list with one item for each flag; it is written as it would be read.
 pub mod joined {
-    use super::*;
+    use super::{Deserializer, FromStr, Invalid, Serialize as _, Serializer, fmt, text};
 
     pub fn deserialize<'de, D: Deserializer<'de>, T: FromStr<Err = Invalid>>(from: D) -> Result<Vec<T>, D::Error> {
         Ok(text(from)?.into_iter().collect())

@@ -1,6 +1,8 @@
 //! `container create`: the Engine API's body, or flags, or both.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
@@ -10,10 +12,10 @@ use crate::cli::ContainerCreate;
 use crate::commands::read_body;
 use crate::commands::start::{check_id_file, write_id_file};
 use crate::engine::create::{Create, create_args};
-use crate::engine::{Engine, masked, shown, variables};
+use crate::engine::variables::Handed;
+use crate::engine::{Engine, shown};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::names::EnvKey;
 use crate::output::{self, note};
 
 /// Creates the container and prints its id.
@@ -21,32 +23,33 @@ pub fn create(env: &Env, json: bool, engine: &Engine, args: &ContainerCreate) ->
     check_id_file(args.id_file.as_deref())?;
     let body = body(env, args)?;
     let name = args.name.as_deref().or(args.name_flag.as_deref());
-    let mut create = create_args(name, &body).map_err(|error| {
+    let create = create_args(name, &body).map_err(|error| {
         let hint = error.hint.clone();
         Failure { hint, ..Failure::usage(format!("invalid body: {error}")) }
     })?;
-    for ignored in &create.notes {
-        note(&format!("note: ignored: {ignored}"));
+    for told in &create.notes {
+        note(&format!("note: {told}"));
     }
-    let environment = hide_values(&mut create.args);
-    create.args = flags(args).into_iter().chain(create.args).collect();
-    let mut argv = vec!["create".to_owned()];
-    argv.append(&mut create.args);
+    let call = Call::of(args, create)?;
     if args.dry_run {
-        let line = engine.line(&argv);
-        if json {
-            output::json(&json!({"argv": masked(&line)}))?;
-        } else {
-            output::line(env, &shown(&line))?;
-        }
-        return Ok(0);
+        return dry_run(env, json, &engine.line(&call.argv));
     }
-    let (id, warnings) = created(env, engine, &argv, &create, &environment)?;
+    let (id, warnings) = created(env, engine, &call)?;
     write_id_file(args.id_file.as_deref(), &id)?;
     if json {
         output::json(&json!({"Id": id, "Warnings": warnings}))?;
     } else {
         output::line(env, &id)?;
+    }
+    Ok(0)
+}
+
+/// Prints docker's command line.
+fn dry_run(env: &Env, json: bool, line: &[String]) -> Result<u8> {
+    if json {
+        output::json(&json!({"argv": line}))?;
+    } else {
+        output::line(env, &shown(line))?;
     }
     Ok(0)
 }
@@ -103,43 +106,61 @@ fn flags(args: &ContainerCreate) -> Vec<String> {
     flags
 }
 
-/// Takes the values of variables out of the arguments, where everybody on the machine could read them, and gives them
-/// for the client's environment, from which docker takes them by name. A variable that the client itself would heed
-/// stays where it is.
-fn hide_values(args: &mut [String]) -> Vec<(String, String)> {
-    let mut hidden = Vec::new();
-    for word in args.iter_mut().take_while(|word| word.starts_with('-')) {
-        let Some((key, value)) = word.strip_prefix("--env=").and_then(|variable| variable.split_once('=')) else {
-            continue;
+/// A call of docker, and all that it reads beside its arguments.
+struct Call {
+    argv: Vec<String>,
+    environment: Vec<(String, String)>,
+    unset: Vec<String>,
+    stdin: Option<String>,
+    /// An environment file that docker reads by its path as long as this is open.
+    _file: Option<MemoryFile>,
+}
+
+impl Call {
+    /// The environment file comes on docker's stdin, unless a seccomp profile does.
+    fn of(args: &ContainerCreate, create: Create) -> Result<Self> {
+        let handed = Handed::new(create.env)?;
+        let (stdin, file) = match (create.stdin, handed.text()) {
+            (Some(profile), Some(text)) => (Some(profile), Some(MemoryFile::new(&text)?)),
+            (profile, text) => (profile.or(text), None),
         };
-        if EnvKey::parse(key).is_ok_and(|key| !variables::is_heeded(key.as_str())) {
-            hidden.push((key.to_owned(), value.to_owned()));
-            *word = format!("--env={key}");
-        }
+        let path = file.as_ref().map_or_else(|| "/dev/stdin".to_owned(), MemoryFile::path);
+        let words = [vec!["create".to_owned()], flags(args), handed.args(&path), create.args];
+        Ok(Self { argv: words.concat(), environment: handed.environment, unset: create.unset, stdin, _file: file })
     }
-    hidden
+}
+
+/// A text in a file that is on no disk and is gone with this process.
+struct MemoryFile(File);
+
+impl MemoryFile {
+    fn new(text: &str) -> Result<Self> {
+        let made = rustix::fs::memfd_create("longshore", rustix::fs::MemfdFlags::CLOEXEC);
+        let mut file = File::from(made.context("could not make a file in memory")?);
+        file.write_all(text.as_bytes()).context("could not write a file in memory")?;
+        Ok(Self(file))
+    }
+
+    /// Where another program of the same user can open it.
+    fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
+    }
 }
 
 /// Runs docker, which prints the id on stdout and warnings, and the progress of a pull, on stderr.
-fn created(
-    env: &Env,
-    engine: &Engine,
-    argv: &[String],
-    create: &Create,
-    environment: &[(String, String)],
-) -> Result<(String, Vec<String>)> {
-    let mut command = engine.command(argv);
-    command.envs(environment.iter().map(|(key, value)| (key, value)));
-    for key in &create.unset {
+fn created(env: &Env, engine: &Engine, call: &Call) -> Result<(String, Vec<String>)> {
+    let mut command = engine.command(&call.argv);
+    command.envs(call.environment.iter().map(|(key, value)| (key, value)));
+    for key in &call.unset {
         command.env_remove(key);
     }
-    if create.stdin.is_some() {
+    if call.stdin.is_some() {
         command.stdin(Stdio::piped());
     }
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child =
         command.spawn().map_err(|error| engine.not_started(&error).failure("could not create the container"))?;
-    if let (Some(text), Some(mut stdin)) = (&create.stdin, child.stdin.take()) {
+    if let (Some(text), Some(mut stdin)) = (&call.stdin, child.stdin.take()) {
         // docker that ends before it has read everything says why by its own words and status.
         match stdin.write_all(text.as_bytes()) {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
@@ -150,7 +171,7 @@ fn created(
     let mut output = child.wait_with_output().context("could not wait for docker")?;
     output.stderr = words.context("could not read what docker said")?;
     if !output.status.success() {
-        let mut failure = engine.explain(argv, &output).failure("could not create the container");
+        let mut failure = engine.explain(&call.argv, &output).failure("could not create the container");
         // What stands on the terminal already is not told twice.
         failure.detail = failure.detail.filter(|_| !env.stderr_terminal);
         return Err(failure.into());

@@ -37,6 +37,11 @@ impl<'a> Item<'a> {
         format!("{}: {what}", self.path)
     }
 
+    /// A note that nothing is made of this value, and why.
+    pub(super) fn ignored(&self, why: &str) -> String {
+        format!("ignored: {}: {why}", self.path)
+    }
+
     pub(super) fn is_null(&self) -> bool {
         self.value.is_null()
     }
