@@ -34,7 +34,7 @@ test: check ## check, then every test, on a real engine
 bench: build ## our times against docker's, side by side
 	python=$$(tools/pytest-env) && "$$python" tools/bench
 
-papers: ## write man pages and completions anew
+papers: ## write man pages, completions and schemas of bodies anew
 	UPDATE_PAPERS=1 cargo test --locked papers
 
 install: build ## binary, man pages and completions under PREFIX (/usr/local)

@@ -58,12 +58,12 @@ complete -c longshore -n "__fish_longshore_using_subcommand image; and not __fis
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l base -d 'The image to start from' -r
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l apt -d 'Packages to install with apt, separated by blanks' -r
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l pip -d 'Packages to install with pip, separated by blanks' -r
-complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l run -d 'A command to run after the packages are installed' -r
-complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l spec -d 'Read the recipe from a JSON file, or from stdin (-)' -r -F
-complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l ca-cert -d 'Certificates to trust in the image and while building it (PEM)' -r -F
+complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l run -d 'Commands to run after the packages are installed' -r
+complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l ca-cert -d 'A file of certificates to trust in the image and while building it (PEM)' -r -F
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l pip-index-url -d 'Another package index for pip' -r
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l apt-mirror -d 'Another mirror for apt' -r
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l label -d 'Label the image and the build' -r
+complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l spec -d 'Read the recipe from a JSON file, or from stdin (-)' -r -F
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l id-file -d 'Write the job\'s id to a file, which must not be there yet' -r -F
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l context -d 'The docker context to use' -r
 complete -c longshore -n "__fish_longshore_using_subcommand image; and __fish_seen_subcommand_from create" -l host -d 'The docker engine to use: a URL as docker\'s own --host takes it' -r
@@ -175,16 +175,14 @@ complete -c longshore -n "__fish_longshore_using_subcommand exec; and not __fish
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and not __fish_seen_subcommand_from run list inspect logs wait stop kill forget" -f -a "stop" -d 'Ask runs to end; kill them when they do not'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and not __fish_seen_subcommand_from run list inspect logs wait stop kill forget" -f -a "kill" -d 'Send runs a signal; KILL unless told otherwise'
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and not __fish_seen_subcommand_from run list inspect logs wait stop kill forget" -f -a "forget" -d 'Drop what is kept about runs; stops nothing'
-complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l image -d 'The image to run in' -r
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l src -d 'The directory with the source code' -r -f -a "(__fish_complete_directories)"
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l main -d 'The Python file in it to run' -r
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l image -d 'The image to run in' -r
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l input -d 'Input data, read-only at /app/data' -r -F
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l output -d 'Where output goes, at /app/output; made when it is missing' -r -f -a "(__fish_complete_directories)"
-complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l spec -d 'Read what to run from a JSON file, or from stdin (-)' -r -F
-complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l name -d 'A name to call the run by' -r
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -s e -l env -d 'Variables for the program; one without a value takes yours. Values are never written down' -r
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l label -d 'Label the run and its container' -r
-complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -s e -l env -d 'A variable for the program; without a value: yours. Values are never written down' -r
-complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l env-file -d 'Variables from a file; quotes and comments are understood' -r -F
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l name -d 'A name to call the run by' -r
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l cpus -d 'Limit the processors, such as 1.5' -r
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l memory -d 'Limit the memory, such as 512m or 2g' -r
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l gpus -d 'GPUs to use: all, a number, or device=0,1' -r
@@ -196,6 +194,8 @@ complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_see
 json-file\t'The engine\'s usual format'
 journald\t'The journal of systemd'
 none\t'No copy: fastest, but nothing to recover from when the docker client is killed'"
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l env-file -d 'Variables from a file; quotes and comments are understood' -r -F
+complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l spec -d 'Read what to run from a JSON file, or from stdin (-)' -r -F
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l id-file -d 'Write the job\'s id to a file, which must not be there yet' -r -F
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l context -d 'The docker context to use' -r
 complete -c longshore -n "__fish_longshore_using_subcommand exec; and __fish_seen_subcommand_from run" -l host -d 'The docker engine to use: a URL as docker\'s own --host takes it' -r

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use crate::names::{EnvKey, EnvValue, Gpus, ImageName, ImageRef, Invalid, JobName, Label, MainFile, NetworkName};
-use crate::units::{Cpus, Signal, Tail, UserSpec};
+use crate::names::{ImageRef, Invalid, Signal, Tail};
+use crate::spec::{RecipeSpec, RunSpec, keys_line};
 
 /// Background jobs for Docker
 ///
@@ -119,18 +119,7 @@ pub struct Noun<V: Subcommand> {
 #[derive(Debug, Subcommand)]
 pub enum Image {
     /// Start building an image from a recipe, and return at once
-    #[command(after_help = "\
-The build runs in the background. Follow it by the image's name:
-  longshore image logs -f NAME       its output
-  longshore image wait NAME          until it has ended; exits 0 if it succeeded
-
-Keys of --spec (JSON): name, baseImage, update, aptInstall, pipInstall, additionalCommand; and beside them
-caCert, pipIndexUrl, aptMirror, recommends, labels, pull, noCache. Flags win over the file.
-
-Examples:
-  longshore image create web --base python:3-slim --apt \"git curl\" --pip 'numpy<2' --run 'echo done'
-  longshore image create --spec recipe.json --follow
-  jq -n '{name: \"web\", baseImage: \"python:3-slim\"}' | longshore image create --spec - --json")]
+    #[command(after_help = image_create_help())]
     Create(Box<ImageCreate>),
     /// Show whether a build still runs, and its output so far
     Status(OneImage),
@@ -152,18 +141,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum Exec {
     /// Start a Python program in an image, print the run's id, and return at once
-    #[command(after_help = "\
-The source directory is mounted at /app, which is also the working directory; the input, read-only, at /app/data;
-the output at /app/output. The program runs as you, so what it writes is yours. Directories `data` and `output` are
-made in the source tree where they are needed as mount points.
-
-Keys of --spec (JSON): srcPath, mainSrc, imageTag, inputPath, outputPath; and beside them args, env, labels, name,
-cpus, memory, gpus, shmSize, network, timeout, user, keep, logDriver. Flags win over the file.
-
-Examples:
-  id=$(longshore exec run --image web --src src --main train.py --input data --output out -- --epochs 3)
-  longshore exec logs -f \"$id\"
-  longshore exec run --spec run.json --wait        exits with the program's own code")]
+    #[command(after_help = exec_run_help())]
     Run(Box<ExecRun>),
     /// List runs
     List(JobList),
@@ -245,6 +223,40 @@ With --json an object a line (with --no-stream one array): docker's own fields, 
 as numbers: cpuPercent, memoryUsageBytes, memoryLimitBytes, memoryPercent, networkReceivedBytes, networkSentBytes,
 blockReadBytes, blockWrittenBytes, pids. docker rounds before it prints, so the numbers are as coarse as its text.")]
     Stats(ContainerStats),
+}
+
+fn image_create_help() -> String {
+    let keys = keys_line::<RecipeSpec>();
+    format!(
+        "\
+The build runs in the background. Follow it by the image's name:
+  longshore image logs -f NAME       its output
+  longshore image wait NAME          until it has ended; exits 0 if it succeeded
+
+{keys}
+
+Examples:
+  longshore image create web --base python:3-slim --apt \"git curl\" --pip 'numpy<2' --run 'echo done'
+  longshore image create --spec recipe.json --follow
+  jq -n '{{name: \"web\", baseImage: \"python:3-slim\"}}' | longshore image create --spec - --json"
+    )
+}
+
+fn exec_run_help() -> String {
+    let keys = keys_line::<RunSpec>();
+    format!(
+        "\
+The source directory is mounted at /app, which is also the working directory; the input, read-only, at /app/data;
+the output at /app/output. The program runs as you, so what it writes is yours. Directories `data` and `output` are
+made in the source tree where they are needed as mount points.
+
+{keys}
+
+Examples:
+  id=$(longshore exec run --image web --src src --main train.py --input data --output out -- --epochs 3)
+  longshore exec logs -f \"$id\"
+  longshore exec run --spec run.json --wait        exits with the program's own code"
+    )
 }
 
 /// Containers.
@@ -429,48 +441,12 @@ pub struct ContainerStats {
 /// `longshore image create`
 #[derive(Debug, Args)]
 pub struct ImageCreate {
-    /// Name (and tag) of the image to make
-    #[arg(value_name = "NAME", value_parser = ImageName::parse)]
-    pub name: Option<ImageName>,
-    /// The image to start from
-    #[arg(long, value_name = "IMAGE", value_parser = ImageRef::parse)]
-    pub base: Option<ImageRef>,
-    /// Upgrade the base image's packages
-    #[arg(long)]
-    pub update: bool,
-    /// Packages to install with apt, separated by blanks
-    #[arg(long, value_name = "PACKAGES", allow_hyphen_values = true)]
-    pub apt: Vec<String>,
-    /// Packages to install with pip, separated by blanks
-    #[arg(long, value_name = "PACKAGES", allow_hyphen_values = true)]
-    pub pip: Vec<String>,
-    /// A command to run after the packages are installed
-    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
-    pub run: Vec<String>,
+    /// The recipe
+    #[command(flatten)]
+    pub spec: RecipeSpec,
     /// Read the recipe from a JSON file, or from stdin (-)
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub spec: Option<PathBuf>,
-    /// Certificates to trust in the image and while building it (PEM)
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub ca_cert: Option<PathBuf>,
-    /// Another package index for pip
-    #[arg(long, value_name = "URL")]
-    pub pip_index_url: Option<String>,
-    /// Another mirror for apt
-    #[arg(long, value_name = "URL")]
-    pub apt_mirror: Option<String>,
-    /// Install also what apt packages recommend
-    #[arg(long)]
-    pub recommends: bool,
-    /// Label the image and the build
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = Label::parse)]
-    pub labels: Vec<Label>,
-    /// Ask the registry for a newer base image
-    #[arg(long)]
-    pub pull: bool,
-    /// Use nothing of the build cache
-    #[arg(long)]
-    pub no_cache: bool,
+    #[arg(long = "spec", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
     /// How to stay or what to do instead
     #[command(flatten)]
     pub stay: Stay,
@@ -621,82 +597,18 @@ pub struct ImageList {
 /// `longshore exec run`
 #[derive(Debug, Args)]
 pub struct ExecRun {
-    /// The image to run in
-    #[arg(long, value_name = "IMAGE", value_parser = ImageRef::parse)]
-    pub image: Option<ImageRef>,
-    /// The directory with the source code
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub src: Option<PathBuf>,
-    /// The Python file in it to run
-    #[arg(long, value_name = "FILE", value_parser = MainFile::parse)]
-    pub main: Option<MainFile>,
-    /// Input data, read-only at /app/data
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
-    pub input: Option<PathBuf>,
-    /// Where output goes, at /app/output; made when it is missing
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub output: Option<PathBuf>,
-    /// Arguments of the program
-    #[arg(last = true, value_name = "ARGS")]
-    pub args: Vec<String>,
-    /// Read what to run from a JSON file, or from stdin (-)
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub spec: Option<PathBuf>,
-    /// A name to call the run by
-    #[arg(long, value_name = "NAME", value_parser = JobName::parse)]
-    pub name: Option<JobName>,
-    /// Label the run and its container
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = Label::parse)]
-    pub labels: Vec<Label>,
-    /// A variable for the program; without a value: yours. Values are never written down
-    #[arg(short = 'e', long = "env", value_name = "KEY[=VALUE]", value_parser = variable)]
-    pub env: Vec<(EnvKey, Option<EnvValue>)>,
+    /// What to run
+    #[command(flatten)]
+    pub spec: RunSpec,
     /// Variables from a file; quotes and comments are understood
     #[arg(long = "env-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub env_files: Vec<PathBuf>,
-    /// Limit the processors, such as 1.5
-    #[arg(long, value_name = "N", value_parser = Cpus::parse)]
-    pub cpus: Option<Cpus>,
-    /// Limit the memory, such as 512m or 2g
-    #[arg(long, value_name = "SIZE", value_parser = crate::units::bytes)]
-    pub memory: Option<u64>,
-    /// GPUs to use: all, a number, or device=0,1
-    #[arg(long, value_name = "GPUS", value_parser = Gpus::parse)]
-    pub gpus: Option<Gpus>,
-    /// Size of /dev/shm, such as 1g
-    #[arg(long, value_name = "SIZE", value_parser = crate::units::bytes)]
-    pub shm_size: Option<u64>,
-    /// The network to join, or none
-    #[arg(long, value_name = "NETWORK", value_parser = NetworkName::parse)]
-    pub network: Option<NetworkName>,
-    /// End the run after this time: TERM, ten seconds later KILL
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub timeout: Option<Duration>,
-    /// Run as: caller (you), image (the image's own user), or UID[:GID]
-    #[arg(long, value_name = "USER", value_parser = UserSpec::parse)]
-    pub user: Option<UserSpec>,
-    /// Keep the container after the end
-    #[arg(long)]
-    pub keep: bool,
-    /// How the engine keeps its own copy of the output [default: local]
-    #[arg(long, value_name = "DRIVER")]
-    pub log_driver: Option<LogDriver>,
+    /// Read what to run from a JSON file, or from stdin (-)
+    #[arg(long = "spec", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
     /// How to stay or what to do instead
     #[command(flatten)]
     pub stay: Stay,
-}
-
-/// The engine's log drivers that make sense here: longshore has the output in a log of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogDriver {
-    /// The engine's fastest format that can be read back
-    Local,
-    /// The engine's usual format
-    JsonFile,
-    /// The journal of systemd
-    Journald,
-    /// No copy: fastest, but nothing to recover from when the docker client is killed
-    None,
 }
 
 /// `longshore exec stop`
@@ -746,9 +658,4 @@ fn duration(text: &str) -> Result<Duration, Invalid> {
 
 fn tail(text: &str) -> Result<Tail, Invalid> {
     Tail::parse(text)
-}
-
-fn variable(text: &str) -> Result<(EnvKey, Option<EnvValue>), Invalid> {
-    let (key, value) = text.split_once('=').map_or((text, None), |(key, value)| (key, Some(value)));
-    Ok((EnvKey::parse(key)?, value.map(EnvValue::parse).transpose()?))
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::names::{EnvKey, EnvValue};
+use crate::names::{EnvKey, EnvValue, Variable};
 
 /// What separates words on a line.
 const BLANKS: [char; 2] = [' ', '\t'];
@@ -25,8 +25,7 @@ impl fmt::Display for EnvFileError {
 
 impl std::error::Error for EnvFileError {}
 
-/// The variables of a file, in its order; a name may come twice. `None` stands for a name alone, whose value is the
-/// caller's.
+/// The variables of a file, in its order; a name may come twice.
 ///
 /// An entry is `KEY=VALUE`, `export KEY=VALUE` or `KEY`, from the first character of a line that is no blank. A line
 /// that begins with `#` is a comment. The value is one of three:
@@ -41,7 +40,7 @@ impl std::error::Error for EnvFileError {}
 ///
 /// # Errors
 /// [`EnvFileError`] for the first entry that is not of this form, and for a NUL.
-pub fn parse(text: &str) -> Result<Vec<(EnvKey, Option<EnvValue>)>, EnvFileError> {
+pub fn parse(text: &str) -> Result<Vec<Variable>, EnvFileError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let mut variables = Vec::new();
     let (mut rest, mut line) = (text.as_str(), 1);
@@ -62,7 +61,7 @@ pub fn parse(text: &str) -> Result<Vec<(EnvKey, Option<EnvValue>)>, EnvFileError
 }
 
 /// The entry at the beginning of `text`, and the text from the end of its last line on.
-fn entry(text: &str) -> Result<((EnvKey, Option<EnvValue>), &str), &'static str> {
+fn entry(text: &str) -> Result<(Variable, &str), &'static str> {
     let text = text
         .strip_prefix("export")
         .filter(|rest| rest.starts_with(BLANKS))
@@ -73,13 +72,13 @@ fn entry(text: &str) -> Result<((EnvKey, Option<EnvValue>), &str), &'static str>
         EnvKey::parse(name).map_err(|_| "a name is letters, digits and \"_\", and does not begin with a digit")?;
     let Some(value) = rest.strip_prefix('=') else {
         return match end_of_line(rest) {
-            Some(after) => Ok(((key, None), after)),
+            Some(after) => Ok((Variable { key, value: None }, after)),
             None => Err("\"=\" must follow the name, without a blank between them"),
         };
     };
     let (value, after) = value_text(value)?;
     let value = EnvValue::parse(&value).map_err(|_| "the value contains a NUL")?;
-    Ok(((key, Some(value)), after))
+    Ok((Variable { key, value: Some(value) }, after))
 }
 
 /// The value at the beginning of `text`, and the text from the end of its last line on.
@@ -144,7 +143,7 @@ mod tests {
         let variables = parse(text).expect("a valid file");
         variables
             .into_iter()
-            .map(|(key, value)| (key.to_string(), value.map(|value| value.as_str().to_owned())))
+            .map(|variable| (variable.key.to_string(), variable.value.map(|value| value.as_str().to_owned())))
             .collect()
     }
 

@@ -33,9 +33,14 @@ impl Invalid {
     }
 }
 
+/// One line; the alternate form (`{:#}`) has the hint, if there is one, on a second line.
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "invalid {} \"{}\": {}", self.what, self.value, self.why)
+        write!(f, "invalid {} \"{}\": {}", self.what, self.value, self.why)?;
+        match &self.hint {
+            Some(hint) if f.alternate() => write!(f, "\n{hint}"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -65,7 +70,7 @@ fn no(why: impl Into<String>) -> Refusal {
 /// What a check makes of a text: the text to keep, or why not.
 type Checked = Result<String, Refusal>;
 
-/// Gives types the conversions that clap and serde use, through `parse` and `Display`.
+/// Gives types the conversions that clap and serde use, through `parse` and `Display`; in JSON they are strings.
 macro_rules! through_text {
     ($($name:ident)*) => { $(
         impl std::str::FromStr for $name {
@@ -89,9 +94,23 @@ macro_rules! through_text {
                 value.to_string()
             }
         }
+
+        #[cfg(test)]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string"})
+            }
+        }
     )* };
 }
-pub(crate) use through_text;
 
 /// Defines a type that holds a text which `$check` has accepted.
 macro_rules! checked_text {
@@ -128,18 +147,45 @@ macro_rules! checked_text {
 }
 
 mod apt;
+mod cpus;
 mod endpoint;
 mod image;
 mod job;
+mod log_driver;
+mod packages;
 mod pip;
 mod run;
+mod signal;
+mod tail;
+mod text;
+mod url;
+mod user;
+mod variable;
 
 pub use apt::AptPackage;
+pub use cpus::Cpus;
 pub use endpoint::Endpoint;
 pub use image::{ImageName, ImageRef};
 pub use job::{JobId, JobName, Label, LabelKey};
+pub use log_driver::LogDriver;
+pub use packages::Packages;
 pub use pip::PipRequirement;
-pub use run::{EnvKey, EnvValue, Gpus, MainFile, MountPath, NetworkName, csv_field};
+pub use run::{Gpus, MainFile, MountPath, NetworkName, csv_field};
+pub use signal::Signal;
+pub use tail::Tail;
+pub use text::{Argument, Commands};
+pub use url::HttpUrl;
+pub use user::UserSpec;
+pub use variable::{EnvKey, EnvValue, Variable};
+
+/// The known word that was probably meant: at most a third of it is written otherwise, and case does not count.
+#[must_use]
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let distance = |known: &&str| strsim::damerau_levenshtein(&known.to_lowercase(), &word);
+    let near = known.iter().copied().min_by_key(|known| distance(known))?;
+    (distance(&near) <= near.len().div_ceil(3)).then_some(near)
+}
 
 /// `https://user:password@host` as `https://***@host`, everywhere in the text.
 fn without_credentials(text: &str) -> String {
@@ -284,7 +330,24 @@ mod tests {
     fn a_refusal_reads_as_one_line() {
         let refusal = Invalid::new("apt package", "gzip-", "a trailing \"-\" would remove the package");
         assert_eq!(refusal.to_string(), "invalid apt package \"gzip-\": a trailing \"-\" would remove the package");
-        assert_eq!(refusal.with_hint("leave it out").hint.as_deref(), Some("leave it out"));
+        let refusal = refusal.with_hint("leave it out");
+        assert_eq!(refusal.hint.as_deref(), Some("leave it out"));
+        assert_eq!(format!("{refusal:#}"), format!("{refusal}\nleave it out"));
+    }
+
+    #[test]
+    fn the_nearest_word_is_one_that_could_have_been_meant() {
+        let known = ["srcPath", "args", "env"];
+        for (word, near) in [
+            ("srcpath", Some("srcPath")),
+            ("scrPaht", Some("srcPath")),
+            ("arg", Some("args")),
+            ("src", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(word, &known), near, "{word}");
+        }
+        assert_eq!(nearest("env", &[]), None);
     }
 
     #[test]
@@ -307,6 +370,20 @@ mod tests {
         assert!(error.starts_with("invalid job name \"../x\": \"/\" is not allowed in it"), "{error}");
     }
 
+    #[test]
+    fn values_travel_through_json_as_text() {
+        let value = (
+            Cpus::parse("1.50").expect("a number"),
+            Signal::from_number(9).expect("KILL"),
+            UserSpec::Image,
+            Tail::Lines(3),
+        );
+        let json = serde_json::to_string(&value).expect("serializes");
+        assert_eq!(json, r#"["1.5","KILL","image","3"]"#);
+        assert_eq!(serde_json::from_str::<(Cpus, Signal, UserSpec, Tail)>(&json).expect("parses"), value);
+        assert!(serde_json::from_str::<Signal>("\"SIGNOPE\"").is_err());
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_a_parser_panic_and_what_is_accepted_is_plain(text in "(?s).{0,24}|[a-zA-Z0-9@:/._+=~-]{0,24}") {
@@ -319,6 +396,7 @@ mod tests {
                     Err(refusal) => prop_assert!(!refusal.to_string().contains(is_unprintable)),
                 }
             }
+            drop((Cpus::parse(&text), Signal::parse(&text), UserSpec::parse(&text), Tail::parse(&text)));
             for (_, parse) in CARRIED {
                 if let Ok(kept) = parse(&text) {
                     prop_assert!(!kept.contains('\0'));

@@ -1,8 +1,8 @@
 //! Tests that hold the papers against the program: man pages, completions and the README.
 //!
-//! Man pages, completions and the README's list of commands are generated from the clap tree and compared with what
-//! is in the repository; `make papers` (`UPDATE_PAPERS=1`) writes them instead. Every command line in the README is
-//! parsed as the program would parse it.
+//! Man pages, completions and the README's list of commands are generated from the clap tree, the JSON Schemas of
+//! `--spec` from the structs it fills, and compared with what is in the repository; `make papers` (`UPDATE_PAPERS=1`)
+//! writes them instead. Every command line in the README is parsed as the program would parse it.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -14,6 +14,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::cli::{Cli, published};
+use crate::spec::{RecipeSpec, RunSpec, keys, parse};
 
 const README: &str = "README.md";
 const COMMANDS: [&str; 2] = ["<!-- commands -->\n", "<!-- /commands -->"];
@@ -83,6 +84,72 @@ fn papers_completions_are_those_of_the_command_line() {
         (name.to_owned(), script)
     });
     hold("completions", &scripts.into());
+}
+
+/// The JSON Schema of a body, from the struct that it fills.
+fn body_schema<T: schemars::JsonSchema>(name: &str, command: &str) -> serde_json::Value {
+    let serde_json::Value::Object(mut generated) =
+        schemars::SchemaGenerator::default().into_root_schema_for::<T>().into()
+    else {
+        panic!("the schema of a struct is an object")
+    };
+    for property in generated["properties"].as_object_mut().unwrap().values_mut() {
+        for word in ["default", "writeOnly"] {
+            property.as_object_mut().unwrap().remove(word);
+        }
+    }
+    let description = generated["description"].as_str().unwrap().replace('\n', " ");
+    serde_json::json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("https://longshore.invalid/schemas/{name}.json"),
+        "title": format!("The body of {command} --spec"),
+        "description": description,
+        "type": "object",
+        "additionalProperties": generated["additionalProperties"],
+        "properties": generated["properties"],
+    })
+}
+
+fn body_schemas() -> [(&'static str, serde_json::Value); 2] {
+    [
+        ("recipe-spec", body_schema::<RecipeSpec>("recipe-spec", "image create")),
+        ("run-spec", body_schema::<RunSpec>("run-spec", "exec run")),
+    ]
+}
+
+#[test]
+fn papers_schemas_of_bodies_are_those_of_the_structs() {
+    for (name, schema) in body_schemas() {
+        let path = format!("schemas/{name}.json");
+        let text = format!("{schema:#}\n");
+        if is_update() {
+            std::fs::write(root(&path), text).unwrap();
+        } else {
+            let there = std::fs::read_to_string(root(&path)).unwrap_or_default();
+            assert!(there == text, "{path} is out of date; run: make papers");
+        }
+    }
+}
+
+#[test]
+fn papers_schemas_of_bodies_accept_what_the_program_reads_and_no_other_key_or_type() {
+    let [recipe, run] = body_schemas().map(|(_, schema)| jsonschema::validator_for(&schema).unwrap());
+    let recipe_reads = |body: &str| parse::<RecipeSpec>(body.as_bytes()).is_ok();
+    let run_reads = |body: &str| parse::<RunSpec>(body.as_bytes()).is_ok();
+    let values =
+        ["null", "true", "1", "\"\"", "\"none\"", "[]", "[\"x\"]", "[1]", "{}", "{\"a\": \"1\"}", "{\"a\": 1}"];
+    for (schema, keys, reads) in
+        [(recipe, keys::<RecipeSpec>(), &recipe_reads as &dyn Fn(&str) -> bool), (run, keys::<RunSpec>(), &run_reads)]
+    {
+        assert!(!schema.is_valid(&serde_json::json!({"unknown": null})));
+        for (key, value) in keys.iter().flat_map(|key| values.map(|value| (key, value))) {
+            let body = format!("{{{key:?}: {value}}}");
+            // A grammar of text is the program's own; the schema says types only.
+            let reads = reads(&body) || value == "\"none\"" && reads(&format!("{{{key:?}: \"\"}}"));
+            let is_valid = schema.is_valid(&serde_json::from_str(&body).unwrap());
+            assert_eq!(is_valid, reads, "{body}");
+        }
+    }
 }
 
 fn command_list(command: &Command, list: &mut String) {

@@ -5,48 +5,16 @@
 //! constant script `recipe/step.sh` reads as data inside the build. On BuildKit those files are mounts
 //! under `/dev`, a tmpfs of the container, so not even a mount point of them stays in the image.
 
-mod network;
+mod ca_cert;
 
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
+use anyhow::Result;
 use sha2::{Digest, Sha256};
 
-use crate::names::{AptPackage, ImageName, ImageRef, Invalid, PipRequirement};
-pub use network::{CaCert, HttpUrl};
+use crate::names::{AptPackage, Commands, HttpUrl, ImageName, ImageRef, Invalid, Packages, PipRequirement};
+use crate::spec::{RecipeSpec, missing};
+pub use ca_cert::CaCert;
 
 const STEP_SH: &[u8] = include_bytes!("recipe/step.sh");
-
-/// A recipe as it was asked for: the body of the web API's `POST /api/image/create`, with our own optional
-/// keys beside its six. Nothing in it has been checked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Spec {
-    /// Name (tag) of the image to make.
-    pub name: String,
-    /// Tag of the image to start from.
-    pub base_image: String,
-    /// Whether to upgrade the base image's own packages.
-    pub update: bool,
-    /// Packages for `apt install`, separated by blanks.
-    pub apt_install: String,
-    /// Requirements for `pip install`, separated by blanks.
-    pub pip_install: String,
-    /// Shell commands to run after the packages, separated by newlines.
-    pub additional_command: String,
-    /// A PEM file with certificates to trust, in the build and in the image.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca_cert: Option<PathBuf>,
-    /// The package index that pip uses in the build instead of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pip_index_url: Option<String>,
-    /// The server that apt uses in the build instead of those of Debian or Ubuntu.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub apt_mirror: Option<String>,
-    /// Whether apt installs recommended packages too.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub recommends: bool,
-}
 
 /// What an image is made of. Each field holds a valid value or none.
 #[derive(Clone, Debug)]
@@ -102,29 +70,27 @@ impl Context {
 }
 
 impl Recipe {
-    /// Checks what was asked for. `ca_cert` is what the file that `spec.ca_cert` names holds.
+    /// A recipe of what was asked for. `ca_cert` is what the file that `spec.ca_cert` names holds.
     ///
     /// # Errors
-    /// [`Invalid`] for the first field that does not keep to its grammar.
-    pub fn new(spec: &Spec, ca_cert: Option<CaCert>) -> Result<Self, Invalid> {
-        let base = ImageRef::parse(&spec.base_image)?;
+    /// When the name or the base image is missing, and for a base image that cannot be built upon.
+    pub fn new(spec: &RecipeSpec, ca_cert: Option<CaCert>) -> Result<Self> {
+        let name = spec.name.clone().ok_or_else(|| missing("name", "NAME"))?;
+        let base = spec.base_image.clone().ok_or_else(|| missing("baseImage", "--base"))?;
         if base.is_id() {
             let invalid = Invalid::new("base image", base.as_str(), "an image id cannot be built upon");
-            return Err(invalid.with_hint("give the image a tag, and use that"));
-        }
-        if spec.additional_command.contains('\0') {
-            return Err(Invalid::new("commands", &spec.additional_command, "a NUL is not allowed in them"));
+            return Err(invalid.with_hint("give the image a tag, and use that").into());
         }
         Ok(Self {
-            name: ImageName::parse(&spec.name)?,
+            name,
             base,
             update: spec.update,
-            apt: AptPackage::parse_list(&spec.apt_install)?,
-            pip: PipRequirement::parse_list(&spec.pip_install)?,
-            commands: spec.additional_command.clone(),
+            apt: all(&spec.apt_install),
+            pip: all(&spec.pip_install),
+            commands: spec.additional_command.iter().map(Commands::as_str).collect::<Vec<_>>().join("\n"),
             ca_cert,
-            pip_index_url: spec.pip_index_url.as_deref().map(HttpUrl::parse).transpose()?,
-            apt_mirror: spec.apt_mirror.as_deref().map(HttpUrl::parse).transpose()?,
+            pip_index_url: spec.pip_index_url.clone(),
+            apt_mirror: spec.apt_mirror.clone(),
             recommends: spec.recommends,
         })
     }
@@ -302,6 +268,10 @@ impl Step {
     }
 }
 
+fn all<T: Clone>(lists: &[Packages<T>]) -> Vec<T> {
+    lists.iter().flat_map(|list| list.0.iter().cloned()).collect()
+}
+
 /// Sorted and without repetition, so that only a real change misses the build cache.
 fn lines<'a>(entries: impl Iterator<Item = &'a str>) -> String {
     let mut entries: Vec<&str> = entries.collect();
@@ -319,35 +289,43 @@ fn archive_root(mirror: &HttpUrl) -> &str {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
     const PEM: &str = "-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n";
 
-    fn minimal() -> Spec {
-        Spec { name: "mine".into(), base_image: "python:3-slim".into(), ..Spec::default() }
+    fn minimal() -> RecipeSpec {
+        serde_json::from_value(json!({"name": "mine", "baseImage": "python:3-slim"})).unwrap()
     }
 
-    fn full() -> Spec {
-        Spec {
-            update: true,
-            apt_install: "jq g++ jq".into(),
-            pip_install: "six numpy<2".into(),
-            additional_command: "echo hi > /hello\ncat /hello".into(),
-            pip_index_url: Some("https://pip.example.org/simple".into()),
-            apt_mirror: Some("http://apt.example.org:8080/debian/".into()),
-            ca_cert: Some("company.pem".into()),
-            recommends: true,
-            ..minimal()
-        }
+    fn full() -> RecipeSpec {
+        let spec = json!({
+            "name": "mine", "baseImage": "python:3-slim", "update": true, "aptInstall": "jq g++ jq",
+            "pipInstall": "six numpy<2", "additionalCommand": "echo hi > /hello\ncat /hello", "caCert": "company.pem",
+            "pipIndexUrl": "https://pip.example.org/simple", "aptMirror": "http://apt.example.org:8080/debian/",
+            "recommends": true,
+        });
+        serde_json::from_value(spec).unwrap()
     }
 
-    fn recipe(spec: &Spec) -> Recipe {
+    fn list<T>(text: &str) -> Vec<Packages<T>>
+    where
+        Packages<T>: std::str::FromStr<Err = Invalid>,
+    {
+        vec![text.parse().unwrap()]
+    }
+
+    fn commands(text: &str) -> Vec<Commands> {
+        vec![Commands::parse(text).unwrap()]
+    }
+
+    fn recipe(spec: &RecipeSpec) -> Recipe {
         let ca_cert = spec.ca_cert.as_ref().map(|_| CaCert::parse(PEM.as_bytes()).unwrap());
         Recipe::new(spec, ca_cert).unwrap()
     }
 
-    fn dockerfile(spec: &Spec, builder: Builder) -> String {
+    fn dockerfile(spec: &RecipeSpec, builder: Builder) -> String {
         recipe(spec).render(builder, "2026-W47").dockerfile
     }
 
@@ -423,90 +401,68 @@ WORKDIR /app
 
     #[test]
     fn certificates_go_with_the_first_step_there_is() {
-        let spec = Spec { ca_cert: Some("company.pem".into()), ..minimal() };
+        let spec = RecipeSpec { ca_cert: Some("company.pem".into()), ..minimal() };
         assert!(dockerfile(&spec, Builder::Legacy).contains(r#""copied", "ca"]"#));
-        let spec = Spec { pip_install: "six".into(), ..spec };
+        let spec = RecipeSpec { pip_install: list("six"), ..spec };
         assert!(dockerfile(&spec, Builder::Legacy).contains(r#""copied", "ca", "pip"]"#));
     }
 
     #[test]
     fn the_week_matters_only_to_an_update() {
-        let render = |spec: &Spec, week| recipe(spec).render(Builder::BuildKit, week);
+        let render = |spec: &RecipeSpec, week| recipe(spec).render(Builder::BuildKit, week);
         assert_ne!(render(&full(), "2026-W47"), render(&full(), "2026-W48"));
-        let still = Spec { update: false, ..full() };
+        let still = RecipeSpec { update: false, ..full() };
         assert_eq!(render(&still, "2026-W47"), render(&still, "2026-W48"));
     }
 
     #[test]
     fn blank_commands_are_no_step() {
-        let spec = Spec { additional_command: " \n\t\n".into(), ..minimal() };
+        let spec = RecipeSpec { additional_command: commands(" \n\t\n"), ..minimal() };
         assert_eq!(dockerfile(&spec, Builder::BuildKit), dockerfile(&minimal(), Builder::BuildKit));
     }
 
     #[test]
     fn the_digest_is_of_what_the_image_is_made_of() {
-        let digest = |spec: &Spec| recipe(spec).digest();
+        let digest = |spec: &RecipeSpec| recipe(spec).digest();
         assert_eq!(digest(&minimal()), "8384a6d1b0e3284cfef614b14e9388f4ac035b2b7332280f9dc3c7a2233fc420");
         assert_eq!(digest(&full()), "eb56414b1dfb8be553b3eae3e3861172373c8abddfa0993719735b7b154b41f2");
-        let same = Spec { name: "other".into(), apt_install: "g++\njq".into(), ..full() };
+        let same = RecipeSpec { name: "other".parse().ok(), apt_install: list("g++\njq"), ..full() };
         assert_eq!(digest(&same), digest(&full()));
         let others = [
-            Spec { base_image: "python:3".into(), ..full() },
-            Spec { update: false, ..full() },
-            Spec { apt_install: "jq".into(), ..full() },
-            Spec { pip_install: "six".into(), ..full() },
-            Spec { additional_command: "true".into(), ..full() },
-            Spec { ca_cert: None, ..full() },
-            Spec { pip_index_url: None, ..full() },
-            Spec { apt_mirror: None, ..full() },
-            Spec { recommends: false, ..full() },
+            RecipeSpec { base_image: "python:3".parse().ok(), ..full() },
+            RecipeSpec { update: false, ..full() },
+            RecipeSpec { apt_install: list("jq"), ..full() },
+            RecipeSpec { pip_install: list("six"), ..full() },
+            RecipeSpec { additional_command: commands("true"), ..full() },
+            RecipeSpec { ca_cert: None, ..full() },
+            RecipeSpec { pip_index_url: None, ..full() },
+            RecipeSpec { apt_mirror: None, ..full() },
+            RecipeSpec { recommends: false, ..full() },
         ];
         let digests: std::collections::BTreeSet<String> = others.iter().chain([&full()]).map(digest).collect();
         assert_eq!(digests.len(), others.len() + 1);
     }
 
     #[test]
-    fn a_body_of_the_web_api_is_a_spec() {
-        let body = r#"{"name": "mine", "baseImage": "python:3-slim", "update": true, "aptInstall": "jq",
-            "pipInstall": "six idna", "additionalCommand": "echo hi", "unknown": 1}"#;
-        let expected = Spec {
-            update: true,
-            apt_install: "jq".into(),
-            pip_install: "six idna".into(),
-            additional_command: "echo hi".into(),
-            ..minimal()
-        };
-        assert_eq!(serde_json::from_str::<Spec>(body).unwrap(), expected);
-    }
-
-    #[test]
-    fn a_spec_is_written_with_the_keys_of_the_web_api_first() {
-        let written = serde_json::to_value(full()).unwrap();
-        let keys: Vec<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
-        let theirs = ["name", "baseImage", "update", "aptInstall", "pipInstall", "additionalCommand"];
-        let ours = ["caCert", "pipIndexUrl", "aptMirror", "recommends"];
-        assert_eq!(keys, [theirs.as_slice(), &ours].concat());
-        assert_eq!(serde_json::from_value::<Spec>(written).unwrap(), full());
-    }
-
-    #[test]
-    fn an_image_id_and_a_nul_are_refused() {
-        let refusal = |spec: &Spec| Recipe::new(spec, None).unwrap_err().to_string();
-        let id = Spec { base_image: "a".repeat(64), ..minimal() };
+    fn an_image_id_is_nothing_to_build_upon_and_a_recipe_needs_a_name_and_a_base() {
+        let refusal = |spec: &RecipeSpec| Recipe::new(spec, None).unwrap_err().to_string();
+        let id = RecipeSpec { base_image: "a".repeat(64).parse().ok(), ..minimal() };
         assert!(refusal(&id).ends_with("an image id cannot be built upon"), "{}", refusal(&id));
-        let nul = Spec { additional_command: "a\0b".into(), ..minimal() };
-        assert_eq!(refusal(&nul), r#"invalid commands "a\u{0}b": a NUL is not allowed in them"#);
+        assert_eq!(refusal(&RecipeSpec { name: None, ..minimal() }), "missing NAME");
+        assert_eq!(refusal(&RecipeSpec { base_image: None, ..minimal() }), "missing --base");
     }
 
     proptest! {
         #[test]
         fn what_the_user_wrote_is_never_in_the_dockerfile(
-            commands in any::<String>(),
+            text in "[^\0]{1,40}",
             apt in "[a-z0-9][a-z0-9+.-]{0,20}[a-z0-9]( [a-z0-9][a-z0-9+.-]{0,20}[a-z0-9]){0,5}",
             pip in "[a-z][a-z0-9]{0,9}([<>]=?[0-9])?( [a-z][a-z0-9]{0,9}(==[0-9])?){0,5}",
         ) {
-            let spec = Spec { additional_command: commands, apt_install: apt, pip_install: pip, ..full() };
-            prop_assume!(Recipe::new(&spec, None).is_ok() && !spec.additional_command.trim().is_empty());
+            prop_assume!(!text.trim().is_empty());
+            let (Ok(apt), Ok(pip)) = (apt.parse(), pip.parse()) else { return Ok(()) };
+            let additional_command = commands(&text);
+            let spec = RecipeSpec { additional_command, apt_install: vec![apt], pip_install: vec![pip], ..full() };
             for builder in [Builder::BuildKit, Builder::Legacy] {
                 prop_assert_eq!(dockerfile(&spec, builder), dockerfile(&full(), builder));
             }
@@ -514,8 +470,9 @@ WORKDIR /app
 
         #[test]
         fn a_base_image_changes_nothing_but_its_own_places(base in "[ -~\n]{1,30}|[a-z]{1,9}(:[0-9]{1,4}/[a-z]{1,9})?(:[A-Za-z0-9_.-]{1,9})?") {
-            let spec = Spec { base_image: base.clone(), ..full() };
-            prop_assume!(Recipe::new(&spec, None).is_ok());
+            let base_image = base.parse::<ImageRef>().ok();
+            prop_assume!(base_image.as_ref().is_some_and(|base| !base.is_id()));
+            let spec = RecipeSpec { base_image, ..full() };
             for builder in [Builder::BuildKit, Builder::Legacy] {
                 prop_assert_eq!(dockerfile(&spec, builder), dockerfile(&full(), builder).replace("python:3-slim", &base));
             }

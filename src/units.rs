@@ -1,13 +1,11 @@
-//! Times, sizes and the other measured values of the command line, read and shown as docker does it. Everything here
-//! is pure: the present moment is an argument.
+//! Durations, sizes and points in time, read and shown as docker does it. Everything here is pure: the present moment
+//! is an argument.
 
-use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
-use crate::names::{Invalid, through_text};
+use crate::names::Invalid;
 
 const NANOS_PER_SECOND: u128 = 1_000_000_000;
 
@@ -38,6 +36,17 @@ pub fn duration(text: &str) -> Result<Duration, Invalid> {
     Ok(Duration::from_nanos(nanos))
 }
 
+/// Reads the time that something may take: a duration longer than nothing.
+///
+/// # Errors
+/// [`Invalid`] for what is no duration, and for nothing.
+pub fn limit(text: &str) -> Result<Duration, Invalid> {
+    match duration(text)? {
+        Duration::ZERO => Err(Invalid::new("timeout", text, "it must be longer than nothing")),
+        limit => Ok(limit),
+    }
+}
+
 /// The sum of a sequence of numbers with units, in nanoseconds.
 fn nanoseconds(text: &str) -> Option<u128> {
     let mut rest = text;
@@ -54,7 +63,7 @@ fn nanoseconds(text: &str) -> Option<u128> {
 }
 
 /// A decimal number such as `12` or `1.5`, in billionths; up to nine digits after the point.
-fn billionths(text: &str) -> Option<u128> {
+pub(crate) fn billionths(text: &str) -> Option<u128> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     if !is_number(whole) || !is_number(fraction) || whole.len() > 20 || fraction.len() > 9 {
@@ -162,202 +171,6 @@ fn rounded(number: f64, digits: usize) -> f64 {
     format!("{number:.*e}", digits - 1).parse().unwrap_or(number)
 }
 
-/// A share of the processors, such as `1.5`: above zero, with nine decimals at most, because the engine counts in
-/// billionths of a processor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Cpus(u64);
-
-impl Cpus {
-    /// Reads a decimal number, as docker's `--cpus`.
-    ///
-    /// # Errors
-    /// [`Invalid`] for zero, for anything that is no decimal number, and beyond the engine's 63 bits.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let invalid = |why| Err(Invalid::new("number of cpus", text, why));
-        match billionths(text).map(i64::try_from) {
-            None => invalid("it must be a number such as 2 or 1.5, with nine decimals at most"),
-            Some(Err(_)) => invalid("it is too large"),
-            Some(Ok(0)) => invalid("it must be above zero"),
-            Some(Ok(nanos)) => Ok(Self(nanos.unsigned_abs())),
-        }
-    }
-
-    /// Billionths of a processor, the engine's `NanoCpus`.
-    #[must_use]
-    pub fn nanos(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Cpus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = format!("{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000);
-        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
-    }
-}
-
-/// The names of signals 1 to 31 of Linux on x86 and Arm, from signal(7).
-const SIGNALS: [&str; 31] = [
-    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
-    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
-    "PWR", "SYS",
-];
-
-/// The names of signals 34 to 64, in the spelling that docker takes; the C library keeps 32 and 33 for itself.
-const REALTIME_SIGNALS: [&str; 31] = [
-    "RTMIN", "RTMIN+1", "RTMIN+2", "RTMIN+3", "RTMIN+4", "RTMIN+5", "RTMIN+6", "RTMIN+7", "RTMIN+8", "RTMIN+9",
-    "RTMIN+10", "RTMIN+11", "RTMIN+12", "RTMIN+13", "RTMIN+14", "RTMIN+15", "RTMAX-14", "RTMAX-13", "RTMAX-12",
-    "RTMAX-11", "RTMAX-10", "RTMAX-9", "RTMAX-8", "RTMAX-7", "RTMAX-6", "RTMAX-5", "RTMAX-4", "RTMAX-3", "RTMAX-2",
-    "RTMAX-1", "RTMAX",
-];
-
-/// A signal of Linux on x86 and Arm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Signal(i32);
-
-impl Signal {
-    /// Reads `TERM`, `SIGTERM`, `sigterm` or `15`, as docker's `--signal`; also `RTMIN+3` and the older names `IOT`,
-    /// `CLD` and `POLL`.
-    ///
-    /// # Errors
-    /// [`Invalid`] for what is no signal.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let upper = text.to_ascii_uppercase();
-        let name = match upper.strip_prefix("SIG").unwrap_or(&upper) {
-            "IOT" => "ABRT",
-            "CLD" => "CHLD",
-            "POLL" => "IO",
-            name => name,
-        };
-        let is_number = text.bytes().all(|b| b.is_ascii_digit());
-        let number =
-            if is_number { text.parse().ok() } else { (1..=64).find(|&number| signal_name(number) == Some(name)) };
-        number.and_then(Self::from_number).ok_or_else(|| {
-            Invalid::new("signal", text, "there is no such signal").with_hint("write TERM, SIGTERM or 15")
-        })
-    }
-
-    /// The signal of that number, if it has a name.
-    #[must_use]
-    pub fn from_number(number: i32) -> Option<Self> {
-        signal_name(number).map(|_| Self(number))
-    }
-
-    /// The number, such as 15.
-    #[must_use]
-    pub fn number(self) -> i32 {
-        self.0
-    }
-
-    /// The name without `SIG`, such as `TERM`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        signal_name(self.0).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for Signal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-fn signal_name(number: i32) -> Option<&'static str> {
-    let (names, first) = if number < 34 { (&SIGNALS, 1) } else { (&REALTIME_SIGNALS, 34) };
-    names.get(usize::try_from(number.checked_sub(first)?).ok()?).copied()
-}
-
-/// Who a container runs as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum UserSpec {
-    /// The ids of whoever calls longshore, so that output files are theirs.
-    Caller,
-    /// The user that the image names.
-    Image,
-    /// These ids.
-    Ids {
-        /// The user's id.
-        uid: u32,
-        /// The group's id; without it docker takes the user's group in the image, or 0.
-        gid: Option<u32>,
-    },
-}
-
-impl UserSpec {
-    /// Reads `caller`, `image`, `UID` or `UID:GID`. Names are refused, because what they mean depends on the image.
-    ///
-    /// # Errors
-    /// [`Invalid`] for anything else, and for ids beyond the 31 bits that the engine takes.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let ids = || {
-            let (uid, gid) = text.split_once(':').map_or((text, None), |(uid, gid)| (uid, Some(gid)));
-            Some(Self::Ids { uid: user_id(uid)?, gid: gid.map_or(Some(None), |gid| user_id(gid).map(Some))? })
-        };
-        match text {
-            "caller" => Ok(Self::Caller),
-            "image" => Ok(Self::Image),
-            _ => ids().ok_or_else(|| {
-                Invalid::new("user", text, "it must be \"caller\", \"image\", UID or UID:GID, in numbers")
-            }),
-        }
-    }
-}
-
-fn user_id(digits: &str) -> Option<u32> {
-    let is_number = digits.bytes().all(|b| b.is_ascii_digit());
-    digits.parse().ok().filter(|&id| is_number && id <= i32::MAX.unsigned_abs())
-}
-
-impl fmt::Display for UserSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Caller => f.write_str("caller"),
-            Self::Image => f.write_str("image"),
-            Self::Ids { uid, gid: None } => write!(f, "{uid}"),
-            Self::Ids { uid, gid: Some(gid) } => write!(f, "{uid}:{gid}"),
-        }
-    }
-}
-
-/// How many lines from the end of a log to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Tail {
-    /// The whole log.
-    All,
-    /// At most so many lines, which may be none.
-    Lines(u64),
-}
-
-impl Tail {
-    /// Reads `all` or a number of lines. docker shows the whole log for anything else; here that is an error.
-    ///
-    /// # Errors
-    /// [`Invalid`] for anything else.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let is_number = text.bytes().all(|b| b.is_ascii_digit());
-        match text.parse() {
-            _ if text == "all" => Ok(Self::All),
-            Ok(lines) if is_number => Ok(Self::Lines(lines)),
-            _ => Err(Invalid::new("number of lines", text, "it must be a number or \"all\"")),
-        }
-    }
-}
-
-impl fmt::Display for Tail {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => f.write_str("all"),
-            Self::Lines(lines) => write!(f, "{lines}"),
-        }
-    }
-}
-
-through_text! { Cpus Signal UserSpec Tail }
-
 /// Reads a point in time: RFC 3339, a date with or without a time (taken as UTC, where docker takes the client's
 /// time zone), Unix seconds with or without a fraction, or an age such as `90s`, `1h30m` or `7d` before `now`.
 ///
@@ -441,6 +254,14 @@ mod tests {
             "0.0000000001",
         ] {
             assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_longer_than_nothing() {
+        assert_eq!(limit("1ms"), Ok(Duration::from_millis(1)));
+        for text in ["0", "0s", "0.0", "soon"] {
+            assert!(limit(text).is_err(), "{text:?}");
         }
     }
 
@@ -542,75 +363,6 @@ mod tests {
     }
 
     #[test]
-    fn cpus_are_counted_in_billionths() {
-        for (text, nanos, shown) in [
-            ("2", 2_000_000_000, "2"),
-            ("1.50", 1_500_000_000, "1.5"),
-            ("0.000000001", 1, "0.000000001"),
-            ("10", 10_000_000_000, "10"),
-        ] {
-            let cpus = Cpus::parse(text).expect(text);
-            assert_eq!((cpus.nanos(), cpus.to_string().as_str()), (nanos, shown));
-        }
-        for text in ["", "0", "0.0", "-1", "1e3", "1/2", ".5", "5.", "1.1234567891", "9223372037", "NaN", "inf"] {
-            assert!(Cpus::parse(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_signal_is_read_by_name_and_by_number() {
-        for (text, number, name) in [
-            ("TERM", 15, "TERM"),
-            ("SIGTERM", 15, "TERM"),
-            ("sigterm", 15, "TERM"),
-            ("15", 15, "TERM"),
-            ("kill", 9, "KILL"),
-            ("SIGSYS", 31, "SYS"),
-            ("CLD", 17, "CHLD"),
-            ("RTMIN", 34, "RTMIN"),
-            ("SIGRTMIN+3", 37, "RTMIN+3"),
-            ("RTMAX-1", 63, "RTMAX-1"),
-            ("64", 64, "RTMAX"),
-        ] {
-            let signal = Signal::parse(text).expect(text);
-            assert_eq!((signal.number(), signal.name()), (number, name));
-        }
-        for text in
-            ["", "0", "32", "33", "65", "-15", "+15", "SIG", "SIGSIGTERM", " TERM", "TERM\n", "4294967311", "RTMIN+16"]
-        {
-            assert!(Signal::parse(text).is_err(), "{text:?}");
-        }
-        assert_eq!(Signal::from_number(i32::MIN), None);
-    }
-
-    #[test]
-    fn a_user_is_a_word_or_ids() {
-        for (text, user) in [
-            ("caller", UserSpec::Caller),
-            ("image", UserSpec::Image),
-            ("0", UserSpec::Ids { uid: 0, gid: None }),
-            ("1000:2147483647", UserSpec::Ids { uid: 1000, gid: Some(2_147_483_647) }),
-        ] {
-            assert_eq!(UserSpec::parse(text), Ok(user));
-            assert_eq!(user.to_string(), text);
-        }
-        for text in ["", ":", "1:", ":1", "root", "1:root", "-1", "+1", "1:2:3", "2147483648", "Caller", "1 "] {
-            assert!(UserSpec::parse(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_tail_is_all_or_a_number() {
-        for (text, tail) in [("all", Tail::All), ("0", Tail::Lines(0)), ("25", Tail::Lines(25))] {
-            assert_eq!(Tail::parse(text), Ok(tail));
-            assert_eq!(tail.to_string(), text);
-        }
-        for text in ["", "ALL", "-1", "+1", "1.5", "10k", "18446744073709551616"] {
-            assert!(Tail::parse(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
     fn a_moment_is_a_time_or_an_age() {
         let now = at("2024-05-17T08:00:00Z");
         for (text, expected) in [
@@ -636,32 +388,17 @@ mod tests {
         }
     }
 
-    #[test]
-    fn values_travel_through_json_as_text() {
-        let value = (Cpus(1_500_000_000), Signal::from_number(9).expect("KILL"), UserSpec::Image, Tail::Lines(3));
-        let json = serde_json::to_string(&value).expect("serializes");
-        assert_eq!(json, r#"["1.5","KILL","image","3"]"#);
-        assert_eq!(serde_json::from_str::<(Cpus, Signal, UserSpec, Tail)>(&json).expect("parses"), value);
-        assert!(serde_json::from_str::<Signal>("\"SIGNOPE\"").is_err());
-    }
-
     proptest! {
         #[test]
         fn no_text_makes_a_reader_panic(text in "(?s).{0,30}|[0-9smhdwkgbi.:+-]{0,30}") {
             let now = at("2024-05-17T08:00:00Z");
-            drop((duration(&text), bytes(&text), moment(&text, now), Cpus::parse(&text)));
-            drop((Signal::parse(&text), UserSpec::parse(&text), Tail::parse(&text)));
+            drop((duration(&text), bytes(&text), moment(&text, now)));
         }
 
         #[test]
         fn a_duration_comes_back_as_it_was_shown(millis in 0_u64..1 << 43) {
             let shown = show_duration(Duration::from_millis(millis));
             prop_assert_eq!(duration(&shown), Ok(Duration::from_millis(millis)));
-        }
-
-        #[test]
-        fn cpus_come_back_as_they_were_shown(nanos in 1..=i64::MAX.unsigned_abs()) {
-            prop_assert_eq!(Cpus::parse(&Cpus(nanos).to_string()), Ok(Cpus(nanos)));
         }
 
         #[test]

@@ -10,15 +10,15 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cli::{Command, Container, Exec, Image, published};
-use crate::engine::masked;
 use crate::env::Env;
 use crate::error::{Failure, Verb};
 use crate::output::{Page, Reply, Voice};
 use crate::shell;
-use crate::spec::Spec;
+use crate::spec;
 use crate::supervisor;
 
 /// The docker command line of a `--dry-run`.
@@ -30,7 +30,7 @@ struct DryRun {
 
 impl Reply for DryRun {
     fn show(&self, page: &mut Page) -> Result<()> {
-        page.line(&shell::shown(&masked(&self.argv)))
+        page.line(&shell::shown(&self.argv))
     }
 }
 
@@ -105,17 +105,15 @@ pub fn streams(command: &Command) -> bool {
     }
 }
 
-/// Reads `--spec FILE`, or stdin for `-`, key by key.
-fn read_spec(path: Option<&Path>) -> Result<Spec> {
-    let Some(path) = path else { return Ok(Spec::parse(b"{}")?) };
-    Ok(Spec::parse(&read_input(path)?)?)
+/// Reads `--spec FILE`, or stdin for `-`; without it nothing is asked for.
+fn read_spec<T: DeserializeOwned + Default>(path: Option<&Path>) -> Result<T> {
+    let Some(path) = path else { return Ok(T::default()) };
+    Ok(spec::parse(&read_input(path)?)?)
 }
 
 /// Reads `--spec FILE`, or stdin for `-`, as whatever JSON it is.
 fn read_body(path: &Path) -> Result<Value> {
-    let bytes = read_input(path)?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    serde_json::from_slice(bytes).map_err(|error| Failure::usage(format!("invalid body: not JSON: {error}")).into())
+    Ok(spec::json::parse("body", &read_input(path)?)?)
 }
 
 fn read_input(path: &Path) -> Result<Vec<u8>> {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::builder::Builder;
-use crate::names::{Gpus, ImageRef, JobId, MountPath, NetworkName, csv_field};
-use crate::units::Cpus;
+use crate::names::{Cpus, Gpus, ImageRef, JobId, MountPath, NetworkName, csv_field};
 
 /// The label by which a job's container or image is found, whatever somebody renamed it to.
 pub const JOB_LABEL: &str = "longshore.job";

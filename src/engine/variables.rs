@@ -1,61 +1,239 @@
-//! How variables reach docker without standing on its command line.
+//! How the values of variables reach a container without standing on a command line, where everybody on the machine
+//! could read them. Pure.
+//!
+//! For `--env NAME` docker takes the value from its own environment. A variable that docker would heed there itself
+//! comes as a line of an environment file instead, and so does one whose name a shell would drop from its
+//! environment, for the docker program may be a shell script.
 
-use anyhow::Result;
+use crate::names::{EnvKey, Invalid};
 
-use crate::error::Failure;
+/// The longest line of an environment file, in bytes; docker gives up at 64 KiB.
+const LONGEST_LINE: usize = 60_000;
 
-/// What a docker call needs for the variables of a container.
-#[derive(Debug, Default, Clone)]
-pub struct HandOver {
-    /// `--env NAME` and `--env-file /dev/stdin`.
-    pub args: Vec<String>,
-    /// For the client's environment.
-    pub environment: Vec<(String, String)>,
-    /// For the client's stdin.
-    pub stdin: Option<String>,
+/// Variables without which docker finds neither its files nor its engine. A `*` stands for any text; case does not
+/// count.
+const NEEDED: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "DOCKER_*",
+    "LD_*",
+    "SSH_AUTH_SOCK",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+];
+
+/// Variables that docker, its plugins or Go's runtime would act on if they were there.
+const MINDED: [&str; 22] = [
+    "USER",
+    "TMPDIR",
+    "TERM",
+    "NO_COLOR",
+    "CLICOLOR*",
+    "NOTIFY_SOCKET",
+    "LISTEN_FDS",
+    "XDG_*",
+    "SSL_CERT*",
+    "*_PROXY",
+    "BUILDKIT_*",
+    "BUILDX_*",
+    "COMPOSE_*",
+    "OTEL_*",
+    "GODEBUG",
+    "GOGC",
+    "GOMAXPROCS",
+    "GOMEMLIMIT",
+    "GOTRACEBACK",
+    "GORACE",
+    "GOCOVERDIR",
+    "GOROOT",
+];
+
+/// Whether docker works otherwise without this variable of its own.
+#[must_use]
+pub fn is_needed(name: &str) -> bool {
+    is_among(&NEEDED, name)
 }
 
-impl HandOver {
-    /// Sorts variables by whether the client would heed them itself.
+/// Whether docker works otherwise with this variable in its environment.
+#[must_use]
+pub fn is_heeded(name: &str) -> bool {
+    is_among(&NEEDED, name) || is_among(&MINDED, name)
+}
+
+fn is_among(patterns: &[&str], name: &str) -> bool {
+    let name = name.to_uppercase();
+    patterns.iter().any(|pattern| match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(end), _) => name.ends_with(end),
+        (_, Some(beginning)) => name.starts_with(beginning),
+        (None, None) => name == *pattern,
+    })
+}
+
+/// Variables, name and value, by the way they take.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Handed {
+    /// In docker's environment; the command line has their names.
+    pub environment: Vec<(String, String)>,
+    /// In an environment file that docker reads.
+    pub file: Vec<(String, String)>,
+}
+
+impl Handed {
+    /// Finds a way for each variable. Names have no `=` in them and are not empty; none is there twice.
     ///
     /// # Errors
-    /// When one that the client heeds has several lines.
-    pub fn of(variables: &[(String, String)]) -> Result<Self> {
-        let (heeded, plain): (Vec<_>, Vec<_>) = variables.iter().cloned().partition(|(key, _)| heeds(key));
-        let mut args = Vec::new();
-        let mut text = String::new();
-        for (key, value) in &heeded {
-            if value.contains(['\n', '\r']) {
-                let why = "its value has several lines, and the docker client heeds this variable itself";
-                return Err(Failure::usage(format!("invalid variable {key}: {why}"))
-                    .hint("give it another name")
-                    .into());
+    /// [`Invalid`] for a variable that docker heeds and whose value no line can hold; the value is not shown.
+    pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, Invalid> {
+        let mut handed = Self::default();
+        for (name, value) in variables {
+            let obstacle = obstacle(&name, &value);
+            match obstacle {
+                Some(why) if is_heeded(&name) => {
+                    let why = format!("{why}, and the docker client heeds this variable itself");
+                    return Err(Invalid::new("variable", &name, why).with_hint("give it another name"));
+                }
+                None if is_heeded(&name) || EnvKey::parse(&name).is_err() => handed.file.push((name, value)),
+                _ => handed.environment.push((name, value)),
             }
-            text += &format!("{key}={value}\n");
         }
-        if text.len() > 60_000 {
-            return Err(
-                Failure::usage("invalid variables: those that the docker client heeds itself are too long").into()
-            );
-        }
-        if !heeded.is_empty() {
-            args.extend(["--env-file", "/dev/stdin"].map(str::to_owned));
-        }
-        args.extend(plain.iter().flat_map(|(key, _)| ["--env".to_owned(), key.clone()]));
-        Ok(Self { args, environment: plain, stdin: (!text.is_empty()).then_some(text) })
+        Ok(handed)
+    }
+
+    /// The text of the environment file; none if nothing is in it.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        let text: String = self.file.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The flags of a call of docker that finds the environment file at this path.
+    #[must_use]
+    pub fn args(&self, file: &str) -> Vec<String> {
+        let file = (!self.file.is_empty()).then(|| format!("--env-file={file}"));
+        file.into_iter().chain(self.environment.iter().map(|(name, _)| format!("--env={name}"))).collect()
     }
 }
 
-/// Whether docker's client heeds a variable itself: where it looks for its files, its plugins and its engine, how it
-/// reaches the network, how its runtime behaves.
-#[must_use]
-pub fn heeds(key: &str) -> bool {
-    let upper = key.to_uppercase();
-    const NAMES: [&str; 9] =
-        ["PATH", "HOME", "USER", "TMPDIR", "TERM", "NO_COLOR", "SSH_AUTH_SOCK", "NOTIFY_SOCKET", "LISTEN_FDS"];
-    const BEGINNINGS: [&str; 10] =
-        ["DOCKER_", "BUILDKIT_", "BUILDX_", "COMPOSE_", "OTEL_", "GO", "LD_", "SSL_CERT", "XDG_", "CLICOLOR"];
-    NAMES.contains(&upper.as_str())
-        || BEGINNINGS.iter().any(|beginning| upper.starts_with(beginning))
-        || upper.ends_with("_PROXY")
+/// Why a variable cannot be a line of an environment file. docker takes what follows the `=` as it stands, but for a
+/// carriage return at the end; it refuses names with blanks in them.
+fn obstacle(name: &str, value: &str) -> Option<&'static str> {
+    if value.contains(['\n', '\r']) {
+        Some("its value has several lines")
+    } else if name.len() + value.len() > LONGEST_LINE {
+        Some("its value is too long")
+    } else if name.starts_with(['#', '\u{feff}']) || name.contains(char::is_whitespace) {
+        Some("its name has a blank in it")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hand(variables: &[(&str, &str)]) -> Result<Handed, Invalid> {
+        Handed::new(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn what_docker_heeds_itself_is_known_by_name() {
+        for name in [
+            "PATH",
+            "Path",
+            "HOME",
+            "http_proxy",
+            "HTTPS_PROXY",
+            "FTP_PROXY",
+            "DOCKER_HOST",
+            "LD_PRELOAD",
+            "XDG_DATA_HOME",
+            "SSL_CERT_FILE",
+            "GODEBUG",
+            "GOGC",
+            "GOMAXPROCS",
+            "GOMEMLIMIT",
+            "GOTRACEBACK",
+            "GORACE",
+            "GOCOVERDIR",
+            "CLICOLOR_FORCE",
+            "NO_COLOR",
+            "BUILDKIT_PROGRESS",
+        ] {
+            assert!(is_heeded(name), "{name}");
+        }
+        for name in ["GOOGLE_CREDENTIALS", "GOOD", "GO", "GOPATH", "PATHS", "HOMES", "PROXY", "DOCKER", "USERNAME", "A"]
+        {
+            assert!(!is_heeded(name) && !is_needed(name), "{name}");
+        }
+        assert!(is_needed("no_proxy") && !is_needed("TERM") && !is_needed("FTP_PROXY") && !is_needed("XDG_DATA_HOME"));
+    }
+
+    #[test]
+    fn a_value_stands_in_the_environment_or_in_the_file_and_never_in_the_arguments() {
+        let handed = hand(&[
+            ("A", "secret 1\n"),
+            ("HTTP_PROXY", "secret=2"),
+            ("a.b-c", " secret # 3 "),
+            (" E", "secret 4"),
+            ("#f", "secret 5"),
+            ("g-h", "secret\n6"),
+            ("ü", "secret 7"),
+            ("GOOGLE_CREDENTIALS", "secret 8"),
+        ]);
+        let handed = handed.unwrap();
+        let args = ["--env-file=FILE", "--env=A", "--env= E", "--env=#f", "--env=g-h", "--env=GOOGLE_CREDENTIALS"];
+        assert_eq!(handed.args("FILE"), args);
+        assert_eq!(handed.text().unwrap(), "HTTP_PROXY=secret=2\na.b-c= secret # 3 \nü=secret 7\n");
+        assert_eq!(handed.environment[3], ("g-h".into(), "secret\n6".into()));
+        assert_eq!((hand(&[]).unwrap().args("FILE"), hand(&[("A", "1")]).unwrap().text()), (vec![], None));
+    }
+
+    #[test]
+    fn a_heeded_variable_whose_value_no_line_can_hold_is_refused_without_showing_it() {
+        let why = "and the docker client heeds this variable itself";
+        for (value, obstacle) in [
+            ("hunter2\n", "its value has several lines"),
+            ("hunter2\r", "its value has several lines"),
+            (&"hunter2".repeat(10_000), "its value is too long"),
+        ] {
+            let refusal = hand(&[("A", "1"), ("no_proxy", value)]).unwrap_err();
+            assert_eq!(refusal.to_string(), format!("invalid variable \"no_proxy\": {obstacle}, {why}"));
+            assert_eq!(refusal.hint.as_deref(), Some("give it another name"));
+        }
+    }
+
+    /// What docker makes of an environment file, by its own reader.
+    fn docker_reads(text: &str) -> Vec<(String, String)> {
+        let lines = text.split_terminator('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+        let lines = lines.map(|line| line.trim_start_matches([' ', '\t'])).filter(|line| !line.is_empty());
+        let lines = lines.filter(|line| !line.starts_with('#'));
+        lines.filter_map(|line| line.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_variable_takes_one_way_and_arrives_as_it_was(
+            names in prop::collection::btree_set("[A-Za-z_][A-Za-z0-9_]{0,4}|[^=\0]{1,6}|(HTTP|no)_PROXY|PATH", 0..5),
+            values in prop::collection::vec("[^\0]{0,9}", 5),
+        ) {
+            let variables: Vec<(String, String)> = names.into_iter().zip(values).collect();
+            let Ok(handed) = Handed::new(variables.clone()) else { return Ok(()) };
+            let file = docker_reads(&handed.text().unwrap_or_default());
+            prop_assert_eq!(&file, &handed.file);
+            let mut arrived = [file, handed.environment.clone()].concat();
+            arrived.sort();
+            prop_assert_eq!(arrived, variables);
+            for (name, _) in &handed.environment {
+                let named = handed.args("").contains(&format!("--env={name}"));
+                prop_assert!(named && !is_heeded(name));
+            }
+        }
+    }
 }

@@ -10,9 +10,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::format1;
-use crate::names::{Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, MainFile, MountPath, NetworkName};
-use crate::recipe::Spec;
-use crate::units::{Cpus, UserSpec};
+use crate::names::{
+    Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, MountPath, NetworkName, UserSpec,
+};
+use crate::spec::RecipeSpec;
 
 /// The format this longshore writes, and the newest it reads.
 pub const FORMAT: u32 = 2;
@@ -102,7 +103,7 @@ pub struct Build {
     /// The tag it gets.
     pub tag: ImageName,
     /// What it is made of.
-    pub recipe: Spec,
+    pub recipe: RecipeSpec,
     /// The certificates that the recipe names, as they were when it was asked for.
     pub ca_cert: Option<String>,
     /// Ask the registry for a newer base.
@@ -144,7 +145,7 @@ pub struct Run {
     /// Keep the container after the end.
     pub keep: bool,
     /// How the engine keeps its own copy of the output.
-    pub log_driver: String,
+    pub log_driver: LogDriver,
 }
 
 impl Run {
@@ -291,11 +292,11 @@ impl Record {
                 network: None,
                 timeout: None,
                 keep: false,
-                log_driver: "local".into(),
+                log_driver: LogDriver::Local,
             }),
             Kind::Build => Work::Build(Build {
                 tag: ImageName::parse("web").expect("a name"),
-                recipe: Spec::default(),
+                recipe: RecipeSpec::default(),
                 ca_cert: None,
                 pull: false,
                 no_cache: false,

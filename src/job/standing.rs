@@ -10,7 +10,7 @@ use super::record::{Begun, Exit, Kind, LogState, Outcome, Record};
 use super::request::{Requests, Verb};
 use crate::error::Failure;
 use crate::names::JobId;
-use crate::units::Signal;
+use crate::names::Signal;
 
 /// A file of the job that cannot be used, in words that continue "… of job ID: ".
 #[derive(Debug, Clone, PartialEq, Eq)]

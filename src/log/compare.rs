@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
 use crate::fs::random_name;
 use crate::job::record::LogState;
 use crate::job::{Job, LOG, LOG_RECOVERED};
-use crate::units::Tail;
+use crate::names::Tail;
 
 /// Last lines that are compared where nothing speaks for a loss.
 const COMPARED: Tail = Tail::Lines(20);

@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use super::compare::agree;
 use super::{open, seek_tail};
 use crate::job::{Job, LOG_RECOVERED};
-use crate::units::Tail;
+use crate::names::Tail;
 
 /// Reads what a job writes, while it writes it.
 #[derive(Debug)]

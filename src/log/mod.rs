@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 
 use crate::job::{Job, LOG, LOG_RECOVERED};
-use crate::units::Tail;
+use crate::names::Tail;
 pub use follow::Follower;
 pub use json::JsonLines;
 

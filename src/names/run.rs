@@ -1,4 +1,4 @@
-//! What a container is given to run with: environment, network, GPUs, mounts, and the file to start.
+//! What a container is given to run with: network, GPUs, mounts, and the file to start.
 
 use std::fmt;
 use std::path::Path;
@@ -6,11 +6,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Checked, Invalid, Refusal, at_most, no, no_control, only};
-
-checked_text! {
-    /// The name of an environment variable: `[A-Za-z_][A-Za-z0-9_]*`, the POSIX grammar in either case.
-    EnvKey, "environment variable", check_env_key
-}
 
 checked_text! {
     /// A docker network by name: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, the engine's own grammar. The host's network and
@@ -32,36 +27,6 @@ checked_text! {
     /// The source or target of a bind mount: absolute, resolved, not `/`. There is no carriage return in it,
     /// because docker's CSV reader turns a CR LF into a LF; any other character is carried exactly.
     MountPath, "mount path", check_mount_path
-}
-
-/// The value of an environment variable: any text without NUL. It may be a secret, so `Debug` hides it, and it can
-/// be neither displayed nor serialized.
-#[derive(Clone, PartialEq, Eq)]
-pub struct EnvValue(String);
-
-impl EnvValue {
-    /// Takes any text but one with a NUL, which no environment can carry.
-    ///
-    /// # Errors
-    /// [`Invalid`], which does not show the value.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        if text.contains('\0') {
-            return Err(Invalid::new("environment value", "<secret>", "it contains a NUL"));
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The value itself, for the environment of the docker client and for nothing that is printed or kept.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for EnvValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<secret>")
-    }
 }
 
 impl MainFile {
@@ -104,14 +69,6 @@ pub fn csv_field(text: &str) -> String {
     } else {
         text.to_owned()
     }
-}
-
-fn check_env_key(text: &str) -> Checked {
-    only(text, |c| c.is_ascii_alphanumeric() || c == '_', "letters, digits and \"_\"")?;
-    if text.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(no("it must not begin with a digit"));
-    }
-    Ok(text.to_owned())
 }
 
 fn check_network(text: &str) -> Checked {
@@ -187,25 +144,6 @@ fn check_mount_path(text: &str) -> Checked {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn a_variable_is_named_as_in_a_shell() {
-        for text in ["A", "_", "http_proxy", "A1"] {
-            assert_eq!(EnvKey::parse(text).expect(text).as_str(), text);
-        }
-        for text in ["", "1A", "A-B", "A=B", "A B", "A\n", "-e", "É", "$A"] {
-            assert!(EnvKey::parse(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_value_is_never_shown() {
-        let value = EnvValue::parse("hunter2\n\u{1b}").expect("a valid value");
-        assert_eq!(value.as_str(), "hunter2\n\u{1b}");
-        assert_eq!(format!("{value:?}"), "<secret>");
-        let refusal = EnvValue::parse("hunter2\0").expect_err("a NUL");
-        assert_eq!(refusal.to_string(), "invalid environment value \"<secret>\": it contains a NUL");
-    }
 
     #[test]
     fn a_network_is_one_of_docker_but_not_the_host_s() {

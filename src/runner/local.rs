@@ -13,7 +13,7 @@ use super::{Subject, Values, build};
 use crate::engine::builder::Builder;
 use crate::engine::inspect::{ContainerState, Phase, Version};
 use crate::engine::questions::Container;
-use crate::engine::variables::HandOver;
+use crate::engine::variables::Handed;
 use crate::engine::{Engine, EngineError, argv, ended, inspect};
 use crate::env::Env;
 use crate::error::{Failure, Kind};
@@ -21,7 +21,10 @@ use crate::job::record::{Begun, FORMAT, Record, Run, Work};
 use crate::job::request::{Request, Verb};
 use crate::job::standing::{Alive, Ended, NeverStarted, Sighting};
 use crate::job::{BEGUN, Job, LOG};
-use crate::units::{Tail, UserSpec};
+use crate::names::{Tail, UserSpec};
+
+/// How much the docker client can be given on its stdin before it is started.
+const MOST_STDIN: usize = 60_000;
 
 /// A docker call with what it is handed beside its arguments.
 #[derive(Debug, Default)]
@@ -56,8 +59,13 @@ pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
 /// The `docker run` of a recorded run.
 pub fn call(record: &Record, values: &Values) -> Result<Call> {
     let run = record.run().context("it is no run")?;
-    let HandOver { args, environment, stdin } = HandOver::of(&values.0)?;
-    Ok(Call { args: argv::run(&plan(record, run), &args), environment, stdin })
+    let handed = Handed::new(values.0.iter().cloned())?;
+    let stdin = handed.text();
+    if stdin.as_ref().is_some_and(|text| text.len() > MOST_STDIN) {
+        return Err(Failure::usage("invalid variables: those that the docker client heeds itself are too long").into());
+    }
+    let args = argv::run(&plan(record, run), &handed.args("/dev/stdin"));
+    Ok(Call { args, environment: handed.environment, stdin })
 }
 
 fn plan(record: &Record, run: &Run) -> argv::RunPlan {
@@ -87,7 +95,7 @@ fn plan(record: &Record, run: &Run) -> argv::RunPlan {
         shm_size: run.shm_size,
         gpus: run.gpus.clone(),
         network: run.network.clone(),
-        log_driver: run.log_driver.clone(),
+        log_driver: run.log_driver.to_string(),
     }
 }
 
@@ -239,7 +247,7 @@ fn end_run(engine: &Engine, subject: Subject, run: &Run, request: &Request) -> R
         Some(Sighting::Ended(_)) => return Err(Failure::new(Kind::Conflict, format!("{could_not}: it has ended"))),
         _ => return Err(Failure::new(Kind::Failed, format!("{could_not}: its container does not run yet"))),
     };
-    let (argv, patience) = match (request.verb, crate::units::Signal::from_number(request.signal)) {
+    let (argv, patience) = match (request.verb, crate::names::Signal::from_number(request.signal)) {
         (Verb::Kill, Some(signal)) => (argv::kill(&container, signal.name()), engine.patience),
         _ => (argv::stop(&container, request.grace), engine.patience + Duration::from_secs(request.grace)),
     };

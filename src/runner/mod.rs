@@ -24,7 +24,7 @@ use crate::job::Job;
 use crate::job::record::{Begun, Record};
 use crate::job::request::Request;
 use crate::job::standing::{Facts, Sighting};
-use crate::units::Tail;
+use crate::names::{EnvKey, EnvValue, Tail};
 pub use build::rendered;
 pub use local::withhold;
 pub use lookout::Lookout;
@@ -40,6 +40,14 @@ pub enum Runner {
 /// never written down.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Values(pub Vec<(String, String)>);
+
+impl Values {
+    /// Of these variables.
+    #[must_use]
+    pub fn of(variables: Vec<(EnvKey, EnvValue)>) -> Self {
+        Self(variables.into_iter().map(|(key, value)| (key.to_string(), value.as_str().to_owned())).collect())
+    }
+}
 
 /// What is known of a job that a look is for.
 #[derive(Debug, Clone, Copy)]

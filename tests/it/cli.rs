@@ -93,6 +93,12 @@ fn a_spec_is_checked_key_by_key() {
     };
     let cases = [
         ("exec", with(&run, "mainsrc", json!("x")), "unknown key \"mainsrc\"", "did you mean \"mainSrc\"?"),
+        ("exec", json!({"srcpath": "src"}).to_string(), "unknown key \"srcpath\"", "did you mean \"srcPath\"?"),
+        ("exec", run.to_string().replace('{', "{\"mainSrc\": 1, "), "the key \"mainSrc\" is given twice at line 1", ""),
+        ("exec", r#"{"env": {"A": "1", "A": "1"}}"#.into(), "the key \"env.A\" is given twice at line 1", ""),
+        ("exec", r#"{"labels": {"a": "1", "a": "2"}}"#.into(), "the key \"labels.a\" is given twice at line 1", ""),
+        ("exec", with(&run, "network", json!("host")), "invalid network \"host\"", "use \"bridge\", \"none\""),
+        ("exec", with(&run, "timeout", json!(0)), "invalid timeout \"0\": it must be longer than nothing", ""),
         ("exec", with(&run, "args", json!("x")), "\"args\" must be an array of strings, not a string", ""),
         ("exec", with(&run, "args", json!([1])), "\"args\" must be an array of strings, not a number", ""),
         ("exec", with(&run, "env", json!({"A": 1})), "\"env\" must be an object of strings, not a number", ""),
@@ -102,6 +108,8 @@ fn a_spec_is_checked_key_by_key() {
         ("exec", "[]".into(), "a JSON object is wanted, not an array", ""),
         ("exec", "{".into(), "not JSON", ""),
         ("image", with(&build, "baseimage", json!("x")), "unknown key \"baseimage\"", "did you mean \"baseImage\"?"),
+        ("image", json!({"nmae": "web"}).to_string(), "unknown key \"nmae\"", "did you mean \"name\"?"),
+        ("image", with(&build, "baseImage", json!("Python:3")), "invalid image reference \"Python:3\"", "write python"),
         ("image", with(&build, "update", json!("yes")), "\"update\" must be true or false, not a string", ""),
         ("image", with(&build, "name", Value::Null), "missing NAME", "it is the key \"name\""),
     ];
@@ -109,6 +117,9 @@ fn a_spec_is_checked_key_by_key() {
         let verb = if noun == "exec" { "run" } else { "create" };
         assert_usage(&fake.run_with(&[noun, verb, "--spec", "-"], spec.as_bytes()), 2, message, hint);
     }
+    let body = br#"{"Image": "a", "HostConfig": {"Memory": 1, "Memory": 2}}"#;
+    let twice = fake.run_with(&["container", "create", "--spec", "-"], body);
+    assert_usage(&twice, 2, "invalid body: the key \"HostConfig.Memory\" is given twice at line 1", "");
     let absent = fake.run(&["exec", "run", "--spec", "absent.json"]);
     assert_usage(&absent, 2, "could not read the spec absent.json: no such file", "");
     assert!(job_ids(&fake.jobs("run")).is_empty() && job_ids(&fake.jobs("build")).is_empty());

@@ -1,21 +1,23 @@
 //! `container create`: the Engine API's body, or flags, or both.
 
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, PipeReader, Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::process::{Command, ExitStatus, Output};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::cli::ContainerCreate;
 use crate::commands::jobs::start::{check_id_file, write_id_file};
 use crate::commands::{DryRun, read_body};
+use crate::engine::Engine;
 use crate::engine::create::{Create, create_args};
 use crate::engine::stream::Readers;
-use crate::engine::{Engine, masked};
+use crate::engine::variables::Handed;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::names::EnvKey;
 use crate::output::{Page, Reply, Voice};
 
 /// A container was made: the Engine API's own answer.
@@ -39,22 +41,19 @@ pub fn create(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerCreate)
     check_id_file(args.id_file.as_deref())?;
     let body = body(env, args)?;
     let name = args.name.as_deref().or(args.name_flag.as_deref());
-    let mut create = create_args(name, &body).map_err(|error| {
+    let create = create_args(name, &body).map_err(|error| {
         let hint = error.hint.clone();
         Failure { hint, ..Failure::usage(format!("invalid body: {error}")) }
     })?;
-    for ignored in &create.notes {
-        voice.note(&format!("note: ignored: {ignored}"));
+    for told in &create.notes {
+        voice.note(&format!("note: {told}"));
     }
-    let environment = hide_values(&mut create.args);
-    create.args = flags(args).into_iter().chain(create.args).collect();
-    let mut argv = vec!["create".to_owned()];
-    argv.append(&mut create.args);
+    let call = Call::of(args, create)?;
     if args.dry_run {
-        voice.reply(&DryRun { argv: masked(&engine.line(&argv)) })?;
+        voice.reply(&DryRun { argv: engine.line(&call.argv) })?;
         return Ok(0);
     }
-    let created = created(voice, engine, &argv, &create, environment)?;
+    let created = created(voice, engine, &call)?;
     write_id_file(args.id_file.as_deref(), &created.id)?;
     voice.reply(&created)?;
     Ok(0)
@@ -112,35 +111,53 @@ fn flags(args: &ContainerCreate) -> Vec<String> {
     flags
 }
 
-/// Takes the values of variables out of the arguments, where everybody on the machine could read them, and gives them
-/// for the client's environment, from which docker takes them by name. A variable that the client itself would heed
-/// stays where it is.
-fn hide_values(args: &mut [String]) -> Vec<(String, String)> {
-    let mut hidden = Vec::new();
-    for word in args.iter_mut().take_while(|word| word.starts_with('-')) {
-        let Some((key, value)) = word.strip_prefix("--env=").and_then(|variable| variable.split_once('=')) else {
-            continue;
+/// A call of docker, and all that it reads beside its arguments.
+struct Call {
+    argv: Vec<String>,
+    environment: Vec<(String, String)>,
+    unset: Vec<String>,
+    stdin: Option<String>,
+    /// An environment file that docker reads by its path as long as this is open.
+    _file: Option<MemoryFile>,
+}
+
+impl Call {
+    /// The environment file comes on docker's stdin, unless a seccomp profile does.
+    fn of(args: &ContainerCreate, create: Create) -> Result<Self> {
+        let handed = Handed::new(create.env)?;
+        let (stdin, file) = match (create.stdin, handed.text()) {
+            (Some(profile), Some(text)) => (Some(profile), Some(MemoryFile::new(&text)?)),
+            (profile, text) => (profile.or(text), None),
         };
-        if EnvKey::parse(key).is_ok_and(|key| !crate::engine::variables::heeds(key.as_str())) {
-            hidden.push((key.to_owned(), value.to_owned()));
-            *word = format!("--env={key}");
-        }
+        let path = file.as_ref().map_or_else(|| "/dev/stdin".to_owned(), MemoryFile::path);
+        let words = [vec!["create".to_owned()], flags(args), handed.args(&path), create.args];
+        Ok(Self { argv: words.concat(), environment: handed.environment, unset: create.unset, stdin, _file: file })
     }
-    hidden
+}
+
+/// A text in a file that is on no disk and is gone with this process.
+struct MemoryFile(File);
+
+impl MemoryFile {
+    fn new(text: &str) -> Result<Self> {
+        let made = rustix::fs::memfd_create("longshore", rustix::fs::MemfdFlags::CLOEXEC);
+        let mut file = File::from(made.context("could not make a file in memory")?);
+        file.write_all(text.as_bytes()).context("could not write a file in memory")?;
+        Ok(Self(file))
+    }
+
+    /// Where another program of the same user can open it.
+    fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
+    }
 }
 
 /// Runs docker, which prints the id on stdout and warnings, and the progress of a pull, on stderr.
-fn created(
-    voice: &Voice,
-    engine: &Engine,
-    argv: &[String],
-    create: &Create,
-    environment: Vec<(String, String)>,
-) -> Result<Created> {
+fn created(voice: &Voice, engine: &Engine, call: &Call) -> Result<Created> {
     let could_not = "could not create the container";
-    let mut command = engine.command(argv);
-    command.envs(environment);
-    for key in &create.unset {
+    let mut command = engine.command(&call.argv);
+    command.envs(call.environment.iter().map(|(key, value)| (key, value)));
+    for key in &call.unset {
         command.env_remove(key);
     }
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
@@ -148,9 +165,9 @@ fn created(
         Box::new(|mut from| from.read_to_end(&mut stdout).map(drop)),
         Box::new(|from| told(voice, from, &mut stderr)),
     );
-    let status = fed(command, create.stdin.as_deref(), |command| engine.stream(command, readers, None, could_not))?;
+    let status = fed(command, call.stdin.as_deref(), |command| engine.stream(command, readers, None, could_not))?;
     if !status.success() {
-        let mut failure = engine.explain(argv, &Output { status, stdout, stderr }).failure(could_not);
+        let mut failure = engine.explain(&call.argv, &Output { status, stdout, stderr }).failure(could_not);
         // What stands on the terminal already is not told twice.
         failure.detail = failure.detail.filter(|_| !voice.is_stderr_terminal());
         return Err(failure.into());

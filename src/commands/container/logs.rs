@@ -12,8 +12,9 @@ use crate::engine::{Engine, ended, tail};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::interrupt::Interrupt;
+use crate::names::Tail;
 use crate::output::{Bytes, Form, Logs, Voice, stdout_is_closed};
-use crate::units::{Tail, moment};
+use crate::units::moment;
 
 /// As much of a log is read before anything is printed: an error of docker's comes through the same pipe, alone.
 const HEAD: u64 = 1 << 16;

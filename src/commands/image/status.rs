@@ -10,9 +10,9 @@ use crate::job::record::Kind;
 use crate::job::select::find;
 use crate::job::view::View;
 use crate::log;
+use crate::names::Tail;
 use crate::output::{Bytes, Voice};
 use crate::survey::view;
-use crate::units::Tail;
 
 /// A build and its output so far.
 #[derive(Debug, Serialize)]

@@ -15,9 +15,9 @@ use crate::interrupt::Interrupt;
 use crate::job::record::Kind;
 use crate::job::{EXIT, Job};
 use crate::log::{self, Follower, compare};
+use crate::names::Tail;
 use crate::output::{Bytes, LogSink, Logs, Voice, check_reader};
 use crate::survey::view;
-use crate::units::Tail;
 
 /// Between two looks at the engine's log, which is fetched whole each time.
 const ENGINES_LOOK: Duration = Duration::from_secs(2);

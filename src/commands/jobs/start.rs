@@ -15,10 +15,9 @@ use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::Job;
 use crate::job::record::{FORMAT, Kind, Record, Work};
 use crate::job::store::Store;
-use crate::names::{ImageRef, Label, LabelKey};
+use crate::names::{ImageRef, Label};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
-use crate::spec::Spec;
 use crate::supervisor;
 
 /// A record with everything that does not depend on the flags; name and labels are still to come.
@@ -77,17 +76,8 @@ pub fn begin(
     Ok(job)
 }
 
-/// `labels` of a spec, checked as flags are.
-pub fn spec_labels(spec: &mut Spec) -> Result<BTreeMap<String, String>> {
-    let labels = spec.map("labels")?.into_iter().map(|(key, value)| {
-        let label = Label::new(LabelKey::parse(&key)?, value.as_deref().unwrap_or_default())?;
-        Ok((label.key.to_string(), label.value))
-    });
-    labels.collect()
-}
-
-/// Labels as flags gave them; the last of a key wins.
-pub fn flag_labels(labels: &[Label]) -> BTreeMap<String, String> {
+/// Labels by key; the last of a key wins.
+pub fn labels(labels: &[Label]) -> BTreeMap<String, String> {
     labels.iter().map(|label| (label.key.to_string(), label.value.clone())).collect()
 }
 

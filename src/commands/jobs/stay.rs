@@ -14,8 +14,8 @@ use crate::job::record::{Kind, Outcome};
 use crate::job::view::View;
 use crate::log;
 use crate::names::JobId;
+use crate::names::Tail;
 use crate::output::{Bytes, ErrorDocument, Form, Logs, Page, Reply, Voice};
-use crate::units::Tail;
 
 impl Stay {
     /// Whether the command stays until the job's end.

@@ -3,6 +3,7 @@
 use super::read::{Fields, Item};
 use super::rules::{self, Rule, Table};
 use super::{BodyError, Create};
+use crate::engine::variables::is_needed;
 
 /// The keys at the top of the body.
 pub(super) const KEYS: Table = &[
@@ -65,7 +66,7 @@ fn attach(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
 fn stdin_once(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let (once, open, tty) = (config.switch("StdinOnce")?, config.switch("OpenStdin")?, config.switch("Tty")?);
     if once && !open {
-        create.notes.push("StdinOnce: ignored: without OpenStdin there is no stdin to close".to_owned());
+        create.notes.push("ignored: StdinOnce: without OpenStdin there is no stdin to close".to_owned());
     }
     if open && !once && !tty {
         create.notes.push("StdinOnce: docker create makes it true: stdin ends with the first client".to_owned());
@@ -86,25 +87,17 @@ fn env(item: &Item, create: &mut Create) -> Result<(), BodyError> {
         if all[at + 1..].iter().any(|(later, _)| name(later) == name_here) {
             continue;
         }
-        if !text.contains('=') {
-            if client_needs(text) {
-                let why = "without a value docker create would put in its own, which it cannot be run without";
-                return Err(item.refuse(why).hint("give it a value"));
-            }
+        if let Some((_, value)) = text.split_once('=') {
+            create.env.push((name_here, value.to_owned()));
+        } else if is_needed(text) {
+            let why = "without a value docker create would put in its own, which it cannot be run without";
+            return Err(item.refuse(why).hint("give it a value"));
+        } else {
+            create.flag("--env", text);
             create.unset.push(name_here);
         }
-        create.flag("--env", text);
     }
     Ok(())
-}
-
-/// Whether the docker program behaves otherwise without this variable of its own.
-fn client_needs(name: &str) -> bool {
-    let proxies = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"];
-    name.starts_with("DOCKER_")
-        || name.starts_with("LD_")
-        || ["HOME", "PATH", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CONFIG_HOME"].contains(&name)
-        || proxies.iter().any(|proxy| proxy.eq_ignore_ascii_case(name))
 }
 
 fn labels(item: &Item, create: &mut Create) -> Result<(), BodyError> {
@@ -145,7 +138,7 @@ fn health(item: &Item, create: &mut Create) -> Result<(), BodyError> {
             create.args.push("--no-healthcheck".to_owned());
             let times = ["Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"].iter();
             let idle = times.filter_map(|name| check.get(name)).filter(|item| !item.says_nothing());
-            create.notes.extend(idle.map(|item| item.note("ignored: there is no check")));
+            create.notes.extend(idle.map(|item| item.ignored("there is no check")));
             return Ok(());
         }
         ["CMD-SHELL", command] if !command.is_empty() => create.flag("--health-cmd", command),

@@ -33,13 +33,15 @@ pub struct Create {
     /// Everything after `docker create`, the image and its command included. Whether a missing image is pulled is left
     /// to docker; the API never does.
     pub args: Vec<String>,
+    /// Variables with their values, each once. They are not among the arguments, which everybody can read.
+    pub env: Vec<(String, String)>,
     /// Variables that the docker program must not have in its own environment: `--env=NAME` without a value drops the
     /// image's variable, as the API does, only where the client has none of that name to put in its place.
     pub unset: Vec<String>,
     /// What the docker program is to read on its stdin; absent for nothing at all. A seccomp profile goes this way,
     /// for docker takes it from a file and the API inline.
     pub stdin: Option<String>,
-    /// What was ignored and why, each one line that begins with the key, for stderr.
+    /// What was ignored or comes out otherwise, and why, each one line that names the key, for stderr.
     pub notes: Vec<String>,
 }
 

@@ -77,7 +77,7 @@ impl<'a> Endpoint<'a> {
         let ours = ["IPAMConfig", "Links", "Aliases", "MacAddress", "DriverOpts", "GwPriority"];
         let settings = item.fields(ours.into_iter().chain(ENGINES_OWN))?;
         for known in ENGINES_OWN.iter().filter_map(|name| settings.get(name)).filter(|item| !item.says_nothing()) {
-            create.notes.push(known.note("ignored: the engine gives it"));
+            create.notes.push(known.ignored("the engine gives it"));
         }
         let address = match settings.get("IPAMConfig") {
             Some(item) => item.fields(["IPv4Address", "IPv6Address", "LinkLocalIPs"])?,

@@ -20,7 +20,7 @@ pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Resu
         let port = port(key, &item)?;
         let bindings = if item.is_null() { Vec::new() } else { item.list()? };
         if bindings.is_empty() {
-            create.notes.push(item.note("ignored: it publishes nothing"));
+            create.notes.push(item.ignored("it publishes nothing"));
             continue;
         }
         for binding in bindings {

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use serde_json::{Map, Value};
 
 use super::BodyError;
+use crate::names::nearest;
 
 /// A value, and its key as the user would write it: `HostConfig.Mounts[0].Target`.
 #[derive(Debug, Clone)]
@@ -34,6 +35,11 @@ impl<'a> Item<'a> {
     /// A note about this value.
     pub(super) fn note(&self, what: impl Display) -> String {
         format!("{}: {what}", self.path)
+    }
+
+    /// A note that nothing is made of this value, and why.
+    pub(super) fn ignored(&self, why: &str) -> String {
+        format!("ignored: {}: {why}", self.path)
     }
 
     pub(super) fn is_null(&self) -> bool {
@@ -133,7 +139,9 @@ impl<'a> Item<'a> {
         for (key, value) in self.object()? {
             let item = Self { path: join(&self.path, key), value };
             let Some(name) = names.iter().find(|name| name.eq_ignore_ascii_case(key)) else {
-                return Err(item.refuse("unknown key").or_hint(nearest(key, &names)));
+                return Err(item
+                    .refuse("unknown key")
+                    .or_hint(nearest(key, &names).map(|name| format!("did you mean {name}?"))));
             };
             if found.iter().any(|(known, _)| known == name) {
                 return Err(item.refuse(format!("{name} is given twice")));
@@ -244,12 +252,4 @@ fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     }
-}
-
-/// The known key that was probably meant: at most a third of it is written otherwise.
-fn nearest(key: &str, names: &[&str]) -> Option<String> {
-    let key = key.to_lowercase();
-    let far = |name: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &key);
-    let name = names.iter().copied().min_by_key(|name| far(name))?;
-    (far(&name) <= name.len().div_ceil(3)).then(|| format!("did you mean {name}?"))
 }

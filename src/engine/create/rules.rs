@@ -72,7 +72,7 @@ impl Rule {
             Self::Read(read) => read(item, create)?,
             Self::Together => {}
             Self::Ignored(_) | Self::Refused(_) if item.says_nothing() => {}
-            Self::Ignored(why) => create.notes.push(item.note(format_args!("ignored: {why}"))),
+            Self::Ignored(why) => create.notes.push(item.ignored(why)),
             Self::Refused(why) => return Err(item.refuse(*why)),
         }
         Ok(())

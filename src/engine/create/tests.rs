@@ -68,8 +68,7 @@ fn config_rows() -> Vec<(Value, Vec<&'static str>)> {
             json!({"OpenStdin": true, "AttachStdin": true, "StdinOnce": true, "AttachStdout": true}),
             vec!["--interactive", "--attach=stdin", "--attach=stdout"],
         ),
-        (json!({"Env": ["A=1\n2", "B=", "-x=--y=z"]}), vec!["--env=A=1\n2", "--env=B=", "--env=-x=--y=z"]),
-        (json!({"Env": ["A=1", "B=2", "A=3"]}), vec!["--env=B=2", "--env=A=3"]),
+        (json!({"Env": ["A=1\n2", "B=", "-x=--y=z", "C"]}), vec!["--env=C"]),
         (
             json!({"Labels": {"a": "1,2=3", "b": "", "-f": "x\ny"}}),
             vec!["--label=a=1,2=3", "--label=b=", "--label=-f=x\ny"],
@@ -378,7 +377,10 @@ fn the_process_is_entrypoint_and_command() {
 fn what_is_said_beside_the_arguments() {
     let made = create(json!({"Env": ["A=1", "PYTHONPATH", "A"]})).unwrap();
     assert_eq!(made.args, ["--env=PYTHONPATH", "--env=A", "i"]);
-    assert_eq!(made.unset, ["PYTHONPATH", "A"]);
+    assert_eq!((made.unset, made.env), (vec!["PYTHONPATH".to_owned(), "A".to_owned()], vec![]));
+    let made = create(json!({"Env": ["A=1\n2", "B=", "-x=--y=z", "C=1", "C=2"]})).unwrap();
+    let env = [("A", "1\n2"), ("B", ""), ("-x", "--y=z"), ("C", "2")];
+    assert_eq!(made.env, env.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let made = create(hosted(json!({"SecurityOpt": ["seccomp={\"a\": \"b=c\"}"]}))).unwrap();
     assert_eq!(made.stdin.as_deref(), Some("{\"a\": \"b=c\"}"));
     assert_eq!(create_args(Some("box"), &json!({"Image": "i"})).unwrap().args, ["--name=box", "i"]);
@@ -391,26 +393,26 @@ fn what_is_said_beside_the_arguments() {
 
 #[test]
 fn what_is_ignored_is_noted() {
-    let windows = "ignored: it only means something on Windows";
+    let windows = "it only means something on Windows";
     let rows = vec![
         (json!({"NetworkSettings": {"Ports": {"80/tcp": null}}}), vec![]),
-        (json!({"NetworkSettings": {"Bridge": "x"}}), vec!["NetworkSettings: ignored: the API makes nothing of it".to_owned()]),
-        (json!({"ArgsEscaped": true}), vec![format!("ArgsEscaped: {windows}")]),
-        (json!({"StdinOnce": true}), vec!["StdinOnce: ignored: without OpenStdin there is no stdin to close".to_owned()]),
+        (json!({"NetworkSettings": {"Bridge": "x"}}), vec!["ignored: NetworkSettings: the API makes nothing of it".to_owned()]),
+        (json!({"ArgsEscaped": true}), vec![format!("ignored: ArgsEscaped: {windows}")]),
+        (json!({"StdinOnce": true}), vec!["ignored: StdinOnce: without OpenStdin there is no stdin to close".to_owned()]),
         (json!({"OpenStdin": true, "Tty": true}), vec![]),
         (
             json!({"OpenStdin": true}),
             vec!["StdinOnce: docker create makes it true: stdin ends with the first client".to_owned()],
         ),
-        (json!({"Healthcheck": {"Test": ["NONE"], "Retries": 3}}), vec!["Healthcheck.Retries: ignored: there is no check".to_owned()]),
-        (hosted(json!({"ConsoleSize": [49, 188]})), vec!["HostConfig.ConsoleSize: ignored: it has no effect on Linux".to_owned()]),
+        (json!({"Healthcheck": {"Test": ["NONE"], "Retries": 3}}), vec!["ignored: Healthcheck.Retries: there is no check".to_owned()]),
+        (hosted(json!({"ConsoleSize": [49, 188]})), vec!["ignored: HostConfig.ConsoleSize: it has no effect on Linux".to_owned()]),
         (
             hosted(json!({"CpuCount": 2, "CpuPercent": 3})),
-            vec![format!("HostConfig.CpuCount: {windows}"), format!("HostConfig.CpuPercent: {windows}")],
+            vec![format!("ignored: HostConfig.CpuCount: {windows}"), format!("ignored: HostConfig.CpuPercent: {windows}")],
         ),
         (
             hosted(json!({"PortBindings": {"80/tcp": []}})),
-            vec!["HostConfig.PortBindings[\"80/tcp\"]: ignored: it publishes nothing".to_owned()],
+            vec!["ignored: HostConfig.PortBindings[\"80/tcp\"]: it publishes nothing".to_owned()],
         ),
         (
             hosted(json!({"PortBindings": {"80/tcp": [{}]}})),
@@ -421,7 +423,7 @@ fn what_is_ignored_is_noted() {
         ),
         (
             networks("n", json!({"n": {"IPAddress": "10.0.0.1", "Gateway": ""}})),
-            vec!["NetworkingConfig.EndpointsConfig[\"n\"].IPAddress: ignored: the engine gives it".to_owned()],
+            vec!["ignored: NetworkingConfig.EndpointsConfig[\"n\"].IPAddress: the engine gives it".to_owned()],
         ),
     ];
     for (body, wanted) in rows {
@@ -696,7 +698,6 @@ fn the_documents_own_body() {
         "--name=postgres_test",
         "--tty",
         "--interactive",
-        "--env=POSTGRES_PASSWORD=gk",
         "--attach=stdin",
         "--restart=no",
         "--publish=5432:5432/tcp",
@@ -706,10 +707,11 @@ fn the_documents_own_body() {
     ];
     assert_eq!(made.args, args);
     let notes = [
-        "NetworkSettings: ignored: the API makes nothing of it",
-        "HostConfig.ConsoleSize: ignored: it has no effect on Linux",
+        "ignored: NetworkSettings: the API makes nothing of it",
+        "ignored: HostConfig.ConsoleSize: it has no effect on Linux",
     ];
     assert_eq!(made.notes, notes);
+    assert_eq!(made.env, [("POSTGRES_PASSWORD".to_owned(), "gk".to_owned())]);
     assert_eq!((made.unset, made.stdin), (vec![], None));
 }
 
@@ -740,7 +742,8 @@ proptest! {
         let image = made.args.iter().position(|arg| arg == "i").unwrap();
         prop_assert!(made.args[..image].iter().all(|arg| arg.starts_with("--") && arg.contains('=')));
         prop_assert_eq!(made.args[image + 1..].to_vec(), vec![texts[3].clone()]);
-        prop_assert_eq!(made.args[..image].len(), 5);
+        prop_assert_eq!(made.args[..image].len(), 4);
+        prop_assert_eq!(&made.env[0].1, &texts[1]);
     }
 
     #[test]

@@ -99,13 +99,11 @@ fn the_documents_own_body_works_and_what_the_api_ignores_is_told() {
     let name = yard.name("postgres");
     let body = the_documents_body(&yard).to_string();
     let ran = yard.run_with(&["container", "create", &name, "--spec", "-"], body.as_bytes()).code(0);
-    for key in ["NetworkSettings", "ConsoleSize"] {
-        assert!(
-            ran.stderr.lines().any(|line| line.starts_with("note: ignored: ") && line.contains(key)),
-            "{}",
-            ran.stderr
-        );
-    }
+    let notes = [
+        "note: ignored: NetworkSettings: the API makes nothing of it",
+        "note: ignored: HostConfig.ConsoleSize: it has no effect on Linux",
+    ];
+    assert_eq!(ran.stderr.lines().collect::<Vec<_>>(), notes);
     let made = docker_py_json("inspect", &name);
     assert_eq!(made["Path"], "docker-entrypoint.sh");
     assert_eq!(made["Args"], json!(["postgres"]));
@@ -156,28 +154,45 @@ fn a_dry_run_prints_the_command_line_and_does_nothing() {
 }
 
 #[test]
-fn the_value_of_a_variable_is_in_the_container_and_nowhere_to_be_read() {
+fn the_value_of_a_variable_is_in_the_container_and_on_no_command_line() {
     let mut yard = Yard::new();
     yard.wrap_docker("echo \"$@\" >>\"$(dirname \"$0\")/lines\"");
     let (label, base) = (yard.label(), base());
-    let body = json!({"Image": base, "Env": ["FILED=secret-1", "LD_NOTHING=secret-2"]}).to_string();
-    let args =
-        ["container", "create", "--verbose", "--spec", "-", "--label", &label, "-e", "GIVEN=secret-3 'x'\ny", "-e"];
-    let args = [&args[..], &["HTTP_PROXY=secret-4"]].concat();
-    let ran = yard.run_with(&args, body.as_bytes()).code(0);
-    assert!(ran.stderr.contains("--env=GIVEN ") && ran.stderr.contains("'--env=HTTP_PROXY=***'"), "{}", ran.stderr);
-    assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
-    let env = yard.field(&ran.id(), "{{json .Config.Env}}");
-    for variable in ["FILED=secret-1", "LD_NOTHING=secret-2", r"GIVEN=secret-3 'x'\ny", "HTTP_PROXY=secret-4"] {
-        assert!(env.contains(&format!("\"{variable}\"")), "{variable} in {env}");
+    let filed = ["FILED=secret-1", "LD_NOTHING=secret-2 # 'x'", "a.b-c=secret-3", "GOOGLE_CREDENTIALS=secret-4\ny"];
+    let given = ["GIVEN=secret-5 'x'\ny", "HTTP_PROXY=secret-6", "DOCKER_HOST=tcp://secret-7:1", "a-b=secret-8 "];
+    let profile = r#"seccomp={"defaultAction":"SCMP_ACT_ALLOW"}"#;
+    // With a profile, docker has two files to read, and one stdin.
+    for (options, env_file) in [(json!([]), "--env-file=/dev/stdin"), (json!([profile]), "--env-file=/proc/")] {
+        let body = json!({"Image": base, "Env": filed, "HostConfig": {"SecurityOpt": options}}).to_string();
+        let mut args = vec!["container", "create", "--verbose", "--spec", "-", "--label", &label];
+        args.extend(given.iter().flat_map(|variable| ["-e", variable]));
+        let ran = yard.run_with(&args, body.as_bytes()).code(0);
+        assert!(ran.stderr.contains("--env=GIVEN ") && ran.stderr.contains(env_file), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
+        let env = yard.field(&ran.id(), "{{json .Config.Env}}");
+        for variable in filed.iter().chain(&given) {
+            assert!(env.contains(&json!(variable).to_string()), "{variable} in {env}");
+        }
+        assert_eq!(yard.field(&ran.id(), "{{json .HostConfig.SecurityOpt}}") == "null", options == json!([]));
+        let lines = std::fs::read_to_string(yard.path("lines")).unwrap();
+        assert!(lines.contains("create") && !lines.contains("secret"), "{lines}");
+        for more in [&["--dry-run"][..], &["--dry-run", "--json"]] {
+            let ran = yard.run_with(&[&args[..], more].concat(), body.as_bytes()).code(0);
+            assert!(ran.stdout.contains(env_file) && ran.stdout.contains("--env=FILED"), "{}", ran.stdout);
+            assert!(!ran.stdout.contains("secret"), "{}", ran.stdout);
+        }
     }
-    let lines = std::fs::read_to_string(yard.path("lines")).unwrap();
-    assert!(!lines.contains("secret-1") && !lines.contains("secret-3"), "{lines}");
-    for more in [&["--dry-run"][..], &["--dry-run", "--json"]] {
-        let ran = yard.run_with(&[&args[..], more].concat(), body.as_bytes()).code(0);
-        assert!(ran.stdout.contains("--env=HTTP_PROXY=***") && ran.stdout.contains("--env=FILED"), "{}", ran.stdout);
-        assert!(!ran.stdout.contains("secret"), "{}", ran.stdout);
-    }
+}
+
+#[test]
+fn a_variable_that_docker_heeds_is_refused_when_its_value_has_several_lines() {
+    let mut yard = Yard::new();
+    yard.wrap_docker("");
+    let ran = yard.container(&["create", "--image", &base(), "-e", "no_proxy=secret\nb"]).code(2);
+    let why = "its value has several lines, and the docker client heeds this variable itself";
+    let hint = "hint: give it another name";
+    assert_eq!(ran.stderr, format!("error: invalid variable \"no_proxy\": {why}\n{hint}\n"));
+    assert_eq!(yard.calls(), [""; 0]);
 }
 
 #[test]

@@ -1,0 +1,38 @@
+//! Text that is carried as it is, and that only a NUL would cut.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Checked, Invalid, Refusal, no};
+
+checked_text! {
+    /// An argument of a program: any text without a NUL.
+    Argument, "argument", |text: &str| without_nul(text, "it contains a NUL")
+}
+
+checked_text! {
+    /// Shell commands, separated by newlines: any text without a NUL.
+    Commands, "commands", |text: &str| without_nul(text, "a NUL is not allowed in them")
+}
+
+fn without_nul(text: &str, why: &str) -> Checked {
+    if text.contains('\0') { Err(no(why)) } else { Ok(text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_without_a_nul_is_carried() {
+        for text in ["", "-x", "a b\n\u{1b}\r\n", "$(x)"] {
+            assert_eq!(Argument::parse(text).expect(text).as_str(), text);
+            assert_eq!(Commands::parse(text).expect(text).as_str(), text);
+        }
+        let refusal = Argument::parse("a\0b").expect_err("a NUL").to_string();
+        assert_eq!(refusal, r#"invalid argument "a\u{0}b": it contains a NUL"#);
+        let refusal = Commands::parse("a\0b").expect_err("a NUL").to_string();
+        assert_eq!(refusal, r#"invalid commands "a\u{0}b": a NUL is not allowed in them"#);
+    }
+}

@@ -1,0 +1,172 @@
+//! What an image is to be made of, as it is asked for.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+use serde::{Deserialize, Serialize};
+
+use super::{field, instead};
+use crate::names::{AptPackage, Commands, HttpUrl, ImageName, ImageRef, Label, Packages, PipRequirement};
+
+/// What `image create --spec` takes: the body of the web API's `POST /api/image/create`, and more keys, all optional,
+/// beside its six. The name and the base image may come from flags instead; an empty string or null is as good as
+/// absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase", default)]
+pub struct RecipeSpec {
+    /// Name (and tag) of the image to make
+    #[arg(value_name = "NAME")]
+    #[serde(deserialize_with = "field::text")]
+    pub name: Option<ImageName>,
+    /// The image to start from
+    #[arg(long = "base", value_name = "IMAGE")]
+    #[serde(deserialize_with = "field::text")]
+    pub base_image: Option<ImageRef>,
+    /// Upgrade the base image's packages
+    #[arg(long)]
+    #[serde(deserialize_with = "field::switch")]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub update: bool,
+    /// Packages to install with apt, separated by blanks
+    #[arg(long = "apt", value_name = "PACKAGES", allow_hyphen_values = true)]
+    #[serde(with = "field::joined")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub apt_install: Vec<Packages<AptPackage>>,
+    /// Packages to install with pip, separated by blanks
+    #[arg(long = "pip", value_name = "PACKAGES", allow_hyphen_values = true)]
+    #[serde(with = "field::joined")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub pip_install: Vec<Packages<PipRequirement>>,
+    /// Commands to run after the packages are installed
+    #[arg(long = "run", value_name = "COMMAND", allow_hyphen_values = true)]
+    #[serde(with = "field::joined")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub additional_command: Vec<Commands>,
+    /// A file of certificates to trust in the image and while building it (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[serde(deserialize_with = "field::path", skip_serializing_if = "Option::is_none")]
+    pub ca_cert: Option<PathBuf>,
+    /// Another package index for pip
+    #[arg(long, value_name = "URL")]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    pub pip_index_url: Option<HttpUrl>,
+    /// Another mirror for apt
+    #[arg(long, value_name = "URL")]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    pub apt_mirror: Option<HttpUrl>,
+    /// Install also what apt packages recommend
+    #[arg(long)]
+    #[serde(deserialize_with = "field::switch", skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub recommends: bool,
+    // The rest is not what the image is made of, and stands in other fields of a build's record.
+    /// Label the image and the build
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    #[serde(deserialize_with = "field::labels", skip_serializing)]
+    #[cfg_attr(test, schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>"))]
+    pub labels: Vec<Label>,
+    /// Ask the registry for a newer base image
+    #[arg(long)]
+    #[serde(deserialize_with = "field::switch", skip_serializing)]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub pull: bool,
+    /// Use nothing of the build cache
+    #[arg(long)]
+    #[serde(deserialize_with = "field::switch", skip_serializing)]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub no_cache: bool,
+}
+
+impl RecipeSpec {
+    /// What flags and a file ask for together: flags win, and labels are merged.
+    #[must_use]
+    pub fn over(self, file: Self) -> Self {
+        Self {
+            name: self.name.or(file.name),
+            base_image: self.base_image.or(file.base_image),
+            update: self.update || file.update,
+            apt_install: instead(self.apt_install, file.apt_install),
+            pip_install: instead(self.pip_install, file.pip_install),
+            additional_command: instead(self.additional_command, file.additional_command),
+            ca_cert: self.ca_cert.or(file.ca_cert),
+            pip_index_url: self.pip_index_url.or(file.pip_index_url),
+            apt_mirror: self.apt_mirror.or(file.apt_mirror),
+            recommends: self.recommends || file.recommends,
+            labels: [file.labels, self.labels].concat(),
+            pull: self.pull || file.pull,
+            no_cache: self.no_cache || file.no_cache,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches as _;
+
+    use super::*;
+
+    const WEB: &str = r#"{"name": "mine", "baseImage": "python:3-slim", "update": true, "aptInstall": "jq  g++",
+        "pipInstall": "six idna", "additionalCommand": "echo hi\nexit"}"#;
+
+    #[test]
+    fn the_flags_give_what_a_body_of_the_web_api_gives() {
+        let flags = ["", "mine", "--base", "python:3-slim", "--update", "--apt", "jq g++", "--pip", "six idna"];
+        let flags = flags.into_iter().chain(["--run", "echo hi\nexit"]);
+        let command = RecipeSpec::augment_args(clap::Command::new("create"));
+        let given = RecipeSpec::from_arg_matches(&command.get_matches_from(flags)).unwrap();
+        assert_eq!(crate::spec::parse::<RecipeSpec>(WEB.as_bytes()).unwrap(), given);
+    }
+
+    #[test]
+    fn what_is_empty_or_null_is_absent() {
+        let empty = r#"{"name": "", "baseImage": null, "update": null, "aptInstall": "", "pipInstall": null,
+            "additionalCommand": "", "caCert": "", "pipIndexUrl": "", "labels": null}"#;
+        assert_eq!(crate::spec::parse::<RecipeSpec>(empty.as_bytes()).unwrap(), RecipeSpec::default());
+    }
+
+    #[test]
+    fn flags_win_lists_of_flags_take_the_place_of_the_files_and_labels_are_merged() {
+        let file = crate::spec::parse(
+            br#"{"name": "a", "baseImage": "b", "aptInstall": "vim nano", "pipInstall": "six", "labels": {"k": "1", "l": "2"}}"#,
+        );
+        let flags = RecipeSpec {
+            name: "c".parse().ok(),
+            apt_install: vec!["jq".parse().unwrap(), "git".parse().unwrap()],
+            labels: vec!["k=3".parse().unwrap()],
+            pull: true,
+            ..RecipeSpec::default()
+        };
+        let both = flags.over(file.unwrap());
+        let text = |items: &[Packages<_>]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!((both.name.unwrap().as_str(), both.base_image.unwrap().as_str()), ("c", "b"));
+        assert_eq!(text(&both.apt_install), ["jq", "git"]);
+        assert_eq!(both.pip_install, ["six".parse().unwrap()]);
+        let labels: Vec<String> = both.labels.iter().map(ToString::to_string).collect();
+        assert_eq!(labels, ["k=1", "l=2", "k=3"]);
+        assert!(both.pull && !both.no_cache);
+    }
+
+    #[test]
+    fn a_record_keeps_the_keys_of_the_web_api_and_what_else_the_image_is_made_of() {
+        let full = r#"{"name":"mine","baseImage":"python:3-slim","update":true,"aptInstall":"jq\ng++","pipInstall":"six",
+            "additionalCommand":"a\nb","caCert":"c.pem","pipIndexUrl":"https://a/s","aptMirror":"http://b","recommends":true}"#;
+        let spec: RecipeSpec = serde_json::from_str(full).unwrap();
+        let written = serde_json::to_value(RecipeSpec { pull: true, ..spec.clone() }).unwrap();
+        assert_eq!(written, serde_json::from_str::<serde_json::Value>(full).unwrap());
+        assert_eq!(serde_json::from_value::<RecipeSpec>(written).unwrap(), spec);
+        let least = serde_json::to_string(&RecipeSpec { recommends: false, ..Default::default() }).unwrap();
+        let keys =
+            r#"{"name":null,"baseImage":null,"update":false,"aptInstall":"","pipInstall":"","additionalCommand":""}"#;
+        assert_eq!(least, keys);
+    }
+
+    #[test]
+    fn a_record_of_an_older_or_newer_longshore_is_read() {
+        let older = r#"{"name":"mine","baseImage":"a","update":false,"aptInstall":"jq curl","pipInstall":"six\nidna < 4",
+            "additionalCommand":"","newer":1}"#;
+        let spec: RecipeSpec = serde_json::from_str(older).unwrap();
+        assert_eq!((spec.apt_install[0].0.len(), spec.pip_install[0].0.len()), (2, 2));
+        assert_eq!(spec.additional_command, []);
+    }
+}

@@ -1,0 +1,212 @@
+//! What program is to run in which image, and how, as it is asked for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+use serde::Deserialize;
+
+use super::{field, instead};
+use crate::names::{
+    Argument, Cpus, Gpus, ImageRef, JobName, Label, LogDriver, MainFile, NetworkName, UserSpec, Variable,
+};
+use crate::units;
+
+/// What `exec run --spec` takes: the body of the web API's `POST /api/exec`, and more keys, all optional, beside
+/// its five. The source directory, the main file and the image may come from flags instead; an empty string or null is
+/// as good as absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[serde(rename_all = "camelCase", default)]
+pub struct RunSpec {
+    /// The directory with the source code
+    #[arg(long = "src", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[serde(deserialize_with = "field::path")]
+    pub src_path: Option<PathBuf>,
+    /// The Python file in it to run
+    #[arg(long = "main", value_name = "FILE")]
+    #[serde(deserialize_with = "field::text")]
+    pub main_src: Option<MainFile>,
+    /// The image to run in
+    #[arg(long = "image", value_name = "IMAGE")]
+    #[serde(deserialize_with = "field::text")]
+    pub image_tag: Option<ImageRef>,
+    /// Input data, read-only at /app/data
+    #[arg(long = "input", value_name = "DIR", value_hint = ValueHint::AnyPath)]
+    #[serde(deserialize_with = "field::path")]
+    pub input_path: Option<PathBuf>,
+    /// Where output goes, at /app/output; made when it is missing
+    #[arg(long = "output", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[serde(deserialize_with = "field::path")]
+    pub output_path: Option<PathBuf>,
+    /// Arguments of the program
+    #[arg(last = true, value_name = "ARGS")]
+    #[serde(deserialize_with = "field::arguments")]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    pub args: Vec<Argument>,
+    /// Variables for the program; one without a value takes yours. Values are never written down
+    #[arg(short = 'e', long = "env", value_name = "KEY[=VALUE]")]
+    #[serde(deserialize_with = "field::variables")]
+    #[cfg_attr(test, schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>"))]
+    pub env: Vec<Variable>,
+    /// Label the run and its container
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    #[serde(deserialize_with = "field::labels")]
+    #[cfg_attr(test, schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>"))]
+    pub labels: Vec<Label>,
+    /// A name to call the run by
+    #[arg(long, value_name = "NAME")]
+    #[serde(deserialize_with = "field::text")]
+    pub name: Option<JobName>,
+    /// Limit the processors, such as 1.5
+    #[arg(long, value_name = "N")]
+    #[serde(deserialize_with = "field::number")]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
+    pub cpus: Option<Cpus>,
+    /// Limit the memory, such as 512m or 2g
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    #[serde(deserialize_with = "field::size")]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
+    pub memory: Option<u64>,
+    /// GPUs to use: all, a number, or device=0,1
+    #[arg(long, value_name = "GPUS")]
+    #[serde(deserialize_with = "field::number")]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
+    pub gpus: Option<Gpus>,
+    /// Size of /dev/shm, such as 1g
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    #[serde(deserialize_with = "field::size")]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
+    pub shm_size: Option<u64>,
+    /// The network to join, or none
+    #[arg(long, value_name = "NETWORK")]
+    #[serde(deserialize_with = "field::text")]
+    pub network: Option<NetworkName>,
+    /// End the run after this time: TERM, ten seconds later KILL
+    #[arg(long, value_name = "DURATION", value_parser = units::limit)]
+    #[serde(deserialize_with = "field::limit")]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
+    pub timeout: Option<Duration>,
+    /// Run as: caller (you), image (the image's own user), or UID[:GID]
+    #[arg(long, value_name = "USER")]
+    #[serde(deserialize_with = "field::text")]
+    pub user: Option<UserSpec>,
+    /// Keep the container after the end
+    #[arg(long)]
+    #[serde(deserialize_with = "field::switch")]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub keep: bool,
+    /// How the engine keeps its own copy of the output [default: local]
+    #[arg(long, value_name = "DRIVER", value_enum)]
+    #[serde(deserialize_with = "field::text")]
+    pub log_driver: Option<LogDriver>,
+}
+
+impl RunSpec {
+    /// What flags and a file ask for together: flags win, and variables and labels are merged, flags last.
+    #[must_use]
+    pub fn over(self, file: Self) -> Self {
+        Self {
+            src_path: self.src_path.or(file.src_path),
+            main_src: self.main_src.or(file.main_src),
+            image_tag: self.image_tag.or(file.image_tag),
+            input_path: self.input_path.or(file.input_path),
+            output_path: self.output_path.or(file.output_path),
+            args: instead(self.args, file.args),
+            env: [file.env, self.env].concat(),
+            labels: [file.labels, self.labels].concat(),
+            name: self.name.or(file.name),
+            cpus: self.cpus.or(file.cpus),
+            memory: self.memory.or(file.memory),
+            gpus: self.gpus.or(file.gpus),
+            shm_size: self.shm_size.or(file.shm_size),
+            network: self.network.or(file.network),
+            timeout: self.timeout.or(file.timeout),
+            user: self.user.or(file.user),
+            keep: self.keep || file.keep,
+            log_driver: self.log_driver.or(file.log_driver),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches as _;
+
+    use super::*;
+
+    fn flags(words: &[&str]) -> RunSpec {
+        let command = RunSpec::augment_args(clap::Command::new("run"));
+        RunSpec::from_arg_matches(&command.get_matches_from([&["run"], words].concat())).unwrap()
+    }
+
+    fn body(text: &str) -> RunSpec {
+        crate::spec::parse(text.as_bytes()).unwrap()
+    }
+
+    const FULL: &str = r#"{"srcPath": "s", "mainSrc": "m.py", "imageTag": "web", "inputPath": "i", "outputPath": "o",
+        "args": ["-x", "", "a b"], "env": {"A": "1=2", "B": null}, "labels": {"k": "v", "l": null}, "name": "n",
+        "cpus": 1.5, "memory": "2g", "gpus": 2, "shmSize": 1024, "network": "none", "timeout": "1h", "user": "0:0",
+        "keep": true, "logDriver": "json-file"}"#;
+
+    #[test]
+    fn the_flags_give_what_a_body_gives() {
+        let flags = flags(&[
+            "--src=s",
+            "--main=m.py",
+            "--image=web",
+            "--input=i",
+            "--output=o",
+            "-e=A=1=2",
+            "--env=B",
+            "--label=k=v",
+            "--label=l=",
+            "--name=n",
+            "--cpus=1.5",
+            "--memory=2g",
+            "--gpus=2",
+            "--shm-size=1024",
+            "--network=none",
+            "--timeout=3600",
+            "--user=0:0",
+            "--keep",
+            "--log-driver=json-file",
+            "--",
+            "-x",
+            "",
+            "a b",
+        ]);
+        assert_eq!(body(FULL), flags);
+    }
+
+    #[test]
+    fn what_is_empty_or_null_is_absent() {
+        let keys = crate::spec::parse::<serde_json::Map<_, _>>(FULL.as_bytes());
+        assert!(keys.is_err(), "only a struct says which keys there are");
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(FULL).unwrap();
+        for empty in ["null", "\"\""] {
+            for key in object.keys() {
+                let is_text = !["args", "env", "labels", "keep"].contains(&key.as_str());
+                if is_text || empty == "null" {
+                    assert_eq!(body(&format!("{{{key:?}: {empty}}}")), RunSpec::default(), "{key}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn flags_win_arguments_take_the_place_of_the_files_and_variables_come_last() {
+        let both = flags(&["--src=t", "--memory=1g", "-e", "A=3", "--", "-y"]).over(body(FULL));
+        assert_eq!((both.src_path, both.memory), (Some("t".into()), Some(1 << 30)));
+        assert_eq!(both.args, ["-y".parse().unwrap()]);
+        let keys: Vec<&str> = both.env.iter().map(|variable| variable.key.as_str()).collect();
+        assert_eq!(keys, ["A", "B", "A"]);
+        assert_eq!(RunSpec::default().over(body(FULL)), body(FULL));
+        assert_eq!(body(FULL).over(RunSpec::default()), body(FULL));
+    }
+
+    #[test]
+    fn a_value_of_a_variable_is_not_in_the_debug_form() {
+        assert!(!format!("{:?}", body(r#"{"env": {"A": "hunter2"}}"#)).contains("hunter2"));
+    }
+}
