@@ -5,7 +5,7 @@ DESTDIR ?=
 BINARY = target/release/longshore
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench papers install clean toolchain
+.PHONY: help build demo test check deny bench papers install clean toolchain
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -22,7 +22,11 @@ check: toolchain ## formatting, lints and the oldest Rust, no engine needed
 	cargo clippy --all-targets --locked -- -D warnings
 	tools/rust-version
 
-test: check ## check, then every test, on a real engine
+deny: ## licences, duplicates, sources and known faults of the dependencies
+	tools/deny
+
+test: check ## check and deny, then every test, on a real engine
+	tools/deny --no-advisories
 	@mkdir -p .cache
 	base=$$(tools/engine) && \
 	tools/docker-clients >.cache/clients.tsv && \
