@@ -5,7 +5,7 @@ DESTDIR ?=
 BINARY = target/release/longshore
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench papers install clean toolchain
+.PHONY: help build demo test check deny bench papers install clean toolchain
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -17,11 +17,16 @@ demo: build ## build an image, run a program in it, read everything back
 	tools/engine >/dev/null
 	tools/demo
 
-check: toolchain ## formatting and lints, no engine needed
+check: toolchain ## formatting, lints and the oldest Rust, no engine needed
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+	tools/rust-version
 
-test: check ## check, then every test, on a real engine
+deny: ## licences, duplicates, sources and known faults of the dependencies
+	tools/deny
+
+test: check ## check and deny, then every test, on a real engine
+	tools/deny --no-advisories
 	@mkdir -p .cache
 	base=$$(tools/engine) && \
 	tools/docker-clients >.cache/clients.tsv && \
@@ -51,5 +56,6 @@ clean: ## what cargo built and what the tools keep in .cache
 
 toolchain:
 	@command -v cargo >/dev/null || { echo "error: cargo is not installed" >&2; exit 1; }
+	@command -v python3 >/dev/null || { echo "error: python3 is not installed" >&2; exit 1; }
 	@cargo fmt --version >/dev/null 2>&1 || { echo "error: rustfmt is missing" >&2; echo "hint: rustup component add rustfmt" >&2; exit 1; }
 	@cargo clippy --version >/dev/null 2>&1 || { echo "error: clippy is missing" >&2; echo "hint: rustup component add clippy" >&2; exit 1; }
