@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::names::Invalid;
+use crate::invalid::Invalid;
 
 /// What went wrong, as far as somebody may branch on it. The name is what `--json` shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

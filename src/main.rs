@@ -12,7 +12,10 @@ mod envfile;
 mod error;
 mod fs;
 mod interrupt;
+mod invalid;
 mod job;
+#[cfg(test)]
+mod layers;
 mod log;
 mod names;
 mod output;

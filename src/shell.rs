@@ -1,4 +1,6 @@
-//! Command lines as one could paste them into a shell. Pure.
+//! Command lines as one could paste them into a shell, and how a process ended, in words. Pure.
+
+use std::process::ExitStatus;
 
 /// A command line whose words a shell would read as they are.
 #[must_use]
@@ -14,6 +16,17 @@ pub fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// How a process ended, in words.
+#[must_use]
+pub fn ended(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => "ended".into(),
+    }
 }
 
 #[cfg(test)]

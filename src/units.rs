@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
-use crate::names::Invalid;
+use crate::invalid::Invalid;
 
 const NANOS_PER_SECOND: u128 = 1_000_000_000;
 

@@ -11,10 +11,11 @@ pub mod inspect;
 pub mod questions;
 pub mod stream;
 pub mod variables;
+pub mod words;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -248,7 +249,7 @@ impl Engine {
             Ok(probe) if !probe.status.success() => {
                 EngineError::Unreachable { endpoint: self.endpoint.clone(), stderr: tail(&probe.stderr) }
             }
-            Ok(_) => EngineError::Failed { command: self.shown(args), status: ended(output.status), stderr },
+            Ok(_) => EngineError::Failed { command: self.shown(args), status: shell::ended(output.status), stderr },
         }
     }
 
@@ -300,17 +301,6 @@ pub fn find(wanted: Option<&Path>, path: Option<&std::ffi::OsStr>) -> Answer<Pat
         Some(program) => EngineError::NotExecutable { program, why: "it is not an executable file".into() },
         None => EngineError::NotFound { program: name.to_path_buf() },
     })
-}
-
-/// How a process ended, in words.
-#[must_use]
-pub fn ended(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt as _;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with status {code}"),
-        (None, Some(signal)) => format!("was killed by signal {signal}"),
-        (None, None) => "ended".into(),
-    }
 }
 
 /// The last lines of somebody's stderr.

@@ -1,7 +1,8 @@
 //! The grammar of a requirement: PEP 508 without URLs, with the versions of PEP 440. What only some releases of pip
 //! can read is refused; those compared are 23.2 to 26.3. No function here calls itself, so no text exhausts the stack.
 
-use super::{Refusal, escape_value, no, shown, without_credentials};
+use super::{Refusal, escape_value, no, shown};
+use crate::invalid::without_credentials;
 
 /// The operators. One that begins with another comes before it.
 const OPERATORS: [&str; 8] = ["===", "==", "~=", "!=", "<=", ">=", "<", ">"];

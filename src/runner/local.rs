@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use super::{Subject, Values, build};
 use crate::engine::builder::Builder;
-use crate::engine::inspect::{ContainerState, Phase, Version};
+use crate::engine::inspect::{ContainerState, Phase, Side, Version};
 use crate::engine::questions::Container;
 use crate::engine::variables::Handed;
-use crate::engine::{Engine, EngineError, argv, ended, inspect};
+use crate::engine::{Engine, EngineError, argv, inspect};
 use crate::env::Env;
 use crate::error::{Failure, Kind};
 use crate::job::record::{Begun, FORMAT, Record, Run, Work};
@@ -22,6 +22,7 @@ use crate::job::request::{Request, Verb};
 use crate::job::standing::{Alive, Ended, NeverStarted, Sighting};
 use crate::job::{BEGUN, Job, LOG};
 use crate::names::{Tail, UserSpec};
+use crate::shell::ended;
 
 /// How much the docker client can be given on its stdin before it is started.
 const MOST_STDIN: usize = 60_000;
@@ -259,6 +260,11 @@ pub fn fetch_log(engine: &Engine, container: &str, tail: Tail, into: File) -> io
     let mut command = engine.command(&argv::logs(container, &tail.to_string()));
     let status = command.stdout(into.try_clone()?).stderr(into).status()?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("docker logs {}", ended(status)))) }
+}
+
+pub fn cuts_output(begun: Option<&Begun>) -> bool {
+    let version = begun.and_then(|begun| begun.client_version.clone());
+    version.is_none_or(|version| Side { version }.cuts_output())
 }
 
 pub fn remove(engine: &Engine, container: &str) -> bool {

@@ -16,8 +16,8 @@ use anyhow::Result;
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Engine;
 pub use crate::engine::argv::container_name;
+use crate::engine::{self, Engine};
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::Job;
@@ -159,6 +159,22 @@ impl Runner {
     pub fn fetch_left(&self, job: &Job, account: &serde_json::Value) -> Result<()> {
         match self {
             Self::Local(_) => job.write_json(crate::job::INSPECT, account),
+        }
+    }
+
+    /// The reason of a failure that the end of a log gives.
+    #[must_use]
+    pub fn reason(&self, log: &str) -> Option<String> {
+        match self {
+            Self::Local(_) => engine::words::reason(log),
+        }
+    }
+
+    /// Whether the client that started it may have cut the end of the output; so may one that is not known.
+    #[must_use]
+    pub fn cuts_output(&self, begun: Option<&Begun>) -> bool {
+        match self {
+            Self::Local(_) => local::cuts_output(begun),
         }
     }
 

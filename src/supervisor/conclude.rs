@@ -8,8 +8,6 @@ use std::process::ExitStatus;
 
 use super::Task;
 use super::attend::Seen;
-use crate::engine::ended;
-use crate::engine::inspect::Side;
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::record::{Begun, Exit, Kind, LogState, Outcome};
@@ -17,6 +15,7 @@ use crate::job::request::Requests;
 use crate::job::standing::{self, Ended, NeverStarted, Sighting};
 use crate::job::{CONTEXT, CONTROL, IMAGE_ID, Job, LOG, WAITING};
 use crate::log::compare::{Client, verify};
+use crate::shell::ended;
 
 /// What a job came to.
 #[derive(Debug)]
@@ -82,7 +81,7 @@ fn of_run(task: &Task, seen: &Seen) -> Exit {
         Sighting::NeverStarted(container) => never_started(container, code, &requests),
         _ if code == Some(125) => Exit {
             exit_code: code,
-            reason: Some(last_words(&task.job).unwrap_or_else(|| "docker could not make the container".into())),
+            reason: Some(last_words(task).unwrap_or_else(|| "docker could not make the container".into())),
             ..Exit::new(Outcome::Failed)
         },
         _ => {
@@ -145,7 +144,7 @@ fn of_build(task: &Task, seen: &Seen) -> Exit {
 
 fn failed_build(task: &Task, status: ExitStatus, cancelled: bool) -> Exit {
     use std::os::unix::process::ExitStatusExt as _;
-    let reason = last_words(&task.job).unwrap_or_else(|| format!("docker build {}", ended(status)));
+    let reason = last_words(task).unwrap_or_else(|| format!("docker build {}", ended(status)));
     Exit {
         exit_code: status.code(),
         signal: status.signal(),
@@ -157,10 +156,9 @@ fn failed_build(task: &Task, status: ExitStatus, cancelled: bool) -> Exit {
 /// Holds the log against the engine's copy. Clients that ended in another way than the container, or that are known to
 /// cut their output, make a whole comparison necessary.
 fn verify_log(task: &Task, end: &Ended, client: Option<ExitStatus>, begun: Option<&Begun>, exit: &mut Exit) {
-    let version = begun.and_then(|begun| begun.client_version.clone());
-    let cuts = version.is_none_or(|version| Side { version }.cuts_output());
     let code = client.and_then(|status| status.code());
-    let how = if code == Some(end.code) && !cuts { Client::EndedWithIt } else { Client::CutOff };
+    let whole = code == Some(end.code) && !task.runner.cuts_output(begun);
+    let how = if whole { Client::EndedWithIt } else { Client::CutOff };
     let fetch = |tail, into| task.runner.fetch_log(&end.container, tail, into);
     match verify(&task.job, how, &fetch) {
         (_, Some(why)) => exit.lack_lines(&why),
@@ -182,29 +180,12 @@ fn finish(job: &Job, exit: &Exit) -> bool {
     finished
 }
 
-/// The line at the end of the log that says most, for a reason: our own steps mark theirs with "longshore: ", docker
-/// its own with "docker: ", and apt and pip begin theirs with "E: " and "ERROR: ". Only ever shown, never branched on.
-fn last_words(job: &Job) -> Option<String> {
-    let mut log = job.dir.open_file(LOG).ok()?;
+/// The reason that the end of the log gives. Only ever shown, never branched on.
+fn last_words(task: &Task) -> Option<String> {
+    let mut log = task.job.dir.open_file(LOG).ok()?;
     let end = log.seek(SeekFrom::End(0)).ok()?;
     log.seek(SeekFrom::Start(end.saturating_sub(8192))).ok()?;
     let mut bytes = Vec::new();
     log.read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let lines = || text.lines().rev().map(step_output).filter(|line| !line.is_empty());
-    let ours = lines().find_map(|line| line.split_once("longshore: ").map(|(_, words)| words.to_owned()));
-    let docker = || lines().find_map(|line| line.strip_prefix("docker: ").map(str::to_owned));
-    let builders = |line: &&str| line.contains("failed to solve") || line.contains("did not complete successfully");
-    let errors =
-        || lines().filter(|line| !builders(line)).find(|line| line.starts_with("E: ") || line.starts_with("ERROR: "));
-    ours.or_else(docker).or_else(|| errors().map(str::to_owned))
-}
-
-/// A line of a step's output without what BuildKit puts before it: `#7 1.234 `.
-fn step_output(line: &str) -> &str {
-    let mut words = line.trim().splitn(3, ' ');
-    match (words.next(), words.next(), words.next()) {
-        (Some(step), Some(time), Some(rest)) if step.starts_with('#') && time.parse::<f64>().is_ok() => rest.trim(),
-        _ => line.trim(),
-    }
+    task.runner.reason(&String::from_utf8_lossy(&bytes))
 }

@@ -66,7 +66,7 @@ fn await_answer(socket: &UnixStream, mut child: Child) -> Result<()> {
             let _ = child.kill();
             error.to_string()
         }
-        (Err(_), Ok(_)) => child.try_wait()?.map_or_else(|| "it answered nothing".into(), crate::engine::ended),
+        (Err(_), Ok(_)) => child.try_wait()?.map_or_else(|| "it answered nothing".into(), crate::shell::ended),
     };
     bail!("the supervisor of the job did not start: {why}")
 }

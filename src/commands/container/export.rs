@@ -12,10 +12,11 @@ use super::{Found, find, words};
 use crate::cli::ContainerExport;
 use crate::commands::jobs::start::cannot_write;
 use crate::engine::stream::Readers;
-use crate::engine::{Engine, ended, tail};
+use crate::engine::{Engine, tail};
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::output::{Form, Reply, Voice};
+use crate::shell::ended;
 
 /// A container was exported.
 #[derive(Debug, Serialize)]

@@ -8,12 +8,13 @@ use anyhow::Result;
 use super::{Found, find};
 use crate::cli::ContainerLogs;
 use crate::engine::stream::Readers;
-use crate::engine::{Engine, ended, tail};
+use crate::engine::{Engine, tail};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::names::Tail;
 use crate::output::{Bytes, Form, Logs, Voice, stdout_is_closed};
+use crate::shell::ended;
 use crate::units::moment;
 
 /// As much of a log is read before anything is printed: an error of docker's comes through the same pipe, alone.

@@ -1,0 +1,83 @@
+//! A test that holds the layers of the source: which module may use which.
+
+use std::path::{Path, PathBuf};
+
+/// From the bottom to the top. A module uses only those on lines above its own, so modules on one line do not know each
+/// other: neither `engine` nor `job` knows the other.
+const LAYERS: [&[&str]; 14] = [
+    &["fs", "shell", "terminal"],
+    &["invalid"],
+    &["units"],
+    &["names"],
+    &["error"],
+    &["env", "envfile", "interrupt", "spec"],
+    &["recipe"],
+    &["engine", "job"],
+    &["log"],
+    &["runner"],
+    &["supervisor", "survey"],
+    &["output"],
+    &["cli"],
+    &["commands"],
+];
+
+/// Below `commands`: what builds and runs share, and above it the nouns, which do not know each other.
+const COMMANDS: [&[&str]; 2] = [&["jobs"], &["container", "exec", "image"]];
+
+/// Every file of the program below `dir` with the text before its tests.
+fn sources(dir: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let program = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
+            found.push((path, program));
+        }
+    }
+}
+
+/// The modules that a text names after this path, such as `crate::`.
+fn used<'a>(text: &'a str, path: &'a str) -> impl Iterator<Item = &'a str> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let named = code.flat_map(move |line| line.split(path).skip(1));
+    named.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default())
+}
+
+/// Each use that the layers below `dir` do not allow, as `file: module`; `path` is how the modules name each other.
+fn forbidden(dir: &str, path: &str, layers: &[&[&str]]) -> Vec<String> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(dir);
+    let layer = |module: &str| layers.iter().position(|modules| modules.contains(&module));
+    let (mut files, mut found) = (Vec::new(), Vec::new());
+    sources(&dir, &mut files);
+    for (file, text) in &files {
+        let place = file.strip_prefix(&dir).unwrap();
+        let module = place.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        let Some(ours) = layer(module) else { continue };
+        let wrong = used(text, path).filter(|used| *used != module && layer(used).is_some_and(|used| used >= ours));
+        found.extend(wrong.map(|used| format!("{}: {used}", place.display())));
+    }
+    found
+}
+
+#[test]
+fn a_module_uses_only_modules_of_lower_layers() {
+    assert_eq!(forbidden("src", "crate::", &LAYERS), Vec::<String>::new());
+    assert_eq!(forbidden("src/commands", "commands::", &COMMANDS), Vec::<String>::new());
+}
+
+#[test]
+fn every_module_has_a_layer() {
+    let main = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs")).unwrap();
+    let modules = main.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let without = modules.filter(|module| !LAYERS.concat().contains(module) && !["layers", "papers"].contains(module));
+    assert_eq!(without.collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_use_is_found_wherever_it_stands() {
+    let text = "use crate::engine::Engine;\n// crate::fs\nfn f() { crate::job::x(); crate::log::y() }";
+    assert_eq!(used(text, "crate::").collect::<Vec<_>>(), ["engine", "job", "log"]);
+}
