@@ -40,7 +40,6 @@ fn what_is_no_id_names_no_job_and_leads_nowhere() {
         }
     }
     assert_eq!(fake.view(&id)["exitCode"], 3);
-    fake.assert_sound();
 }
 
 #[test]
@@ -57,6 +56,8 @@ fn a_link_in_the_place_of_a_directory_of_ours_is_refused() {
             assert_failure_document(&fake.run(&args).code(1), "state");
         }
         assert_eq!(tree(&fake.path("moved")), before, "something was written through a link at {place}");
+        std::fs::remove_file(fake.path(place)).unwrap();
+        std::fs::rename(fake.path("moved"), fake.path(place)).unwrap();
     }
 }
 
@@ -106,6 +107,8 @@ fn a_link_in_the_place_of_a_job_is_no_job() {
     assert_eq!(fake.run(&["exec", "list", "--json"]).code(0).stdout, "[]\n");
     fake.run(&["exec", "forget", &id]).code(1);
     assert!(fake.path("moved/job.json").exists());
+    std::fs::remove_file(fake.job("run", &id)).unwrap();
+    std::fs::rename(fake.path("moved"), fake.job("run", &id)).unwrap();
 }
 
 #[test]
@@ -129,7 +132,6 @@ fn no_umask_makes_state_readable_or_unusable() {
             let wanted = if Path::new(&path).is_dir() { 0o700 } else { 0o600 };
             assert_eq!(mode & 0o777, wanted, "{path} under umask {umask}");
         }
-        fake.assert_sound();
     }
 }
 
@@ -146,7 +148,6 @@ fn a_state_directory_that_others_may_write_is_refused() {
     assert!(ran.stderr.contains("can be written by others (mode 0777)"), "{}", ran.stderr);
     assert_failure_document(&fake.run(&["exec", "list", "--json"]).code(1), "state");
     std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o700)).unwrap();
-    fake.assert_sound();
 }
 
 #[test]
@@ -161,6 +162,7 @@ fn a_state_directory_of_somebody_else_is_refused() {
     let ran = fake.run(&fake.run_args("exit 0", &["--json"])).code(1);
     assert_failure_document(&ran, "state");
     assert!(ran.stderr.contains("belongs to uid 12345"), "{}", ran.stderr);
+    std::fs::remove_dir(dir).unwrap();
 }
 
 #[test]
@@ -188,7 +190,6 @@ fn secrets_are_in_the_program_and_nowhere_else() {
     }
     let told = fake.run(&["--verbose", "exec", "inspect", &id]).code(0);
     assert!(!told.stdout.contains("hunter2") && !told.stderr.contains("hunter2"));
-    fake.assert_sound();
 }
 
 #[test]
@@ -210,7 +211,6 @@ fn what_others_wrote_is_exact_on_a_pipe_and_harmless_on_a_terminal() {
     let args = ["exec", "logs", &id].map(str::to_owned);
     let shown = at_terminal(&fake, &args).code(0).stdout;
     assert_eq!(shown, "^[]0;owned^G^[[2J\x1b[31mred<U+009B>5n^M<U+202E>\x1b[m\r\n");
-    fake.assert_sound();
 }
 
 #[test]
@@ -228,7 +228,6 @@ fn an_engines_words_cannot_reach_a_terminal_alive() {
         let shown = at_terminal(&fake, &args).code(0).stdout;
         assert!(!shown.contains("\x1b]0;"), "{shown:?}");
     }
-    fake.assert_sound();
 }
 
 /// Every path below a directory, with its mode.
