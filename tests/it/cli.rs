@@ -5,9 +5,8 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::engine::schema;
 use crate::support::fake::{Fake, assert_failure_document, job_ids};
-use crate::support::{Ran, wait_until};
+use crate::support::{Ran, schema, wait_until};
 
 /// One `error:` line, at most one `hint:` line after it, nothing on stdout.
 #[track_caller]

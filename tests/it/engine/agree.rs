@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Real, schema, sorted, wait_until};
+use crate::support::real::{Client, Real, sorted};
+use crate::support::{schema, wait_until};
 
 /// Every field of theirs is in ours and equal.
 #[track_caller]
@@ -27,10 +28,9 @@ fn image_list_says_of_every_image_what_docker_py_says() {
     let real = Real::new();
     // Beside the base: one that lost its name to another, one with two names, one with children, one without labels
     // of its own.
-    let (base, twice) = (real.own_base(), real.image("twice"));
+    let (base, twice) = (real.own_base(), real.name("twice"));
     for text in ["one", "two"] {
-        let dockerfile = real.write("twice/Dockerfile", format!("FROM {base}\nENV WHICH={text}\n"));
-        real.docker_says(&["build", "--quiet", "--tag", &twice, dockerfile.parent().unwrap().to_str().unwrap()]);
+        real.image("twice", &format!("FROM {base}\nENV WHICH={text}\n"));
     }
     real.docker_says(&["tag", &twice, &format!("{twice}:other")]);
     let own = |images: &Value| -> BTreeMap<String, Value> {
@@ -43,7 +43,7 @@ fn image_list_says_of_every_image_what_docker_py_says() {
     };
     let theirs = own(&real.docker_py("c.images()"));
     assert!(theirs.len() >= 4, "{theirs:#?}");
-    for client in [&real, &Real::with("buildkit-old")] {
+    for client in [&real, &Real::with(Client::BuildkitOld)] {
         let ours = own(&schema::holds("image-list", client.run(&["image", "list", "--json"]).code(0).json()));
         assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
         for (id, image) in &theirs {
@@ -56,7 +56,7 @@ fn image_list_says_of_every_image_what_docker_py_says() {
 fn image_list_filters_as_docker_does() {
     let real = Real::new();
     let base = real.own_base();
-    let filter = format!("label={}", real.label());
+    let filter = real.filter();
     let list = real.run(&["image", "list", "--json", "--filter", &filter]).code(0).json();
     assert_eq!(list.as_array().unwrap().len(), 1);
     assert_eq!(list[0]["RepoTags"], json!([format!("{base}:latest")]));
@@ -75,7 +75,7 @@ fn exec_inspect_says_of_a_run_what_docker_py_says_while_it_runs_and_after() {
     let flags = ["--input", input.to_str().unwrap(), "-e", "GREETING=hello\nworld", "--memory", "64m", "--cpus", "0.5"];
     let kept = real.start(code, &[&flags[..], &["--keep", "--name", "kept"]].concat());
     let gone = real.start(code, &flags);
-    let theirs = |id: &str| sorted(real.docker_py(&format!("c.inspect_container('longshore-{id}')")));
+    let theirs = |id: &str| sorted(real.docker_py_inspect(&format!("longshore-{id}")));
     let mut during = Vec::new();
     for id in [&kept, &gone] {
         wait_until("the container runs", || real.inspect(id)["State"]["Running"] == json!(true));

@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Real, has_line, lines, schema, wait_until};
+use super::{has_line, lines};
+use crate::support::real::{Client, Real};
+use crate::support::{schema, wait_until};
 
 #[test]
 fn an_image_is_created_watched_listed_and_forgotten_with_the_web_apis_body() {
-    let real = Real::with("buildx");
-    let name = real.image("web");
+    let real = Real::with(Client::Buildx);
+    let name = real.name("web");
     // With its name in it, no earlier build's cache has it.
     let commands = format!("echo first line\nsleep 1\necho last line # {name}");
     let body = json!({
@@ -166,7 +168,8 @@ fn what_would_be_done_is_shown_and_not_done() {
     let run = real.run(&real.run_args(&source, &["--dry-run", "--json", "-e", "SECRET=hush-hush"])).code(0);
     assert!(!run.stdout.contains("hush-hush"));
     schema::holds("exec-dry-run", run.json());
-    for (client, builder) in [("legacy", "legacy"), ("buildkit-old", "buildkit"), ("buildx", "buildx")] {
+    for (client, builder) in [(Client::Legacy, "legacy"), (Client::BuildkitOld, "buildkit"), (Client::Buildx, "buildx")]
+    {
         let real = Real::with(client);
         let args = ["image", "create", "never", "--base", &Real::base(), "--pip", "six", "--dry-run", "--json"];
         let shown = schema::holds("image-dry-run", real.run(&args).code(0).json());

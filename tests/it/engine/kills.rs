@@ -7,7 +7,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::{Real, has_line, processes, schema, wait_until};
+use super::{has_line, processes};
+use crate::support::real::{Client, Real};
+use crate::support::{schema, wait_until};
 
 /// Says a hundred lines over two seconds and ends with 7. All on one stream: between two the engine keeps no order.
 const PROGRAM: &str = "\
@@ -210,8 +212,8 @@ fn without_a_copy_of_the_engine_a_killed_client_makes_the_log_incomplete_and_say
 
 #[test]
 fn a_build_whose_supervisor_was_killed_goes_on_and_is_proven() {
-    let real = Real::with("buildx");
-    let name = real.image("orphan");
+    let real = Real::with(Client::Buildx);
+    let name = real.name("orphan");
     let command = format!("for i in 1 2 3 4 5 6 7 8; do echo step $i; sleep 0.2; done # {name}");
     let args =
         ["image", "create", &name, "--base", &Real::base(), "--label", &real.label(), "--run", &command, "--json"];

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::{Real, lines, schema};
+use super::lines;
+use crate::support::real::Real;
+use crate::support::schema;
 
 #[test]
 fn a_megabyte_of_each_stream_is_whole_and_in_order() {

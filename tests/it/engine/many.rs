@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Real, schema, wait_until};
+use crate::support::real::Real;
+use crate::support::{schema, wait_until};
 
 const RUNS: usize = 100;
 const CALLS_AT_ONCE: usize = 10;

@@ -5,7 +5,9 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::{Real, processes, schema, wait_until};
+use super::processes;
+use crate::support::real::Real;
+use crate::support::{schema, wait_until};
 
 /// Waits for a file in the input directory, which the test writes.
 const UNTIL_TOLD: &str = "import os, time\nwhile not os.path.exists('data/go'): time.sleep(0.05)\n";
@@ -13,7 +15,7 @@ const UNTIL_TOLD: &str = "import os, time\nwhile not os.path.exists('data/go'): 
 #[test]
 fn arguments_and_variables_arrive_exactly_and_values_stay_secret() {
     let mut real = Real::new();
-    let secret = format!("hush-{}\nsecond \"line\" $HOME \\ 'x'\n", real.image("secret"));
+    let secret = format!("hush-{}\nsecond \"line\" $HOME \\ 'x'\n", real.name("secret"));
     let mark = secret.lines().next().unwrap().to_owned();
     real.set("MULTI", &secret);
     real.set("UNTOUCHED", "never handed over");
@@ -190,12 +192,8 @@ fn the_code_is_the_programs_own() {
 #[test]
 fn an_image_without_python_ends_with_127_and_says_so() {
     let real = Real::new();
-    let name = real.image("empty");
-    let dockerfile = real.write("empty/Dockerfile", format!("FROM scratch\nLABEL {}\n", real.label()));
-    real.docker_says(&["build", "--quiet", "--tag", &name, dockerfile.parent().unwrap().to_str().unwrap()]);
-    let mut args = real.run_args(&real.source(""), &["--wait", "--json"]);
-    args[3] = name;
-    let ran = real.run(&args);
+    let name = real.image("empty", &format!("FROM scratch\nLABEL {}\n", real.label()));
+    let ran = real.run(&real.run_args_in(&name, &real.source(""), &["--wait", "--json"]));
     let job = ran.json();
     assert_eq!((ran.code, &job["outcome"], &job["exitCode"]), (127, &json!("failed"), &json!(127)), "{job:#}");
     assert!(real.says(job["id"].as_str().unwrap(), "python3"));

@@ -5,18 +5,18 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::fake::Fake;
-use crate::support::{Ran, wait_until};
+use crate::support::{Ran, skipped, wait_until};
 
 /// Runs a script of the shell in a mount namespace of its own, in which `$longshore` is the program. Nothing where
 /// this user may make none: then the test says so by its name.
-fn with_mounts(fake: &Fake, test: &str, script: &str) -> Option<Ran> {
+fn with_mounts(fake: &Fake, script: &str) -> Option<Ran> {
     let flags = [["--mount"].as_slice(), &["--mount", "--user", "--map-root-user"]];
     let works = |flags: &&&[&str]| {
         let probe = "mount -t tmpfs none /mnt";
         Command::new("unshare").args(**flags).args(["sh", "-c", probe]).output().is_ok_and(|ran| ran.status.success())
     };
     let Some(flags) = flags.iter().find(works) else {
-        eprintln!("SKIPPED {test}: this user may not mount a file system in a namespace of its own");
+        skipped("this user may not mount a file system in a namespace of its own");
         return None;
     };
     let inner = fake.command::<&str>(&[]);
@@ -37,8 +37,7 @@ fn a_disk_that_the_log_fills_costs_the_log_and_not_the_code() {
         id=$("$longshore" exec run --image base --src src --main big.py) || exit 90
         "$longshore" exec wait --timeout 30s --json "$id"; [ $? = 3 ] || exit 91
         "$longshore" exec list --json >list || exit 92"#;
-    let test = "a_disk_that_the_log_fills_costs_the_log_and_not_the_code";
-    let Some(ran) = with_mounts(&fake, test, script) else { return };
+    let Some(ran) = with_mounts(&fake, script) else { return };
     let view = ran.code(0).json();
     assert_eq!(
         (&view["outcome"], &view["exitCode"], &view["log"]),
@@ -62,8 +61,7 @@ fn a_disk_that_is_full_before_the_start_is_an_error_and_nothing_is_published() {
         "$longshore" exec run --image base --src src --main main.py --json; code=$?
         ls -A state/longshore/run | grep -v names
         exit $code"#;
-    let test = "a_disk_that_is_full_before_the_start_is_an_error_and_nothing_is_published";
-    let Some(ran) = with_mounts(&fake, test, script) else { return };
+    let Some(ran) = with_mounts(&fake, script) else { return };
     let ran = ran.code(1);
     let document: Value =
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("something is left: {}", ran.stdout));
@@ -86,8 +84,7 @@ fn a_read_only_state_directory_can_be_read_and_a_create_says_why_not() {
         "$longshore" exec inspect latest >/dev/null || exit 94
         "$longshore" exec run --image base --src src --main p0.py; [ $? = 1 ] || exit 95
         "$longshore" exec forget latest; [ $? = 1 ] || exit 96"#;
-    let test = "a_read_only_state_directory_can_be_read_and_a_create_says_why_not";
-    let Some(ran) = with_mounts(&fake, test, script) else { return };
+    let Some(ran) = with_mounts(&fake, script) else { return };
     let ran = ran.code(0);
     assert_eq!(ran.stdout, format!("{id}\nall\n"));
     assert_eq!(ran.stderr.matches("Read-only file system").count(), 2, "{}", ran.stderr);

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::json;
 
 use super::terminal::at_terminal;
-use crate::support::Ran;
 use crate::support::fake::{Fake, assert_failure_document};
+use crate::support::{Ran, skipped};
 
 #[test]
 fn what_is_no_id_names_no_job_and_leads_nowhere() {
@@ -116,11 +116,7 @@ fn no_umask_makes_state_readable_or_unusable() {
     for umask in ["000", "077", "777"] {
         let fake = Fake::new();
         let args = fake.run_args("echo on; exit 3", &[]);
-        let inner = fake.command(&args);
-        let mut command = std::process::Command::new("sh");
-        command.args(["-c", &format!(r#"umask {umask}; exec "$@""#), "sh"]);
-        command.arg(inner.get_program()).args(inner.get_args()).env_clear().current_dir(fake.dir.path());
-        command.envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        let mut command = fake.through(&["sh", "-c", &format!(r#"umask {umask}; exec "$@""#), "sh"], &args);
         // Under 777 not even the parents of our directory could be used.
         if umask == "777" {
             std::fs::create_dir(fake.path("state")).unwrap();
@@ -156,8 +152,7 @@ fn a_state_directory_of_somebody_else_is_refused() {
     let dir = fake.path("state/longshore");
     std::fs::create_dir_all(&dir).unwrap();
     if std::os::unix::fs::chown(&dir, Some(12345), None).is_err() {
-        eprintln!("SKIPPED a_state_directory_of_somebody_else_is_refused: only root can give a directory away");
-        return;
+        return skipped("only root can give a directory away");
     }
     let ran = fake.run(&fake.run_args("exit 0", &["--json"])).code(1);
     assert_failure_document(&ran, "state");

@@ -51,10 +51,8 @@ fn a_list_shows_more_jobs_than_there_are_descriptors() {
         let record = std::fs::read_to_string(runs.join(&id).join("job.json")).unwrap();
         std::fs::write(runs.join(&copy).join("job.json"), record.replace(&id, &copy)).unwrap();
     }
-    let mut command = std::process::Command::new("sh");
-    let longshore = fake.command::<&str>(&[]);
-    command.args(["-c", "ulimit -n 64; exec \"$@\"", "sh"]).arg(longshore.get_program()).args(["exec", "list", "-q"]);
-    command.env_clear().envs(longshore.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let limited = ["sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"];
+    let mut command = fake.through(&limited, &["exec", "list", "-q"]);
     let ran = Ran::from(command.output().unwrap()).code(0);
     assert_eq!(ran.stdout.lines().count(), 301);
     assert_eq!(job_ids(&runs).len(), 301);

@@ -3,33 +3,22 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::fake::Fake;
 use crate::support::{Ran, wait_until};
 
-/// A command of this world, run by another program that gets it as its last arguments.
-fn through(fake: &Fake, program: &[&str], args: &[String]) -> Command {
-    let inner = fake.command(args);
-    let mut outer = Command::new(program[0]);
-    outer.args(&program[1..]).arg(inner.get_program()).args(inner.get_args());
-    outer.env_clear().current_dir(fake.dir.path());
-    outer.envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    outer.stdin(Stdio::null());
-    outer
-}
-
 fn python(fake: &Fake, code: &str, args: &[String]) -> Ran {
     let code = format!("import os, signal, sys\n{code}\nos.execv(sys.argv[1], sys.argv[1:])");
-    Ran::from(through(fake, &["python3", "-c", &code], args).output().unwrap())
+    Ran::from(fake.through(&["python3", "-c", &code], args).output().unwrap())
 }
 
 /// At a terminal of its own, on which something is done once the file is there.
 fn terminal(fake: &Fake, action: &str, file: &Path, args: &[String]) -> Child {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/terminal");
     let program = [script.to_str().unwrap(), action, file.to_str().unwrap()];
-    through(fake, &program, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    fake.through(&program, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// What the command shows at a terminal.
@@ -137,7 +126,7 @@ fn a_lock_on_a_callers_descriptor_is_free_when_the_command_returns() {
     let fake = Fake::new();
     let script = r#"exec 9>held; flock -n 9 || exit 99; "$@""#;
     let args = fake.run_args(&fake.until_let("echo on", ""), &[]);
-    let id = Ran::from(through(&fake, &["bash", "-c", script, "bash"], &args).output().unwrap()).code(0).id();
+    let id = Ran::from(fake.through(&["bash", "-c", script, "bash"], &args).output().unwrap()).code(0).id();
     let held = File::open(fake.path("held")).unwrap();
     let deadline = Instant::now() + Duration::from_millis(100);
     while held.try_lock().is_err() {
@@ -153,7 +142,7 @@ fn a_captured_or_piped_command_returns_while_its_job_runs() {
     let fake = Fake::new();
     for script in [r#"x=$("$@"); echo "$x""#, r#""$@" | cat"#, r#""$@" 2>&1 | cat"#] {
         let args = fake.run_args(&fake.until_let("echo on", ""), &[]);
-        let ran = Ran::from(through(&fake, &["sh", "-c", script, "sh"], &args).output().unwrap()).code(0);
+        let ran = Ran::from(fake.through(&["sh", "-c", script, "sh"], &args).output().unwrap()).code(0);
         assert_eq!(fake.view(&ran.id())["status"], "running", "{script}");
     }
     fake.let_end();
@@ -164,7 +153,7 @@ fn the_descriptors_of_makes_jobserver_are_not_kept_open() {
     let fake = Fake::new();
     // Descriptor 7 is the pipe that we read to its end; the command's own stdout is a file.
     let args = fake.run_args(&fake.until_let("echo on", ""), &[]);
-    let mut child = through(&fake, &["sh", "-c", r#""$@" 7>&1 >id"#, "sh"], &args);
+    let mut child = fake.through(&["sh", "-c", r#""$@" 7>&1 >id"#, "sh"], &args);
     let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
@@ -211,7 +200,7 @@ fn closed_standard_descriptors_do_not_harm_a_job() {
     let args = fake.run_args("echo out; echo err >&2; exit 2", &[]);
     for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
         let script = format!(r#""$@" {closed}"#);
-        Ran::from(through(&fake, &["sh", "-c", &script, "sh"], &args).output().unwrap()).code(0);
+        Ran::from(fake.through(&["sh", "-c", &script, "sh"], &args).output().unwrap()).code(0);
     }
     let ids = fake.run(&["exec", "list", "-q"]).code(0).stdout;
     assert_eq!(ids.lines().count(), 4);

@@ -1,6 +1,8 @@
 //! A world for one test: directories, environment and engine of its own, and the program run in it.
 
 pub mod fake;
+pub mod real;
+pub mod schema;
 
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -65,6 +67,16 @@ impl World {
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
         command.args(args).env_clear().envs(self.env.iter().map(|(k, v)| (k, v))).current_dir(self.dir.path());
+        command
+    }
+
+    /// The program with these arguments, run in the world by another program that gets it as its last arguments.
+    pub fn through<S: AsRef<OsStr>>(&self, outer: &[&str], args: &[S]) -> Command {
+        let inner = self.command(args);
+        let mut command = Command::new(outer[0]);
+        command.args(&outer[1..]).arg(inner.get_program()).args(inner.get_args());
+        command.env_clear().current_dir(self.dir.path()).stdin(Stdio::null());
+        command.envs(self.env.iter().map(|(key, value)| (key, value)));
         command
     }
 
@@ -135,4 +147,10 @@ pub fn wait_until(fact: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "never became true: {fact}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// A test that cannot run here says so by name, past the harness, which shows nothing of a test that passes.
+pub fn skipped(why: &str) {
+    let thread = std::thread::current();
+    let _ = writeln!(std::io::stderr().lock(), "skipped: {}: {why}", thread.name().unwrap_or("a test"));
 }
