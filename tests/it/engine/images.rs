@@ -5,8 +5,8 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::{has_line, host_ca, lines};
-use crate::support::real::{Client, Real};
+use super::{has_line, lines};
+use crate::support::real::{Client, Real, host_ca};
 use crate::support::{Ran, schema, wait_until};
 
 impl Real {

@@ -9,9 +9,6 @@ mod many;
 mod owners;
 mod runs;
 
-use std::ffi::OsStr;
-use std::path::PathBuf;
-
 use serde_json::Value;
 
 /// The lines of a document.
@@ -35,14 +32,4 @@ fn processes() -> Vec<(i32, Vec<String>)> {
         Some((pid, words.collect()))
     })
     .collect()
-}
-
-/// A bundle of certificates that the host trusts beyond its distribution's own, if it does.
-fn host_ca() -> Option<PathBuf> {
-    let variables = ["LONGSHORE_CA_CERT", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
-    let named = variables.iter().filter_map(std::env::var_os).map(PathBuf::from);
-    let own = std::fs::read_dir("/usr/local/share/ca-certificates").into_iter().flatten().flatten();
-    let has_own = own.into_iter().any(|entry| entry.path().extension() == Some(OsStr::new("crt")));
-    let bundle = has_own.then(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"));
-    named.chain(bundle).find(|path| path.is_file())
 }

@@ -82,12 +82,12 @@ impl Fake {
     }
 
     /// From now on no engine answers.
-    pub fn down(&self) {
+    pub fn take_engine_down(&self) {
         self.write("engine/down", "");
     }
 
     /// The engine answers again.
-    pub fn up(&self) {
+    pub fn bring_engine_up(&self) {
         std::fs::remove_file(self.engine("down")).unwrap();
     }
 
@@ -122,32 +122,94 @@ impl Fake {
             .to_owned()
     }
 
-    /// A script that goes on until [`Fake::let_end`].
-    pub fn until_let(&self, before: &str, after: &str) -> String {
+    /// A script that runs `before`, waits at the gate until [`Fake::open_gate`], and runs `after`.
+    pub fn gated(&self, before: &str, after: &str) -> String {
         let gate = self.engine("gate");
         format!("{before}\nwhile ! [ -e {} ]; do sleep 0.02; done\n{after}\n", gate.display())
     }
 
-    /// Lets every [`Fake::until_let`] script go on.
-    pub fn let_end(&self) {
+    /// Lets every [`Fake::gated`] script pass.
+    pub fn open_gate(&self) {
         self.write("engine/gate", "");
+    }
+
+    /// Starts a run that prints `on`, waits at the gate and runs `after`; gives its id once it waits.
+    #[track_caller]
+    pub fn start_gated(&self, after: &str) -> String {
+        self.start_gated_with(after, &[])
+    }
+
+    /// The same with more flags.
+    #[track_caller]
+    pub fn start_gated_with(&self, after: &str, more: &[&str]) -> String {
+        let id = self.start_with(&self.gated("echo on", after), more);
+        self.wait_for_output(&id, "on");
+        wait_until("the run has begun", || self.job("run", &id).join("begun.json").exists());
+        id
+    }
+
+    /// The same, and then its supervisor and its client are killed: the container is all that is left of it.
+    #[track_caller]
+    pub fn start_unattended(&self, after: &str) -> String {
+        let id = self.start_gated(after);
+        self.kill_supervisor_and_client(&id);
+        id
+    }
+
+    /// Kills the supervisor and the client of a run.
+    #[track_caller]
+    pub fn kill_supervisor_and_client(&self, id: &str) {
+        let (supervisor, client) = (self.supervisor(id), self.client(id));
+        self.kill(supervisor);
+        self.kill(client);
+    }
+
+    /// A run of this shell script that has ended, and of which no process is left; gives its id.
+    #[track_caller]
+    pub fn ended_run(&self, script: &str) -> String {
+        self.ended_run_with(script, &[])
+    }
+
+    /// The same with more flags.
+    #[track_caller]
+    pub fn ended_run_with(&self, script: &str, more: &[&str]) -> String {
+        let id = self.start_with(script, more);
+        self.end_of(&id);
+        wait_until("the supervisor has gone", || {
+            !self
+                .processes()
+                .iter()
+                .any(|process| process.command.contains("__supervise") && process.command.contains(&id))
+        });
+        id
+    }
+
+    /// Starts a build whose step prints `building` and waits at the gate; gives its id once it waits.
+    #[track_caller]
+    pub fn build_gated(&self, name: &str) -> String {
+        self.scenario(json!({"build": {"script": self.gated("echo building", "true")}}));
+        let id = self.build(name);
+        let log = self.job("build", &id).join("log");
+        wait_until("the step of the build runs", || std::fs::read_to_string(&log).unwrap().contains("building"));
+        wait_until("the build has begun", || self.job("build", &id).join("begun.json").exists());
+        id
     }
 
     /// What `wait --json` says of a run once it has ended.
     #[track_caller]
-    pub fn ended(&self, id: &str) -> Value {
+    pub fn end_of(&self, id: &str) -> Value {
         self.run(&["exec", "wait", "--timeout", "30s", "--json", id]).json()
     }
 
     /// The same of a build.
     #[track_caller]
-    pub fn built(&self, id: &str) -> Value {
+    pub fn end_of_build(&self, id: &str) -> Value {
         self.run(&["image", "wait", "--timeout", "30s", "--json", id]).json()
     }
 
     /// How a run stands, as a list has it. A single look at it must say the same.
     #[track_caller]
-    pub fn view(&self, id: &str) -> Value {
+    pub fn status_of(&self, id: &str) -> Value {
         let listed = self.run(&["exec", "list", "--json", "--filter", &format!("id={id}")]).code(0).json()[0].take();
         if listed["status"] == "exited" {
             let mut alone = self.run(&["exec", "inspect", id]).code(0).json()["Longshore"].take();
@@ -168,7 +230,7 @@ impl Fake {
     }
 
     /// What the container of a run has really printed.
-    pub fn truth(&self, id: &str) -> Vec<u8> {
+    pub fn true_log(&self, id: &str) -> Vec<u8> {
         std::fs::read(self.engine(&format!("truth/longshore-{id}.log"))).unwrap_or_default()
     }
 
@@ -298,7 +360,7 @@ impl Fake {
             assert_eq!(code, truth, "the exit code is not the true one: {view}");
         }
         if outcome != "corrupt" && view["log"] != "incomplete" && truth.is_some() {
-            let (log, truth) = (self.log(id), self.truth(id));
+            let (log, truth) = (self.log(id), self.true_log(id));
             assert!(log == truth, "{} bytes of log, {} in truth: {view}", log.len(), truth.len());
         }
     }

@@ -5,6 +5,7 @@
 //! Whatever a test makes carries a label of its own and is removed by it, whether the test passes or not.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -69,15 +70,19 @@ impl Real {
         let (docker, config) = client.find();
         let mut world = World::new(&docker);
         world.set("DOCKER_CONFIG", &config);
+        // A busy engine needs its time.
+        world.set("LONGSHORE_DOCKER_TIMEOUT", "2m");
         for key in ["DOCKER_HOST", "DOCKER_CONTEXT"] {
             if let Some(value) = std::env::var_os(key) {
                 world.set(key, value);
             }
         }
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        // Short, so that a name with it fits into a column of a table. A process id comes again only after a while.
+        // Short, so that a name with it fits into a column of a table, and always as wide, so that the table is, too.
         let since = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() % 100_000_000;
-        let label = format!("{}-{since}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let label = format!("{:07}-{since:08}-{:03}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        world.known.show_as(&label, "<label>");
+        world.known.show_as(Self::base(), "<base>");
         Self { world, docker, config, label, sources: AtomicUsize::new(0) }
     }
 
@@ -132,6 +137,11 @@ impl Real {
 
 /// Docker itself, and docker-py.
 impl Real {
+    /// The docker program.
+    pub fn docker_program(&self) -> &Path {
+        &self.docker
+    }
+
     /// Runs docker itself, as longshore would be run.
     pub fn docker(&self, args: &[&str]) -> Output {
         let mut command = Command::new(&self.docker);
@@ -369,6 +379,16 @@ pub fn python_file(name: &str) -> PathBuf {
 
 fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// A bundle of certificates that the host trusts beyond its distribution's own, if it does.
+pub fn host_ca() -> Option<PathBuf> {
+    let variables = ["LONGSHORE_CA_CERT", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+    let named = variables.iter().filter_map(std::env::var_os).map(PathBuf::from);
+    let own = std::fs::read_dir("/usr/local/share/ca-certificates").into_iter().flatten().flatten();
+    let has_own = own.into_iter().any(|entry| entry.path().extension() == Some(OsStr::new("crt")));
+    let bundle = has_own.then(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"));
+    named.chain(bundle).find(|path| path.is_file())
 }
 
 /// A container's object with its mounts in an order; the engine gives them in another at every call.
