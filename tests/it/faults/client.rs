@@ -291,7 +291,8 @@ fn a_supervised_end_waits_out_a_moment_of_nonsense() {
 
 #[test]
 fn an_engine_that_hangs_keeps_no_reader_for_ever() {
-    let fake = Fake::new();
+    let mut fake = Fake::new();
+    fake.set("LONGSHORE_DOCKER_TIMEOUT", "2s");
     let id = fake.start(&fake.gated("echo on", "exit 3"));
     let other = fake.ended_run("exit 0");
     fake.wait_for_output(&id, "on");
