@@ -13,7 +13,7 @@ use crate::support::snapshots::{snapshot, together};
 fn as_text_and_json(fake: &Fake, args: &[&str], schema: &str) -> String {
     let (text, document) = (fake.run(args), fake.run(&[args, &["--json"]].concat()));
     assert_eq!(text.code, document.code, "{args:?}");
-    schema::holds(schema, document.json());
+    schema::validated(schema, document.json());
     together([text, document])
 }
 
@@ -114,7 +114,7 @@ fn exec_stop_and_kill() {
         let ids = [fake.start_gated(""), fake.start_gated("")];
         let text = fake.run(&["exec", verb, &ids[0]]);
         let document = fake.run(&["exec", verb, "--json", &ids[1]]);
-        schema::holds("done", document.json());
+        schema::validated("done", document.json());
         fake.end_of(&ids[0]);
         let late = as_failure(&fake, &["exec", verb, &ids[0]], "conflict");
         together([
@@ -132,7 +132,7 @@ fn exec_forget() {
     let fake = Fake::new();
     let ids = [fake.ended_run("exit 0"), fake.ended_run("exit 0")];
     let (text, document) = (fake.run(&["exec", "forget", &ids[0]]), fake.run(&["exec", "forget", "--json", &ids[1]]));
-    schema::holds("done", document.json());
+    schema::validated("done", document.json());
     snapshot!(fake, text, document, as_failure(&fake, &["exec", "forget", &ids[0]], "not-found"));
 }
 
@@ -198,7 +198,7 @@ fn image_cancel() {
     fake.end_of_build("web");
     fake.build_gated("api");
     let document = fake.run(&["image", "cancel", "--json", "api"]);
-    schema::holds("done", document.json());
+    schema::validated("done", document.json());
     snapshot!(
         fake,
         text,
@@ -218,7 +218,7 @@ fn image_forget() {
         fake.end_of_build(name);
     }
     let (text, document) = (fake.run(&["image", "forget", "web"]), fake.run(&["image", "forget", "--json", "api"]));
-    schema::holds("done", document.json());
+    schema::validated("done", document.json());
     snapshot!(fake, text, document, as_failure(&fake, &["image", "forget", "web"], "not-found"));
 }
 

@@ -142,22 +142,22 @@ fn of_several_ids_each_is_done_and_any_failure_exits_with_1() {
 }
 
 #[test]
-fn a_job_that_fails_while_one_stays_is_a_job_and_a_failure_in_one_document() {
+fn a_failed_job_that_was_waited_for_is_one_json_document_with_the_job_and_the_error() {
     let fake = Fake::new();
     let failed = fake.run(&fake.run_args("exit 3", &["--wait", "--json"])).code(3);
     assert_failure_document(&failed, "failed");
-    schema::holds("exec-run", failed.json());
+    schema::validated("exec-run", failed.json());
     let succeeded = fake.run(&fake.run_args("exit 0", &["--follow", "--json"])).code(0);
-    schema::holds("exec-run", succeeded.json());
+    schema::validated("exec-run", succeeded.json());
     fake.scenario(json!({"rules": [{"call": "build", "exit": 1, "stderr": "no"}]}));
     let build = fake.run(&["image", "create", "web", "--base", "base", "--wait", "--json"]).code(1);
     assert_failure_document(&build, "failed");
-    schema::holds("image-create", build.json());
+    schema::validated("image-create", build.json());
     snapshot!(fake, failed, succeeded, build);
 }
 
 #[test]
-fn who_stays_has_the_id_before_the_end() {
+fn wait_and_follow_print_the_id_before_the_run_ends() {
     let fake = Fake::new();
     for (stay, talks) in [("--wait", false), ("--follow", true)] {
         let script = format!("echo on\nwhile ! [ -e {} ]; do sleep 0.02; done", fake.engine(stay).display());
@@ -222,7 +222,7 @@ fn a_job_is_named_by_latest_by_its_name_and_by_a_unique_prefix() {
 }
 
 #[test]
-fn lists_filter_and_cut_as_asked() {
+fn lists_filter_by_flags_and_show_the_last_n() {
     let fake = Fake::new();
     assert_eq!(fake.run(&["exec", "list", "--json"]).code(0).stdout, "[]\n");
     assert_eq!(fake.run(&["exec", "list", "-q"]).code(0).stdout, "");
@@ -309,7 +309,7 @@ fn a_dry_run_starts_nothing_and_writes_nothing() {
 }
 
 #[test]
-fn one_engine_call_stands_between_a_command_and_its_id() {
+fn exec_run_prints_its_id_after_one_engine_call() {
     let fake = Fake::new();
     // Whatever comes after the id would hang, were it asked before.
     let hung =
@@ -373,7 +373,7 @@ fn a_list_of_many_unattended_runs_costs_two_engine_calls() {
 }
 
 #[test]
-fn a_closed_pipe_is_silence_and_success_everywhere() {
+fn a_closed_pipe_ends_every_command_with_0_and_no_message() {
     let fake = Fake::new();
     let id = fake.ended_run("yes | head -c 300000");
     for args in [
@@ -392,7 +392,7 @@ fn a_closed_pipe_is_silence_and_success_everywhere() {
 }
 
 #[test]
-fn a_closed_socket_is_silence_and_success_too() {
+fn a_closed_socket_ends_a_command_with_0_and_no_message() {
     let fake = Fake::new();
     let id = fake.ended_run("yes | head -c 300000");
     let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
@@ -429,7 +429,7 @@ fn stop_and_kill_end_a_run_and_say_what_they_did() {
 }
 
 #[test]
-fn a_signal_that_ends_nothing_does_not_hide_that_an_end_was_asked_for() {
+fn a_harmless_kill_does_not_overwrite_a_stop_request() {
     let fake = Fake::new();
     let script = fake.gated("trap '' USR1; trap 'exit 9' TERM; echo on", "exit 9");
     let id = fake.start(&script);
@@ -449,7 +449,7 @@ fn a_signal_that_ends_nothing_does_not_hide_that_an_end_was_asked_for() {
 }
 
 #[test]
-fn verbose_is_heard_wherever_it_stands() {
+fn verbose_works_at_any_place_of_the_command_line() {
     let fake = Fake::new();
     for args in [
         ["-v", "image", "list"].as_slice(),

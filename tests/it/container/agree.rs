@@ -25,7 +25,7 @@ fn one_container_is_inspected_as_an_object_and_several_as_an_array() {
 }
 
 #[test]
-fn changes_are_the_engines_diff() {
+fn changes_are_those_that_docker_py_lists() {
     let real = Real::new();
     let id = real
         .finished("a", "mkdir /new; echo x >'/new/a b'; echo y >>/etc/passwd; rm /etc/hostname /etc/motd; rm -r /srv");

@@ -11,7 +11,7 @@ use crate::support::snapshots::{snapshot, together};
 fn as_text_and_json(real: &Real, args: &[&str], schema: &str) -> String {
     let (text, document) = (real.container(args), real.container(&[args, &["--json"]].concat()));
     assert_eq!(text.code, document.code, "{args:?}");
-    schema::holds(schema, document.json());
+    schema::validated(schema, document.json());
     together([text, document])
 }
 
@@ -127,7 +127,7 @@ fn container_export() {
     let name = created(&real, "a", &["true"]);
     let text = real.container(&["export", "-o", "a.tar", &name]);
     let document = real.container(&["export", "-o", "a.tar", "--json", &name]);
-    let bytes = schema::holds("container-export", document.json())["bytes"].to_string();
+    let bytes = schema::validated("container-export", document.json())["bytes"].to_string();
     real.known.show_as(bytes, "<bytes>");
     snapshot!(real, text, document, failures(&real, &["export", "-o", "b.tar", "no-such-container"]));
 }

@@ -78,7 +78,7 @@ fn the_api_body_makes_the_container_and_flags_win_over_it() {
 }
 
 /// The body that the contract shows, on the base image.
-fn the_documents_body(real: &Real) -> Value {
+fn the_contracts_example_body(real: &Real) -> Value {
     json!({
         "Hostname": "", "Domainname": "", "User": "", "AttachStdin": false, "AttachStdout": false, "AttachStderr": false,
         "Tty": true, "OpenStdin": true, "StdinOnce": false, "Image": Real::base(), "Env": ["POSTGRES_PASSWORD=gk"],
@@ -96,10 +96,10 @@ fn the_documents_body(real: &Real) -> Value {
 }
 
 #[test]
-fn the_documents_own_body_works_and_what_the_api_ignores_is_told() {
+fn the_contracts_example_body_works_and_ignored_keys_are_noted() {
     let real = Real::new();
     let name = real.name("postgres");
-    let body = the_documents_body(&real).to_string();
+    let body = the_contracts_example_body(&real).to_string();
     let ran = real.run_with(&["container", "create", &name, "--spec", "-"], body.as_bytes()).code(0);
     for key in ["NetworkSettings", "ConsoleSize"] {
         assert!(
@@ -119,7 +119,7 @@ fn the_documents_own_body_works_and_what_the_api_ignores_is_told() {
 }
 
 #[test]
-fn a_body_that_cannot_be_carried_names_the_key_and_makes_nothing() {
+fn a_body_with_a_key_that_docker_cannot_express_is_refused_by_the_keys_name() {
     let mut real = Real::new();
     real.wrap_docker("");
     let refused = |body: &str| {
@@ -158,7 +158,7 @@ fn a_dry_run_prints_the_command_line_and_does_nothing() {
 }
 
 #[test]
-fn the_value_of_a_variable_is_in_the_container_and_nowhere_to_be_read() {
+fn the_value_of_a_variable_is_in_the_container_and_in_no_output() {
     let mut real = Real::new();
     real.wrap_docker("echo \"$@\" >>\"$(dirname \"$0\")/lines\"");
     let (label, base) = (real.label(), Real::base());
@@ -183,7 +183,7 @@ fn the_value_of_a_variable_is_in_the_container_and_nowhere_to_be_read() {
 }
 
 #[test]
-fn the_id_goes_into_a_file_that_was_not_there() {
+fn an_id_file_is_written_once_and_never_overwritten() {
     let real = Real::new();
     let (label, base) = (real.label(), Real::base());
     let args = ["create", "--image", &base, "--label", &label, "--id-file", "id", "--", "true"];
@@ -207,7 +207,7 @@ fn a_body_leaves_the_container_that_the_api_leaves() {
 }
 
 #[test]
-fn docker_that_ends_before_it_reads_its_input_has_the_last_word() {
+fn a_docker_that_ends_before_it_reads_its_input_is_quoted() {
     let mut real = Real::new();
     real.wrap_docker("if [ \"$verb\" = create ]; then exec <&-; sleep 0.2; echo 'docker says no' >&2; exit 3; fi");
     let profile = json!({"defaultAction": "SCMP_ACT_ALLOW", "comment": "x".repeat(1 << 20)}).to_string();
@@ -219,7 +219,7 @@ fn docker_that_ends_before_it_reads_its_input_has_the_last_word() {
 }
 
 #[test]
-fn a_terminal_sees_a_pull_go_on_and_every_word_of_dockers_once() {
+fn a_terminal_shows_the_progress_of_a_pull_and_each_message_once() {
     let mut real = Real::new();
     let words = "echo 'latest: Pulling from x' >&2; echo 'WARNING: careful' >&2";
     real.wrap_docker(&format!("if [ \"$verb\" = create ]; then {words}; sleep 20 & wait; fi"));

@@ -57,7 +57,7 @@ fn times_choose_lines_and_begin_them() {
 }
 
 #[test]
-fn following_ends_with_the_container() {
+fn follow_ends_when_the_container_ends() {
     let real = Real::new();
     let line = "i=0; while [ ! -e /go ]; do sleep 0.05; done; echo late; echo bad >&2";
     let id = real.docker_made(&["run", "-d"], "a", &[], &["sh", "-c", &format!("echo early; {line}")]);
@@ -80,7 +80,7 @@ fn following_ends_with_the_container() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_silence() {
+fn a_closed_pipe_ends_logs_with_0_and_no_message() {
     let real = Real::new();
     let id = real.finished("a", "seq 300000");
     for format in ["", "--json"] {
@@ -116,7 +116,7 @@ fn a_log_that_cannot_be_read_is_one_error_and_one_document() {
 }
 
 #[test]
-fn ctrl_c_ends_the_following_and_not_the_container() {
+fn ctrl_c_ends_follow_and_not_the_container() {
     use rustix::process::{Pid, Signal, kill_process};
     use std::io::Read as _;
     let real = Real::new();

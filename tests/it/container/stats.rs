@@ -84,7 +84,7 @@ fn a_terminal_shows_a_table_that_redraws_in_place_with_its_past() {
 }
 
 #[test]
-fn what_does_not_fit_on_the_terminal_is_counted() {
+fn rows_that_do_not_fit_on_the_terminal_are_counted() {
     let mut real = Real::new();
     // A terminal of 30 lines: header, 27 rows, what is left out, and the cursor's own.
     let rows = r#"printf '\033[2J\033[H'; i=0; while [ $i -lt 40 ]; do i=$((i+1))

@@ -20,7 +20,7 @@ impl Real {
     }
 
     fn status(&self, name: &str) -> Value {
-        schema::holds("image-status", self.run(&["image", "status", name, "--json"]).code(0).json())
+        schema::validated("image-status", self.run(&["image", "status", name, "--json"]).code(0).json())
     }
 }
 
@@ -37,7 +37,7 @@ fn the_recipe_builds_with(client: Client, builder: &str) {
     if let Some(bundle) = host_ca() {
         recipe["caCert"] = json!(bundle);
     }
-    let built = schema::holds("image-create", real.create(&name, recipe.clone(), &["--wait"]).code(0).json());
+    let built = schema::validated("image-create", real.create(&name, recipe.clone(), &["--wait"]).code(0).json());
     assert_eq!(
         (&built["success"], &built["outcome"], &built["log"]),
         (&json!(true), &json!("succeeded"), &json!("complete"))
@@ -104,7 +104,7 @@ fn a_step_that_fails_ends_the_build_with_its_reason_and_leaves_no_container() {
         let base = if client == Client::Legacy { real.own_base() } else { Real::base() };
         let recipe = json!({"baseImage": base, "additionalCommand": "echo before\necho went wrong >&2\nexit 9"});
         let ran = real.create(&name, recipe, &["--wait"]);
-        let built = schema::holds("image-create", ran.json());
+        let built = schema::validated("image-create", ran.json());
         assert_eq!((&built["success"], &built["outcome"]), (&json!(false), &json!("failed")), "{client:?}");
         assert_eq!(json!(ran.code), built["exitCode"], "{client:?}");
         assert_ne!(ran.code, 0);
@@ -117,7 +117,7 @@ fn a_step_that_fails_ends_the_build_with_its_reason_and_leaves_no_container() {
 }
 
 #[test]
-fn a_base_without_apt_or_without_pip_is_told_in_words() {
+fn a_base_without_apt_or_without_pip_fails_with_the_reason() {
     let real = Real::with(Client::Buildx);
     let name = real.name("never");
     let bare = format!(
@@ -149,7 +149,7 @@ fn a_base_without_apt_or_without_pip_is_told_in_words() {
 }
 
 #[test]
-fn of_twenty_creates_of_one_name_one_wins_and_cancel_ends_it() {
+fn of_twenty_builds_of_one_name_one_starts_and_cancel_ends_it() {
     let real = Arc::new(Real::new());
     let (name, base) = (real.name("race"), real.own_base());
     let recipe = json!({"baseImage": base, "additionalCommand": "echo begun\nsleep 120"});
@@ -168,7 +168,7 @@ fn of_twenty_creates_of_one_name_one_wins_and_cancel_ends_it() {
     assert_eq!((won.len(), lost.len()), (1, 19));
     let id = won[0].json()["id"].as_str().unwrap().to_owned();
     for ran in &lost {
-        let error = schema::holds("error", ran.json());
+        let error = schema::validated("error", ran.json());
         assert_eq!(error["error"]["kind"], "conflict");
         let message = error["error"]["message"].as_str().unwrap();
         assert!(message.contains(&format!("is being built (status: running, id {id})")), "{message}");
@@ -176,7 +176,7 @@ fn of_twenty_creates_of_one_name_one_wins_and_cancel_ends_it() {
     assert_eq!(real.run(&["image", "builds", "-q"]).code(0).stdout, format!("{id}\n"));
 
     wait_until("the step runs", || has_line(&real.status(&name), "begun"));
-    let cancelled = schema::holds("done", real.run(&["image", "cancel", &name, "--json"]).code(0).json());
+    let cancelled = schema::validated("done", real.run(&["image", "cancel", &name, "--json"]).code(0).json());
     assert_eq!(cancelled["id"], id);
     let status = real.status(&name);
     assert_eq!((&status["status"], &status["outcome"]), (&json!("exited"), &json!("cancelled")));
@@ -211,7 +211,7 @@ fn forget_of_a_running_build_stops_nothing() {
     let created = real.create(&name, json!({"additionalCommand": format!("sleep 2 # {name}")}), &[]).code(0).json();
     real.run(&["image", "forget", &name]).code(0);
     let gone = real.run(&["image", "status", &name, "--json"]).code(1);
-    assert_eq!(schema::holds("error", gone.json())["error"]["kind"], "not-found");
+    assert_eq!(schema::validated("error", gone.json())["error"]["kind"], "not-found");
     let second = real.create(&name, json!({}), &[]).code(1);
     let message = second.json()["error"]["message"].as_str().unwrap().to_owned();
     assert!(message.contains("is being built, by a build that was forgotten"), "{message}");

@@ -18,7 +18,7 @@ fn refused_run(fake: &Fake, kind: &str) -> Ran {
 }
 
 #[test]
-fn without_a_docker_program_nothing_is_begun() {
+fn without_a_docker_program_nothing_is_started() {
     let mut fake = Fake::new();
     let missing = fake.path("no-such-docker");
     fake.set("LONGSHORE_DOCKER", &missing);
@@ -43,7 +43,7 @@ fn a_docker_program_that_vanished_does_not_hide_the_jobs() {
 }
 
 #[test]
-fn an_engine_that_is_away_at_the_start_is_told_in_its_own_words() {
+fn a_start_without_an_engine_fails_with_dockers_message() {
     let fake = Fake::new();
     fake.take_engine_down();
     let run = refused_run(&fake, "engine-unreachable");
@@ -53,7 +53,7 @@ fn an_engine_that_is_away_at_the_start_is_told_in_its_own_words() {
 }
 
 #[test]
-fn an_engine_that_is_away_does_not_make_a_running_program_one_that_is_not() {
+fn a_running_program_stays_running_while_the_engine_is_down() {
     let fake = Fake::new();
     let id = fake.start_gated("exit 3");
     assert_eq!(fake.run(&["exec", "inspect", &id]).code(0).json()["State"]["Running"], true);
@@ -67,7 +67,7 @@ fn an_engine_that_is_away_does_not_make_a_running_program_one_that_is_not() {
 }
 
 #[test]
-fn an_engine_that_is_away_at_the_end_is_waited_for() {
+fn a_supervisor_waits_for_an_engine_that_is_down_when_the_run_ends() {
     let fake = Fake::new();
     let id = fake.start(r#"echo all; touch "$FAKE_DOCKER_DIR/down"; exit 3"#);
     wait_until("the run waits for the engine", || fake.job("run", &id).join("waiting").exists());
@@ -84,7 +84,7 @@ fn a_client_that_ends_first_does_not_end_the_run() {
         let fake = Fake::new();
         fake.scenario(json!({"client": {"leaves": code}}));
         let id = fake.start(&fake.gated("echo on", "seq 100; exit 8"));
-        wait_until("the client has left", || !crate::support::fake::is_alive(fake.client(&id)));
+        wait_until("the client has left", || !crate::support::fake::is_running(fake.client(&id)));
         assert_eq!(fake.status_of(&id)["status"], "running", "the client ended with {code}");
         fake.open_gate();
         let view = fake.end_of(&id);
@@ -116,7 +116,7 @@ fn a_program_that_ends_with_125_is_a_program_that_failed() {
 }
 
 #[test]
-fn a_container_that_cannot_be_made_is_told_with_dockers_reason() {
+fn a_container_that_cannot_be_created_fails_with_dockers_reason() {
     let fake = Fake::new();
     let words =
         "docker: Error response from daemon: invalid mount config\nRun 'docker run --help' for more information";
@@ -128,7 +128,7 @@ fn a_container_that_cannot_be_made_is_told_with_dockers_reason() {
 }
 
 #[test]
-fn a_program_that_is_not_in_the_image_is_told_with_the_engines_reason() {
+fn a_program_that_is_not_in_the_image_fails_with_the_engines_reason() {
     let fake = Fake::new();
     let words = "exec: \"python3\": executable file not found in $PATH";
     fake.scenario(json!({"startError": [127, words]}));
@@ -138,7 +138,7 @@ fn a_program_that_is_not_in_the_image_is_told_with_the_engines_reason() {
 }
 
 #[test]
-fn a_death_by_signal_is_told_as_one() {
+fn a_program_killed_by_a_signal_has_the_signal_in_its_status() {
     let fake = Fake::new();
     let id = fake.start("kill -KILL $$");
     let view = fake.end_of(&id);
@@ -151,7 +151,7 @@ fn a_death_by_signal_is_told_as_one() {
 }
 
 #[test]
-fn a_code_of_zero_across_a_reboot_proves_nothing_and_any_other_is_shown() {
+fn after_a_reboot_a_code_of_zero_is_lost_and_any_other_is_shown() {
     let fake = Fake::new();
     fake.scenario(json!({"serverVersion": "24.0.1"}));
     let ids = [fake.start(&fake.gated("echo on", "exit 0")), fake.start(&fake.gated("echo on", "exit 3"))];
@@ -175,7 +175,7 @@ fn a_code_of_zero_across_a_reboot_proves_nothing_and_any_other_is_shown() {
 }
 
 #[test]
-fn an_engine_that_makes_up_zeros_is_not_believed() {
+fn a_zero_of_an_engine_that_invents_zeros_is_lost() {
     let fake = Fake::new();
     fake.scenario(json!({"serverVersion": "24.0.1"}));
     let id = fake.start_unattended("exit 0");
@@ -186,7 +186,7 @@ fn an_engine_that_makes_up_zeros_is_not_believed() {
 }
 
 #[test]
-fn a_container_removed_behind_our_back_is_a_lost_run() {
+fn a_run_whose_container_was_removed_is_lost() {
     let fake = Fake::new();
     // Under the supervisor's eyes …
     let watched = fake.start_gated("exit 0");
@@ -222,7 +222,7 @@ fn a_renamed_container_is_found_by_its_label() {
 }
 
 #[test]
-fn a_job_is_asked_after_where_it_was_started() {
+fn a_job_is_looked_up_on_the_engine_on_which_it_was_started() {
     let mut fake = Fake::new();
     fake.set("DOCKER_HOST", "tcp://192.0.2.1:2375");
     let id = fake.start_unattended("exit 3");
@@ -235,7 +235,7 @@ fn a_job_is_asked_after_where_it_was_started() {
 }
 
 #[test]
-fn the_absence_of_a_container_on_another_engine_proves_nothing() {
+fn a_container_missing_on_another_engine_is_unknown_and_not_lost() {
     let fake = Fake::new();
     let id = fake.start_unattended("exit 3");
     let hidden = json!([{"call": "container inspect", "exit": 1, "stdout": "[]"}, {"call": "ps", "exit": 0}]);
@@ -249,7 +249,7 @@ fn the_absence_of_a_container_on_another_engine_proves_nothing() {
 }
 
 #[test]
-fn an_answer_that_makes_no_sense_is_unknown_and_never_lost() {
+fn after_an_invalid_answer_a_run_is_unknown_and_never_lost() {
     let fake = Fake::new();
     let id = fake.start(&fake.gated("echo on", "exit 3"));
     let other = fake.ended_run("exit 0");
@@ -282,7 +282,7 @@ fn an_answer_that_makes_no_sense_is_unknown_and_never_lost() {
 }
 
 #[test]
-fn a_supervised_end_waits_out_a_moment_of_nonsense() {
+fn a_supervisor_asks_again_after_an_invalid_answer() {
     let fake = Fake::new();
     fake.scenario(json!({"rules": [{"call": "container inspect", "stdout": "[{", "times": 2}]}));
     let id = fake.start("exit 3");
@@ -290,7 +290,7 @@ fn a_supervised_end_waits_out_a_moment_of_nonsense() {
 }
 
 #[test]
-fn an_engine_that_hangs_keeps_no_reader_for_ever() {
+fn an_engine_that_hangs_delays_a_list_by_its_timeout_only() {
     let mut fake = Fake::new();
     fake.set("LONGSHORE_DOCKER_TIMEOUT", "2s");
     let id = fake.start(&fake.gated("echo on", "exit 3"));
@@ -320,7 +320,7 @@ fn a_log_whose_end_the_client_cut_is_fetched_again() {
 }
 
 #[test]
-fn a_log_driver_that_cannot_be_read_costs_nothing_while_the_client_lives() {
+fn a_log_is_complete_without_the_engines_copy_while_the_client_lives() {
     let fake = Fake::new();
     let refusal = json!([{"call": "logs", "exit": 1, "stderr": "Error response from daemon: configured logging driver does not support reading"}]);
     fake.scenario(json!({"rules": refusal}));
@@ -331,7 +331,7 @@ fn a_log_driver_that_cannot_be_read_costs_nothing_while_the_client_lives() {
 }
 
 #[test]
-fn a_log_that_cannot_be_made_whole_says_so_and_its_container_goes_with_the_run() {
+fn a_log_that_cannot_be_completed_is_incomplete_and_its_container_is_kept() {
     let fake = Fake::new();
     fake.scenario(json!({"rules": [{"call": "logs", "exit": 1, "stderr": "does not support reading"}]}));
     let id = fake.start_gated("echo off; exit 2");
@@ -358,7 +358,7 @@ fn a_build_is_a_success_only_with_an_image_of_its_own() {
 }
 
 #[test]
-fn a_build_that_fails_is_told_with_its_code_and_its_log() {
+fn a_failed_build_shows_its_code_and_the_end_of_its_log() {
     let fake = Fake::new();
     fake.scenario(json!({"build": {"script": "echo 'longshore: no such package'; exit 4"}}));
     let args = ["image", "create", "web", "--base", "base", "--wait"];
@@ -375,7 +375,7 @@ fn a_cancelled_build_leaves_no_client() {
 }
 
 #[test]
-fn a_build_that_nobody_can_cancel_any_more_is_told_so_at_once() {
+fn cancel_of_a_build_without_supervisor_is_refused_at_once() {
     let fake = Fake::new();
     let id = fake.build_gated("web");
     fake.kill(fake.supervisor(&id));
@@ -391,7 +391,7 @@ fn a_build_that_nobody_can_cancel_any_more_is_told_so_at_once() {
 }
 
 #[test]
-fn a_run_whose_time_is_up_is_ended_and_told_so() {
+fn a_run_is_ended_by_its_timeout() {
     let fake = Fake::new();
     let id = fake.start_with(&fake.gated("echo on", ""), &["--timeout", "500ms"]);
     let view = fake.end_of(&id);

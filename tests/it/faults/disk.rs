@@ -29,7 +29,7 @@ fn with_mounts(fake: &Fake, script: &str) -> Option<Ran> {
 }
 
 #[test]
-fn a_disk_that_the_log_fills_costs_the_log_and_not_the_code() {
+fn a_disk_that_fills_up_loses_log_and_not_the_code() {
     let fake = Fake::new();
     fake.write("src/big.py", "yes 0123456789 | head -c 200000; exit 3");
     std::fs::create_dir(fake.path("state")).unwrap();
@@ -52,7 +52,7 @@ fn a_disk_that_the_log_fills_costs_the_log_and_not_the_code() {
 }
 
 #[test]
-fn a_disk_that_is_full_before_the_start_is_an_error_and_nothing_is_published() {
+fn on_a_full_disk_nothing_is_started() {
     let fake = Fake::new();
     std::fs::create_dir(fake.path("state")).unwrap();
     fake.write("src/main.py", "exit 0");
@@ -73,7 +73,7 @@ fn a_disk_that_is_full_before_the_start_is_an_error_and_nothing_is_published() {
 }
 
 #[test]
-fn a_read_only_state_directory_can_be_read_and_a_create_says_why_not() {
+fn a_read_only_state_directory_can_be_read_and_starts_nothing() {
     let fake = Fake::new();
     let id = fake.ended_run("echo all; exit 3");
     let script = r#"
@@ -145,7 +145,7 @@ fn a_damaged_or_missing_record_is_named_and_harms_no_other_job() {
 }
 
 #[test]
-fn foreign_files_in_the_state_directory_are_passed_over() {
+fn foreign_files_in_the_state_directory_are_ignored() {
     let fake = Fake::new();
     let id = fake.ended_run("exit 3");
     let names = ["README", ".hidden", "UPPER", "a b", "\n"];
@@ -162,7 +162,7 @@ fn foreign_files_in_the_state_directory_are_passed_over() {
 }
 
 #[test]
-fn a_state_directory_removed_in_the_middle_leaves_no_process_and_a_labelled_container_at_most() {
+fn a_state_directory_removed_during_a_run_leaves_no_process_and_at_most_its_container() {
     let fake = Fake::new();
     let id = fake.start_gated("exit 3");
     std::fs::remove_dir_all(fake.path("state")).unwrap();

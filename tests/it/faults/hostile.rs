@@ -11,7 +11,7 @@ use crate::support::snapshots::{snapshot, together};
 use crate::support::{Ran, skipped};
 
 #[test]
-fn what_is_no_id_names_no_job_and_leads_nowhere() {
+fn text_that_is_no_id_finds_no_job_and_no_file() {
     let fake = Fake::new();
     fake.write("state/secret/log", "secret");
     let id = fake.ended_run("exit 3");
@@ -43,7 +43,7 @@ fn what_is_no_id_names_no_job_and_leads_nowhere() {
 }
 
 #[test]
-fn a_link_in_the_place_of_a_directory_of_ours_is_refused() {
+fn a_link_instead_of_a_state_directory_is_refused() {
     for place in ["state/longshore", "state/longshore/run"] {
         let fake = Fake::new();
         fake.ended_run("exit 0");
@@ -60,7 +60,7 @@ fn a_link_in_the_place_of_a_directory_of_ours_is_refused() {
 }
 
 #[test]
-fn a_link_or_a_pipe_in_the_place_of_a_file_of_ours_is_never_followed() {
+fn a_link_or_a_pipe_instead_of_a_job_file_is_never_followed() {
     for name in ["job.json", "exit.json", "log", "lock", "inspect.json"] {
         for planted in ["link", "hard link", "pipe", "directory"] {
             let fake = Fake::new();
@@ -93,7 +93,7 @@ fn a_link_or_a_pipe_in_the_place_of_a_file_of_ours_is_never_followed() {
 }
 
 #[test]
-fn a_link_in_the_place_of_a_job_is_no_job() {
+fn a_link_instead_of_a_job_directory_is_no_job() {
     let fake = Fake::new();
     let id = fake.ended_run("exit 0");
     std::fs::rename(fake.job("run", &id), fake.path("moved")).unwrap();
@@ -191,7 +191,7 @@ fn dry_runs_and_traces_show_no_secret() {
 }
 
 #[test]
-fn what_others_wrote_is_exact_on_a_pipe_and_harmless_on_a_terminal() {
+fn a_log_is_exact_on_a_pipe_and_without_control_characters_on_a_terminal() {
     let fake = Fake::new();
     let escapes = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\u{9b}5n\r\u{202e}";
     let id = fake.ended_run(&format!("printf '%s\\n' '{escapes}'; exit 3"));
@@ -201,7 +201,7 @@ fn what_others_wrote_is_exact_on_a_pipe_and_harmless_on_a_terminal() {
 }
 
 #[test]
-fn an_engines_words_cannot_reach_a_terminal_alive() {
+fn an_engines_message_reaches_a_terminal_without_control_characters() {
     let fake = Fake::new();
     let words = "\x1b]0;owned\x07gone";
     fake.scenario(json!({"rules": [{"call": "image inspect", "exit": 1, "stderr": words}, {"call": "version", "exit": 1, "stderr": words}]}));

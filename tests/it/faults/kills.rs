@@ -15,7 +15,7 @@ fn a_run_ends_with_its_own_code_and_leaves_nothing() {
 }
 
 #[test]
-fn a_killed_supervisor_costs_no_byte_of_a_hundred_megabytes() {
+fn a_killed_supervisor_loses_no_byte_of_a_hundred_megabytes() {
     let fake = Fake::new();
     let half = "yes 0123456789abcdef | head -c 50000000";
     let id = fake.start(&fake.gated(half, half));
@@ -32,7 +32,7 @@ fn a_killed_supervisor_costs_no_byte_of_a_hundred_megabytes() {
 }
 
 #[test]
-fn a_killed_client_costs_neither_line_nor_code() {
+fn a_killed_client_loses_neither_line_nor_code() {
     let fake = Fake::new();
     let id = fake.start(&fake.gated("echo before", "echo after; exit 3"));
     fake.wait_for_output(&id, "before");
@@ -45,7 +45,7 @@ fn a_killed_client_costs_neither_line_nor_code() {
 }
 
 #[test]
-fn killed_supervisor_and_client_cost_neither_line_nor_code() {
+fn a_killed_supervisor_and_client_lose_neither_line_nor_code() {
     let fake = Fake::new();
     let id = fake.start(&fake.gated("echo before", "echo after; exit 4"));
     fake.wait_for_output(&id, "before");
@@ -59,7 +59,7 @@ fn killed_supervisor_and_client_cost_neither_line_nor_code() {
 }
 
 #[test]
-fn a_supervisor_killed_after_its_clients_end_leaves_a_true_status() {
+fn a_supervisor_killed_after_its_client_ended_leaves_a_true_status() {
     let fake = Fake::new();
     // The engine goes away with the program's end, which keeps the supervisor from finishing.
     let id = fake.start(r#"echo all; touch "$FAKE_DOCKER_DIR/down"; exit 5"#);
@@ -73,7 +73,7 @@ fn a_supervisor_killed_after_its_clients_end_leaves_a_true_status() {
 }
 
 #[test]
-fn a_stopped_supervisor_means_running_and_keeps_no_reader_waiting() {
+fn while_its_supervisor_is_stopped_a_run_is_running_and_a_list_is_quick() {
     let fake = Fake::new();
     let id = fake.start(&fake.gated("echo on", "exit 0"));
     let supervisor = fake.supervisor(&id);
@@ -88,7 +88,7 @@ fn a_stopped_supervisor_means_running_and_keeps_no_reader_waiting() {
 }
 
 #[test]
-fn a_polite_signal_to_the_supervisor_changes_nothing() {
+fn a_supervisor_ignores_term_hup_int_and_quit() {
     let fake = Fake::new();
     let id = fake.start(&fake.gated("echo on", "exit 6"));
     let supervisor = fake.supervisor(&id);
@@ -135,7 +135,7 @@ fn a_build_whose_supervisor_and_client_were_killed_is_lost() {
 }
 
 #[test]
-fn what_a_killed_command_left_half_made_is_swept_and_what_is_being_made_is_not() {
+fn directories_of_killed_commands_are_swept_and_those_in_use_are_not() {
     let fake = Fake::new();
     let id = fake.ended_run("exit 0");
     let half = |name: &str| {
@@ -170,7 +170,7 @@ fn a_build_whose_client_was_killed_is_a_failure() {
 }
 
 #[test]
-fn a_storm_of_kills_brings_no_wrong_word_and_loses_no_line_in_silence() {
+fn random_kills_make_no_status_wrong_and_lose_no_line_unmarked() {
     let fake = Fake::new();
     // Always the same kills, at moments that never are the same.
     let mut seed: u32 = 2_463_534_242;

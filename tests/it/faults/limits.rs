@@ -15,7 +15,7 @@ fn the_time_limit_holds_when_the_client_was_killed() {
 }
 
 #[test]
-fn a_docker_program_that_is_replaced_meanwhile_makes_no_run_lost() {
+fn half_answers_of_docker_make_no_run_lost() {
     let fake = Fake::new();
     let id = fake.start_gated("exit 6");
     // What the supervisor asks when its client has gone is answered by nobody, and not by "no".

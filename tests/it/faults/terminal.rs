@@ -60,7 +60,7 @@ fn a_job_survives_the_end_of_its_terminal() {
 }
 
 #[test]
-fn ctrl_c_ends_the_waiting_and_not_the_job() {
+fn ctrl_c_ends_wait_and_not_the_job() {
     let fake = Fake::new();
     let shown = ["--wait", "--follow"].map(|stay| {
         let args = fake.run_args(&fake.gated("echo on", "echo off; exit 5"), &[stay]);
@@ -78,7 +78,7 @@ fn ctrl_c_ends_the_waiting_and_not_the_job() {
 }
 
 #[test]
-fn ctrl_c_ends_the_following_of_a_log_and_not_the_job() {
+fn ctrl_c_ends_logs_follow_and_not_the_job() {
     let fake = Fake::new();
     let id = fake.start_gated("echo off; exit 5");
     let shown = [["exec", "logs", "-f", &id], ["exec", "wait", "--any", &id]].map(|args| {
@@ -92,7 +92,7 @@ fn ctrl_c_ends_the_following_of_a_log_and_not_the_job() {
 }
 
 #[test]
-fn ctrl_c_in_a_stream_of_json_is_one_more_line_of_it() {
+fn ctrl_c_in_a_stream_of_json_adds_an_error_line() {
     let fake = Fake::new();
     let id = fake.start(&fake.gated("echo on; printf half", "echo; exit 5"));
     fake.wait_for_output(&id, "half");
@@ -164,7 +164,7 @@ fn the_descriptors_of_makes_jobserver_are_not_kept_open() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_success_and_silence() {
+fn a_reader_that_closes_the_pipe_early_ends_logs_with_0_and_no_message() {
     let fake = Fake::new();
     let id = fake.ended_run("yes 0123456789 | head -c 1000000");
     for args in [vec!["exec", "logs", &id], vec!["exec", "logs", "-f", &id], vec!["exec", "logs", "--json", &id]] {
@@ -179,7 +179,7 @@ fn a_reader_that_has_seen_enough_is_success_and_silence() {
 }
 
 #[test]
-fn who_follows_a_silent_job_leaves_with_the_reader() {
+fn follow_of_a_silent_job_ends_when_its_reader_leaves() {
     let fake = Fake::new();
     let id = fake.start_gated("");
     for args in [["exec", "logs", "-f", &id].as_slice(), &["exec", "logs", "-f", "--json", &id]] {
@@ -209,7 +209,7 @@ fn closed_standard_descriptors_do_not_harm_a_job() {
 }
 
 #[test]
-fn a_follower_ends_with_the_job_and_has_shown_all_of_it() {
+fn follow_ends_with_the_job_and_has_shown_all_of_it() {
     let fake = Fake::new();
     let id = fake.start(&fake.gated("echo on", "echo off; printf end; exit 3"));
     let mut child = fake.command(&["exec", "logs", "-f", "--exit-code", &id]).stdout(Stdio::piped()).spawn().unwrap();

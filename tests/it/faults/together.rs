@@ -16,7 +16,7 @@ fn all_at_once(fake: &Fake, commands: Vec<Vec<String>>) -> Vec<Ran> {
 }
 
 #[test]
-fn of_a_hundred_that_want_one_name_one_gets_it() {
+fn of_a_hundred_runs_of_one_name_one_starts() {
     let fake = Fake::new();
     let args = fake.run_args(&fake.gated("echo on", "exit 0"), &["--name", "only"]);
     let ran = all_at_once(&fake, vec![args; 100]);
@@ -33,7 +33,7 @@ fn of_a_hundred_that_want_one_name_one_gets_it() {
 }
 
 #[test]
-fn of_many_builds_of_one_image_one_is_begun() {
+fn of_many_builds_of_one_image_one_starts() {
     let fake = Fake::new();
     fake.scenario(serde_json::json!({"build": {"script": fake.gated("echo building", "true")}}));
     let args = ["image", "create", "web", "--base", "base"].map(str::to_owned).to_vec();
@@ -50,7 +50,7 @@ fn of_many_builds_of_one_image_one_is_begun() {
 
 /// Twenty rather than a hundred: each is a handful of processes.
 #[test]
-fn twenty_at_once_have_twenty_right_logs() {
+fn twenty_runs_at_once_have_twenty_right_logs() {
     let fake = Fake::new();
     let args = (0..20).map(|n| fake.run_args(&format!("seq {n}; echo end {n}; exit {n}"), &[])).collect();
     let ids: Vec<String> = all_at_once(&fake, args).into_iter().map(|ran| ran.code(0).id()).collect();
@@ -116,7 +116,7 @@ fn readers_never_call_a_job_lost_while_it_ends() {
 }
 
 #[test]
-fn sweeping_again_changes_nothing_and_removes_nothing_that_lives() {
+fn forgetting_twice_fails_and_removes_nothing_that_runs() {
     let fake = Fake::new();
     let running = fake.start_gated("exit 0");
     let ids: Vec<String> = (0..3).map(|_| fake.start("exit 1")).collect();

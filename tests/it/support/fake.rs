@@ -285,7 +285,7 @@ impl Fake {
     /// Kills one process, and waits until it is no more.
     pub fn kill(&self, pid: u32) {
         self.signal("KILL", pid);
-        wait_until("the killed process has gone", || !is_alive(pid));
+        wait_until("the killed process has gone", || !is_running(pid));
     }
 
     /// Waits until a run has printed this.
@@ -425,7 +425,7 @@ pub fn job_ids(dir: &Path) -> Vec<String> {
 }
 
 /// Whether a process is there and is no zombie.
-pub fn is_alive(pid: u32) -> bool {
+pub fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
 }

@@ -303,7 +303,7 @@ impl Real {
     /// A run, inspected.
     #[track_caller]
     pub fn inspect(&self, id: &str) -> Value {
-        sorted(schema::holds("exec-inspect", self.run(&["exec", "inspect", id, "--json"]).code(0).json()))
+        sorted(schema::validated("exec-inspect", self.run(&["exec", "inspect", id, "--json"]).code(0).json()))
     }
 
     /// `longshore container …`
