@@ -4,8 +4,16 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BINARY = target/release/longshore
 
+# Makes sure of what the tests need, and says so in the environment of the command that follows.
+WITH_ENGINE = mkdir -p .cache && base=$$(tools/engine) && \
+	tools/docker-clients >.cache/clients.tsv && \
+	python=$$(tools/pytest-env) && \
+	LONGSHORE_TEST_BASE=$$base \
+	LONGSHORE_TEST_CLIENTS='$(CURDIR)/.cache/clients.tsv' \
+	LONGSHORE_TEST_PYTHON=$$python
+
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check deny bench papers install clean toolchain
+.PHONY: help build demo test snapshots check deny bench papers install clean toolchain
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -27,14 +35,11 @@ deny: ## licences, duplicates, sources and known faults of the dependencies
 
 test: check ## check and deny, then every test, on a real engine
 	tools/deny --no-advisories
-	@mkdir -p .cache
-	base=$$(tools/engine) && \
-	tools/docker-clients >.cache/clients.tsv && \
-	python=$$(tools/pytest-env) && \
-	LONGSHORE_TEST_BASE=$$base \
-	LONGSHORE_TEST_CLIENTS='$(CURDIR)/.cache/clients.tsv' \
-	LONGSHORE_TEST_PYTHON=$$python \
-	cargo test --locked
+	$(WITH_ENGINE) INSTA_UPDATE=no cargo test --locked
+
+snapshots: ## every test, accepting what the commands print now: see git diff
+	@rm -f tests/it/snapshots/*.snap.new
+	$(WITH_ENGINE) INSTA_UPDATE=always cargo test --locked --test it
 
 bench: build ## our times against docker's, side by side
 	python=$$(tools/pytest-env) && "$$python" tools/bench

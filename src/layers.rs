@@ -28,10 +28,10 @@ const COMMANDS: [&[&str]; 2] = [&["jobs"], &["container", "exec", "image"]];
 fn sources(dir: &Path, found: &mut Vec<(PathBuf, String)>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
+        let is_test = path.file_stem().is_some_and(|name| name.to_string_lossy().ends_with("tests"));
         if path.is_dir() {
             sources(&path, found);
-        } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
             let text = std::fs::read_to_string(&path).unwrap();
             let program = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
             found.push((path, program));

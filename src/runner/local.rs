@@ -40,11 +40,11 @@ pub struct Call {
 
 pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
     let image = &record.image;
-    let Work::Run(_) = &record.work else {
+    if let Work::Build(build) = &record.work {
         // Whether the base image is there only the build can tell: it may be pulled.
-        let could_not = format!("could not build image {:?}", record.name.as_deref().unwrap_or_default());
+        let could_not = format!("could not build image {:?}", build.tag.as_str());
         return engine.version().map(drop).map_err(|error| error.failure(&could_not));
-    };
+    }
     match engine.has_image(image.as_str()) {
         Ok(true) => Ok(()),
         Ok(false) => {

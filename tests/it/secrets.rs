@@ -27,18 +27,16 @@ fn values_of_variables_are_withheld_while_a_run_runs_and_after() {
     fake.scenario(json!({"inspect": {"Config": {"Env": engines}}}));
     fake.write("vars", "FILE=hunter2-b\n");
     let spec = json!({"env": {"SPEC": "hunter2-c", "HTTPS_PROXY": "hunter2-d"}}).to_string();
-    let script =
-        fake.until_let("echo on", "test \"$FLAG$FILE$SPEC$HTTPS_PROXY\" = hunter2-ahunter2-bhunter2-chunter2-d");
+    let script = fake.gated("echo on", "test \"$FLAG$FILE$SPEC$HTTPS_PROXY\" = hunter2-ahunter2-bhunter2-chunter2-d");
     let more = ["--env", "FLAG=hunter2-a", "--env-file", "vars", "--spec", "-"];
     let id = fake.run_with(&fake.run_args(&script, &more), spec.as_bytes()).code(0).id();
     fake.wait_for_output(&id, "on");
     let shown = json!(["FLAG=(withheld)", "FILE=(withheld)", "SPEC=(withheld)", "HTTPS_PROXY=(withheld)", "PATH=/bin"]);
     assert_eq!(fake.run(&["exec", "inspect", &id]).code(0).json()["Config"]["Env"], shown);
     assert_eq!(holding(&fake.path("state"), "hunter2"), Vec::<String>::new());
-    fake.let_end();
-    assert_eq!(fake.ended(&id)["outcome"], "succeeded", "the program did not get its variables");
+    fake.open_gate();
+    assert_eq!(fake.end_of(&id)["outcome"], "succeeded", "the program did not get its variables");
     assert_eq!(fake.run(&["exec", "inspect", &id]).code(0).json()["Config"]["Env"], shown);
     assert_eq!(holding(&fake.path("state"), "hunter2"), Vec::<String>::new());
     assert!(!fake.calls().concat().contains("hunter2"), "a value stood on a command line");
-    fake.assert_sound();
 }

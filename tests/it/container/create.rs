@@ -4,13 +4,13 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Yard, base, docker_py_json, given, helper};
+use crate::support::real::{Real, given, python_file};
 
 #[test]
 fn flags_make_a_container_and_its_id_is_all_that_is_printed() {
-    let yard = Yard::new();
-    let (name, label, base) = (yard.name("web"), yard.label(), base());
-    let bind = format!("{}:/home-of:ro", yard.path("home").display());
+    let real = Real::new();
+    let (name, label, base) = (real.name("web"), real.label(), Real::base());
+    let bind = format!("{}:/home-of:ro", real.path("home").display());
     let args = [
         "create",
         "--name",
@@ -36,37 +36,39 @@ fn flags_make_a_container_and_its_id_is_all_that_is_printed() {
         "two words",
         "",
     ];
-    let ran = yard.container(&args).code(0);
+    let ran = real.container(&args).code(0);
     assert_eq!(ran.stderr, "");
-    let made = docker_py_json("inspect", &name);
+    let made = real.docker_py_inspect(&name);
     assert_eq!(ran.stdout, format!("{}\n", made["Id"].as_str().unwrap()));
     assert_eq!(made["Path"], "/bin/echo");
     assert_eq!(made["Args"], json!(["-n", "two words", ""]));
     let env = made["Config"]["Env"].as_array().unwrap();
     assert!(env.contains(&json!("MODE=a=b c")));
-    assert!(env.contains(&json!(format!("HOME={}", yard.path("home").display()))), "{env:?}");
+    assert!(env.contains(&json!(format!("HOME={}", real.path("home").display()))), "{env:?}");
     assert_eq!(made["HostConfig"]["PortBindings"], json!({"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18099"}]}));
     assert_eq!(made["HostConfig"]["Binds"], json!([bind]));
     assert_eq!(made["HostConfig"]["Mounts"][0]["Target"], "/scratch");
     assert_eq!(made["State"]["Status"], "created");
 
-    let again = yard.container(&args).code(1);
+    let again = real.container(&args).code(1);
     assert_eq!(again.stdout, "");
     assert!(again.stderr.contains("already in use"), "{}", again.stderr);
 }
 
 #[test]
 fn the_api_body_makes_the_container_and_flags_win_over_it() {
-    let yard = Yard::new();
+    let real = Real::new();
+    let mut labels = real.labels();
+    labels["x"] = "1,2=3".into();
     let body = json!({
         "Image": "not-this-one", "Cmd": ["no"], "Env": ["A=1", "B=2"],
-        "Labels": {"longshore-test": yard.label().split_once('=').unwrap().1, "x": "1,2=3"},
+        "Labels": labels,
         "HostConfig": {"Memory": 64 << 20, "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}},
     });
-    yard.write("body.json", body.to_string());
-    let flags = ["create", "--spec", "body.json", "--image", &base(), "-e", "B=3", "--json", "--", "echo", "yes"];
-    let ran = yard.container(&flags).code(0);
-    let made = docker_py_json("inspect", ran.json()["Id"].as_str().unwrap());
+    real.write("body.json", body.to_string());
+    let flags = ["create", "--spec", "body.json", "--image", &Real::base(), "-e", "B=3", "--json", "--", "echo", "yes"];
+    let ran = real.container(&flags).code(0);
+    let made = real.docker_py_inspect(ran.json()["Id"].as_str().unwrap());
     assert_eq!(ran.json(), json!({"Id": made["Id"], "Warnings": []}));
     assert_eq!((&made["Path"], &made["Args"]), (&json!("echo"), &json!(["yes"])));
     assert_eq!(made["Config"]["Labels"]["x"], "1,2=3");
@@ -76,10 +78,10 @@ fn the_api_body_makes_the_container_and_flags_win_over_it() {
 }
 
 /// The body that the contract shows, on the base image.
-fn the_documents_body(yard: &Yard) -> Value {
+fn the_contracts_example_body(real: &Real) -> Value {
     json!({
         "Hostname": "", "Domainname": "", "User": "", "AttachStdin": false, "AttachStdout": false, "AttachStderr": false,
-        "Tty": true, "OpenStdin": true, "StdinOnce": false, "Image": base(), "Env": ["POSTGRES_PASSWORD=gk"],
+        "Tty": true, "OpenStdin": true, "StdinOnce": false, "Image": Real::base(), "Env": ["POSTGRES_PASSWORD=gk"],
         "Cmd": ["postgres"], "Entrypoint": ["docker-entrypoint.sh"], "Volumes": {"/var/lib/postgresql/data": {}},
         "WorkingDir": "", "NetworkDisabled": false, "MacAddress": "", "ExposedPorts": {"5432/tcp": {}},
         "HostConfig": {
@@ -89,22 +91,22 @@ fn the_documents_body(yard: &Yard) -> Value {
         "NetworkSettings": {"Ports": {
             "5432/tcp": [{"HostIp": "0.0.0.0", "HostPort": "5432"}, {"HostIp": "::", "HostPort": "5432"}],
         }},
-        "Labels": {"longshore-test": yard.label().split_once('=').unwrap().1},
+        "Labels": real.labels(),
     })
 }
 
 #[test]
-fn the_documents_own_body_works_and_what_the_api_ignores_is_told() {
-    let yard = Yard::new();
-    let name = yard.name("postgres");
-    let body = the_documents_body(&yard).to_string();
-    let ran = yard.run_with(&["container", "create", &name, "--spec", "-"], body.as_bytes()).code(0);
+fn the_contracts_example_body_works_and_ignored_keys_are_noted() {
+    let real = Real::new();
+    let name = real.name("postgres");
+    let body = the_contracts_example_body(&real).to_string();
+    let ran = real.run_with(&["container", "create", &name, "--spec", "-"], body.as_bytes()).code(0);
     let notes = [
         "note: ignored: NetworkSettings: the API makes nothing of it",
         "note: ignored: HostConfig.ConsoleSize: it has no effect on Linux",
     ];
     assert_eq!(ran.stderr.lines().collect::<Vec<_>>(), notes);
-    let made = docker_py_json("inspect", &name);
+    let made = real.docker_py_inspect(&name);
     assert_eq!(made["Path"], "docker-entrypoint.sh");
     assert_eq!(made["Args"], json!(["postgres"]));
     assert_eq!(made["Config"]["Tty"], true);
@@ -115,16 +117,16 @@ fn the_documents_own_body_works_and_what_the_api_ignores_is_told() {
 }
 
 #[test]
-fn a_body_that_cannot_be_carried_names_the_key_and_makes_nothing() {
-    let mut yard = Yard::new();
-    yard.wrap_docker("");
+fn a_body_with_a_key_that_docker_cannot_express_is_refused_by_the_keys_name() {
+    let mut real = Real::new();
+    real.wrap_docker("");
     let refused = |body: &str| {
-        let ran = yard.run_with(&["container", "create", "--json", "--spec", "-"], body.as_bytes()).code(2);
+        let ran = real.run_with(&["container", "create", "--json", "--spec", "-"], body.as_bytes()).code(2);
         assert_eq!(ran.json()["error"]["kind"], "usage", "{body}");
         assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
         ran.stderr
     };
-    let image = base();
+    let image = Real::base();
     let with = |key: &str, value: Value| refused(&json!({"Image": image, key: value}).to_string());
     assert!(with("NetworkDisabled", json!(true)).contains("NetworkDisabled"));
     assert!(with("OnBuild", json!(["RUN true"])).contains("OnBuild"));
@@ -136,28 +138,28 @@ fn a_body_that_cannot_be_carried_names_the_key_and_makes_nothing() {
     assert!(refused("[]").contains("object"));
     assert!(refused("{").contains("error:"));
     assert!(refused("{}").contains("Image"));
-    assert_eq!(yard.calls(), [""; 0]);
-    yard.container(&["create", "--spec", "no-such-file.json"]).code(2);
+    assert_eq!(real.calls(), [""; 0]);
+    real.container(&["create", "--spec", "no-such-file.json"]).code(2);
 }
 
 #[test]
 fn a_dry_run_prints_the_command_line_and_does_nothing() {
-    let mut yard = Yard::new();
-    yard.wrap_docker("");
+    let mut real = Real::new();
+    real.wrap_docker("");
     let args = ["create", "web", "--dry-run", "--image", "nginx", "-p", "8080:80", "-e", "A=b c", "--", "nginx", "-v"];
-    let ran = yard.container(&args).code(0);
+    let ran = real.container(&args).code(0);
     assert!(ran.stdout.contains(" create ") && ran.stdout.contains("nginx"), "{}", ran.stdout);
-    let argv = yard.container(&[&args[..3], &["--json"], &args[3..]].concat()).code(0).json();
+    let argv = real.container(&[&args[..3], &["--json"], &args[3..]].concat()).code(0).json();
     let argv: Vec<&str> = argv["argv"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
     assert!(argv.contains(&"--publish=8080:80") && argv.ends_with(&["nginx", "nginx", "-v"]), "{argv:?}");
-    assert_eq!(yard.calls(), [""; 0]);
+    assert_eq!(real.calls(), [""; 0]);
 }
 
 #[test]
 fn the_value_of_a_variable_is_in_the_container_and_on_no_command_line() {
-    let mut yard = Yard::new();
-    yard.wrap_docker("echo \"$@\" >>\"$(dirname \"$0\")/lines\"");
-    let (label, base) = (yard.label(), base());
+    let mut real = Real::new();
+    real.wrap_docker("echo \"$@\" >>\"$(dirname \"$0\")/lines\"");
+    let (label, base) = (real.label(), Real::base());
     let filed = ["FILED=secret-1", "LD_NOTHING=secret-2 # 'x'", "a.b-c=secret-3", "GOOGLE_CREDENTIALS=secret-4\ny"];
     let given = ["GIVEN=secret-5 'x'\ny", "HTTP_PROXY=secret-6", "DOCKER_HOST=tcp://secret-7:1", "a-b=secret-8 "];
     let profile = r#"seccomp={"defaultAction":"SCMP_ACT_ALLOW"}"#;
@@ -166,18 +168,18 @@ fn the_value_of_a_variable_is_in_the_container_and_on_no_command_line() {
         let body = json!({"Image": base, "Env": filed, "HostConfig": {"SecurityOpt": options}}).to_string();
         let mut args = vec!["container", "create", "--verbose", "--spec", "-", "--label", &label];
         args.extend(given.iter().flat_map(|variable| ["-e", variable]));
-        let ran = yard.run_with(&args, body.as_bytes()).code(0);
+        let ran = real.run_with(&args, body.as_bytes()).code(0);
         assert!(ran.stderr.contains("--env=GIVEN ") && ran.stderr.contains(env_file), "{}", ran.stderr);
         assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
-        let env = yard.field(&ran.id(), "{{json .Config.Env}}");
+        let env = real.field(&ran.id(), "{{json .Config.Env}}");
         for variable in filed.iter().chain(&given) {
             assert!(env.contains(&json!(variable).to_string()), "{variable} in {env}");
         }
-        assert_eq!(yard.field(&ran.id(), "{{json .HostConfig.SecurityOpt}}") == "null", options == json!([]));
-        let lines = std::fs::read_to_string(yard.path("lines")).unwrap();
+        assert_eq!(real.field(&ran.id(), "{{json .HostConfig.SecurityOpt}}") == "null", options == json!([]));
+        let lines = std::fs::read_to_string(real.path("lines")).unwrap();
         assert!(lines.contains("create") && !lines.contains("secret"), "{lines}");
         for more in [&["--dry-run"][..], &["--dry-run", "--json"]] {
-            let ran = yard.run_with(&[&args[..], more].concat(), body.as_bytes()).code(0);
+            let ran = real.run_with(&[&args[..], more].concat(), body.as_bytes()).code(0);
             assert!(ran.stdout.contains(env_file) && ran.stdout.contains("--env=FILED"), "{}", ran.stdout);
             assert!(!ran.stdout.contains("secret"), "{}", ran.stdout);
         }
@@ -186,33 +188,33 @@ fn the_value_of_a_variable_is_in_the_container_and_on_no_command_line() {
 
 #[test]
 fn a_variable_that_docker_heeds_is_refused_when_its_value_has_several_lines() {
-    let mut yard = Yard::new();
-    yard.wrap_docker("");
-    let ran = yard.container(&["create", "--image", &base(), "-e", "no_proxy=secret\nb"]).code(2);
+    let mut real = Real::new();
+    real.wrap_docker("");
+    let ran = real.container(&["create", "--image", &Real::base(), "-e", "no_proxy=secret\nb"]).code(2);
     let why = "its value has several lines, and the docker client heeds this variable itself";
     let hint = "hint: give it another name";
     assert_eq!(ran.stderr, format!("error: invalid variable \"no_proxy\": {why}\n{hint}\n"));
-    assert_eq!(yard.calls(), [""; 0]);
+    assert_eq!(real.calls(), [""; 0]);
 }
 
 #[test]
-fn the_id_goes_into_a_file_that_was_not_there() {
-    let yard = Yard::new();
-    let (label, base) = (yard.label(), base());
+fn an_id_file_is_written_once_and_never_overwritten() {
+    let real = Real::new();
+    let (label, base) = (real.label(), Real::base());
     let args = ["create", "--image", &base, "--label", &label, "--id-file", "id", "--", "true"];
-    let ran = yard.container(&args).code(0);
-    assert_eq!(std::fs::read_to_string(yard.path("id")).unwrap(), ran.stdout);
-    let refused = yard.container(&args);
+    let ran = real.container(&args).code(0);
+    assert_eq!(std::fs::read_to_string(real.path("id")).unwrap(), ran.stdout);
+    let refused = real.container(&args);
     assert!(refused.code != 0 && refused.stderr.contains("id"), "{}", refused.stderr);
-    assert_eq!(yard.says(&["ps", "-aq", "--filter", &format!("label={label}")]).lines().count(), 1);
+    assert_eq!(real.docker_says(&["ps", "-aq", "--filter", &real.filter()]).lines().count(), 1);
 }
 
 #[test]
 fn a_body_leaves_the_container_that_the_api_leaves() {
-    let yard = Yard::new();
+    let real = Real::new();
     let mut command = Command::new(given("LONGSHORE_TEST_PYTHON"));
-    command.arg(helper("create_equal.py")).args(["--image", &base(), "--", env!("CARGO_BIN_EXE_longshore")]);
-    command.args(["container", "create", "NAME", "--spec", "-"]).current_dir(yard.dir.path());
+    command.arg(python_file("create_equal.py")).args(["--image", &Real::base(), "--", env!("CARGO_BIN_EXE_longshore")]);
+    command.args(["container", "create", "NAME", "--spec", "-"]).current_dir(real.dir.path());
     let output = command.output().expect("python runs");
     let text = String::from_utf8_lossy(&output.stdout);
     let bad: Vec<&str> = text.lines().filter(|line| !line.starts_with("ok ")).collect();
@@ -220,32 +222,33 @@ fn a_body_leaves_the_container_that_the_api_leaves() {
 }
 
 #[test]
-fn docker_that_ends_before_it_reads_its_input_has_the_last_word() {
-    let mut yard = Yard::new();
-    yard.wrap_docker("if [ \"$verb\" = create ]; then exec <&-; sleep 0.2; echo 'docker says no' >&2; exit 3; fi");
+fn a_docker_that_ends_before_it_reads_its_input_is_quoted() {
+    let mut real = Real::new();
+    real.wrap_docker("if [ \"$verb\" = create ]; then exec <&-; sleep 0.2; echo 'docker says no' >&2; exit 3; fi");
     let profile = json!({"defaultAction": "SCMP_ACT_ALLOW", "comment": "x".repeat(1 << 20)}).to_string();
-    let body = json!({"Image": base(), "HostConfig": {"SecurityOpt": [format!("seccomp={profile}")]}}).to_string();
-    let ran = yard.run_with(&["container", "create", "--json", "--spec", "-"], body.as_bytes()).code(1);
+    let body =
+        json!({"Image": Real::base(), "HostConfig": {"SecurityOpt": [format!("seccomp={profile}")]}}).to_string();
+    let ran = real.run_with(&["container", "create", "--json", "--spec", "-"], body.as_bytes()).code(1);
     assert_eq!(ran.json()["error"]["kind"], "engine-failed");
     assert!(ran.stderr.contains("exited with status 3\n  docker says no\n"), "{}", ran.stderr);
 }
 
 #[test]
-fn a_terminal_sees_a_pull_go_on_and_every_word_of_dockers_once() {
-    let mut yard = Yard::new();
+fn a_terminal_shows_the_progress_of_a_pull_and_each_message_once() {
+    let mut real = Real::new();
     let words = "echo 'latest: Pulling from x' >&2; echo 'WARNING: careful' >&2";
-    yard.wrap_docker(&format!("if [ \"$verb\" = create ]; then {words}; sleep 20 & wait; fi"));
-    let ran = yard.at_terminal("Pulling", &["create", "--image", &base()]).code(130);
+    real.wrap_docker(&format!("if [ \"$verb\" = create ]; then {words}; sleep 20 & wait; fi"));
+    let ran = real.at_terminal("Pulling", &["create", "--image", &Real::base()]).code(130);
     assert!(ran.stdout.contains("latest: Pulling from x"), "{:?}", ran.stdout);
 
-    yard.wrap_docker(&format!("if [ \"$verb\" = create ]; then {words}; echo 0123456789ab; exit 0; fi"));
-    let ran = yard.at_terminal("", &["create", "--image", &base()]).code(0);
+    real.wrap_docker(&format!("if [ \"$verb\" = create ]; then {words}; echo 0123456789ab; exit 0; fi"));
+    let ran = real.at_terminal("", &["create", "--image", &Real::base()]).code(0);
     assert_eq!(ran.stdout, "latest: Pulling from x\r\nwarning: careful\r\n0123456789ab\r\n");
-    let ran = yard.container(&["create", "--image", &base(), "--json"]).code(0);
+    let ran = real.container(&["create", "--image", &Real::base(), "--json"]).code(0);
     assert_eq!(ran.json(), json!({"Id": "0123456789ab", "Warnings": ["careful"]}));
     assert_eq!(ran.stderr, "warning: careful\n");
 
-    yard.wrap_docker(&format!("if [ \"$verb\" = create ]; then {words}; echo 'docker says no' >&2; exit 1; fi"));
-    let ran = yard.at_terminal("", &["create", "--image", &base()]).code(1);
+    real.wrap_docker(&format!("if [ \"$verb\" = create ]; then {words}; echo 'docker says no' >&2; exit 1; fi"));
+    let ran = real.at_terminal("", &["create", "--image", &Real::base()]).code(1);
     assert_eq!(ran.stdout.matches("docker says no").count(), 1, "{:?}", ran.stdout);
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Yard;
+use crate::support::real::Real;
 use crate::support::{Ran, wait_until};
 
 /// What `tar -tv` lists.
@@ -25,12 +25,12 @@ fn files(directory: &Path) -> Vec<String> {
 }
 
 /// A container with a file of that size, which takes no room.
-fn with_file(yard: &Yard, size: &str) -> String {
-    yard.finished("big", &format!("truncate -s {size} /big"))
+fn with_file(real: &Real, size: &str) -> String {
+    real.finished("big", &format!("truncate -s {size} /big"))
 }
 
-fn spawn(yard: &Yard, args: &[&str]) -> Child {
-    let mut command = yard.command(&[&["container", "export"], args].concat());
+fn spawn(real: &Real, args: &[&str]) -> Child {
+    let mut command = real.command(&[&["container", "export"], args].concat());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -43,56 +43,56 @@ fn peak(process: &Child) -> Option<u64> {
 
 #[test]
 fn an_archive_is_what_docker_exports() {
-    let yard = Yard::new();
-    let id = yard.finished("a", "mkdir '/a b'; echo x >'/a b/ü'; ln -s /etc /link");
-    yard.says(&["export", "-o", yard.path("theirs.tar").to_str().unwrap(), &id]);
-    std::fs::create_dir(yard.path("out")).unwrap();
-    let ran = yard.container(&["export", &id, "-o", "out/ours.tar", "--json"]).code(0);
-    let (document, ours) = (ran.json(), yard.path("out/ours.tar"));
+    let real = Real::new();
+    let id = real.finished("a", "mkdir '/a b'; echo x >'/a b/ü'; ln -s /etc /link");
+    real.docker_says(&["export", "-o", real.path("theirs.tar").to_str().unwrap(), &id]);
+    std::fs::create_dir(real.path("out")).unwrap();
+    let ran = real.container(&["export", &id, "-o", "out/ours.tar", "--json"]).code(0);
+    let (document, ours) = (ran.json(), real.path("out/ours.tar"));
     assert_eq!(document["bytes"], std::fs::metadata(&ours).unwrap().len());
     assert_eq!((&document["Id"], &document["path"]), (&id.as_str().into(), &"out/ours.tar".into()));
     assert_eq!(ran.stderr, "");
-    let theirs = listing(&yard.path("theirs.tar"));
+    let theirs = listing(&real.path("theirs.tar"));
     assert!(theirs.lines().count() > 1000);
     assert!(listing(&ours) == theirs, "the listings differ");
-    assert_eq!(files(&yard.path("out")), ["ours.tar"]);
+    assert_eq!(files(&real.path("out")), ["ours.tar"]);
 
-    let piped = yard.command(&["container", "export", &id]).output().unwrap();
+    let piped = real.command(&["container", "export", &id]).output().unwrap();
     assert!(piped.status.success() && piped.stderr.is_empty());
-    yard.write("piped.tar", piped.stdout);
-    assert!(listing(&yard.path("piped.tar")) == theirs, "the listings differ");
+    real.write("piped.tar", piped.stdout);
+    assert!(listing(&real.path("piped.tar")) == theirs, "the listings differ");
 }
 
 #[test]
 fn a_terminal_gets_no_archive() {
-    let yard = Yard::new();
-    let id = yard.created("a");
+    let real = Real::new();
+    let id = real.created("a");
     for args in [&["export", &id][..], &["export", "-o", "-", &id]] {
-        let ran = yard.at_terminal("", args).code(2);
+        let ran = real.at_terminal("", args).code(2);
         assert!(ran.stdout.contains("cannot write an archive to a terminal"), "{}", ran.stdout);
         assert!(ran.stdout.contains("hint: name a file with -o"), "{}", ran.stdout);
         assert!(ran.stdout.len() < 300, "{}", ran.stdout);
     }
-    let ran = yard.container(&["export", "--json", &id]).code(2);
+    let ran = real.container(&["export", "--json", &id]).code(2);
     assert_eq!(ran.json()["error"]["kind"], "usage");
-    let ran = yard.at_terminal("", &["export", "-o", "a.tar", &id]).code(0);
-    assert!(yard.path("a.tar").exists());
+    let ran = real.at_terminal("", &["export", "-o", "a.tar", &id]).code(0);
+    assert!(real.path("a.tar").exists());
     assert!(!ran.stdout.contains("error"), "{}", ran.stdout);
 }
 
 #[test]
 fn a_file_of_a_gigabyte_costs_no_memory_and_an_interrupted_one_leaves_nothing() {
-    let yard = Yard::new();
-    let id = with_file(&yard, "1G");
-    std::fs::create_dir(yard.path("out")).unwrap();
+    let real = Real::new();
+    let id = with_file(&real, "1G");
+    std::fs::create_dir(real.path("out")).unwrap();
     let partial_size = || {
-        let names = files(&yard.path("out"));
-        names.first().map_or(0, |name| std::fs::metadata(yard.path("out").join(name)).map_or(0, |data| data.len()))
+        let names = files(&real.path("out"));
+        names.first().map_or(0, |name| std::fs::metadata(real.path("out").join(name)).map_or(0, |data| data.len()))
     };
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let process = spawn(&yard, &[&id, "-o", "out/big.tar"]);
+        let process = spawn(&real, &[&id, "-o", "out/big.tar"]);
         wait_until("something was written", || partial_size() > 1 << 20);
-        assert!(!yard.path("out/big.tar").exists());
+        assert!(!real.path("out/big.tar").exists());
         kill_process(Pid::from_raw(i32::try_from(process.id()).unwrap()).unwrap(), signal).unwrap();
         let ran = Ran::from(process.wait_with_output().unwrap()).code(code);
         assert!(
@@ -100,11 +100,11 @@ fn a_file_of_a_gigabyte_costs_no_memory_and_an_interrupted_one_leaves_nothing() 
             "{}",
             ran.stderr
         );
-        assert!(files(&yard.path("out")).is_empty());
+        assert!(files(&real.path("out")).is_empty());
     }
 
     // To a pipe: the disk has no part in it.
-    let mut process = spawn(&yard, &[&id]);
+    let mut process = spawn(&real, &[&id]);
     let mut stdout = process.stdout.take().unwrap();
     let mut buffer = vec![0; 1 << 20];
     let (mut size, mut most) = (0_u64, 0);
@@ -123,49 +123,49 @@ fn a_file_of_a_gigabyte_costs_no_memory_and_an_interrupted_one_leaves_nothing() 
 
 #[test]
 fn a_file_is_replaced_when_the_new_one_is_complete_and_not_before() {
-    let mut yard = Yard::new();
-    let id = yard.created("a");
-    yard.write("out/a.tar", "old");
-    yard.wrap_docker("if [ \"$verb\" = export ]; then printf 'some bytes'; echo 'the engine said no' >&2; exit 1; fi");
-    let ran = yard.container(&["export", &id, "-o", "out/a.tar", "--json"]).code(1);
+    let mut real = Real::new();
+    let id = real.created("a");
+    real.write("out/a.tar", "old");
+    real.wrap_docker("if [ \"$verb\" = export ]; then printf 'some bytes'; echo 'the engine said no' >&2; exit 1; fi");
+    let ran = real.container(&["export", &id, "-o", "out/a.tar", "--json"]).code(1);
     assert_eq!(ran.json()["error"]["kind"], "engine-failed");
     assert!(ran.stderr.contains("docker export exited with status 1\n  the engine said no\n"), "{}", ran.stderr);
-    assert_eq!(std::fs::read(yard.path("out/a.tar")).unwrap(), b"old");
-    assert_eq!(files(&yard.path("out")), ["a.tar"]);
+    assert_eq!(std::fs::read(real.path("out/a.tar")).unwrap(), b"old");
+    assert_eq!(files(&real.path("out")), ["a.tar"]);
 
-    yard.set("LONGSHORE_DOCKER", "docker");
-    yard.container(&["export", &id, "-o", "out/a.tar"]).code(0);
-    assert!(listing(&yard.path("out/a.tar")).lines().count() > 1000);
-    assert_eq!(files(&yard.path("out")), ["a.tar"]);
-    let ran = yard.container(&["export", &id, "-o", "out"]).code(1);
+    real.unwrap_docker();
+    real.container(&["export", &id, "-o", "out/a.tar"]).code(0);
+    assert!(listing(&real.path("out/a.tar")).lines().count() > 1000);
+    assert_eq!(files(&real.path("out")), ["a.tar"]);
+    let ran = real.container(&["export", &id, "-o", "out"]).code(1);
     assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
-    let ran = yard.container(&["export", &id, "-o", "no/such/dir.tar"]).code(1);
+    let ran = real.container(&["export", &id, "-o", "no/such/dir.tar"]).code(1);
     assert!(ran.stderr.contains("no/such/dir.tar"), "{}", ran.stderr);
 }
 
 #[test]
 fn a_link_stays_a_link_and_a_pipe_or_device_is_never_replaced() {
-    let yard = Yard::new();
-    let id = yard.created("a");
-    yard.write("there/real.tar", "old");
-    std::os::unix::fs::symlink("there/real.tar", yard.path("link.tar")).unwrap();
-    yard.container(&["export", &id, "-o", "link.tar"]).code(0);
-    assert!(yard.path("link.tar").symlink_metadata().unwrap().is_symlink());
-    assert!(listing(&yard.path("there/real.tar")).lines().count() > 1000);
-    assert_eq!(files(&yard.path("there")), ["real.tar"]);
+    let real = Real::new();
+    let id = real.created("a");
+    real.write("there/real.tar", "old");
+    std::os::unix::fs::symlink("there/real.tar", real.path("link.tar")).unwrap();
+    real.container(&["export", &id, "-o", "link.tar"]).code(0);
+    assert!(real.path("link.tar").symlink_metadata().unwrap().is_symlink());
+    assert!(listing(&real.path("there/real.tar")).lines().count() > 1000);
+    assert_eq!(files(&real.path("there")), ["real.tar"]);
 
-    assert!(Command::new("mkfifo").arg(yard.path("pipe")).status().unwrap().success());
-    std::os::unix::fs::symlink("/dev/null", yard.path("device")).unwrap();
-    std::os::unix::fs::symlink("nowhere/at/all", yard.path("dangling")).unwrap();
+    assert!(Command::new("mkfifo").arg(real.path("pipe")).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/null", real.path("device")).unwrap();
+    std::os::unix::fs::symlink("nowhere/at/all", real.path("dangling")).unwrap();
     for target in ["pipe", "device"] {
-        let ran = yard.container(&["export", &id, "-o", target, "--json"]).code(1);
+        let ran = real.container(&["export", &id, "-o", target, "--json"]).code(1);
         assert_eq!(ran.json()["error"]["kind"], "conflict");
         let said = format!("error: could not write {target}: it is there and is not a regular file\n");
         assert!(ran.stderr.starts_with(&said), "{}", ran.stderr);
     }
-    let ran = yard.container(&["export", &id, "-o", "dangling"]).code(1);
+    let ran = real.container(&["export", &id, "-o", "dangling"]).code(1);
     assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains("dangling"), "{}", ran.stderr);
     use std::os::unix::fs::FileTypeExt as _;
-    assert!(yard.path("pipe").symlink_metadata().unwrap().file_type().is_fifo());
-    assert!(yard.path("device").symlink_metadata().unwrap().is_symlink());
+    assert!(real.path("pipe").symlink_metadata().unwrap().file_type().is_fifo());
+    assert!(real.path("device").symlink_metadata().unwrap().is_symlink());
 }

@@ -2,22 +2,22 @@
 
 use serde_json::Value;
 
-use super::{Yard, docker_py_json, same};
+use crate::support::real::{Real, assert_same};
 
 /// Containers in every state, with every kind of port, label, mount and network.
-fn all_kinds(yard: &Yard) {
-    let (name, label) = (|short: &str| yard.name(short), yard.label());
-    yard.says(&["network", "create", "--label", &label, &name("net")]);
-    yard.says(&["network", "create", "--label", &label, &name("second")]);
-    yard.says(&["volume", "create", "--label", &label, &name("volume")]);
-    let bind = yard.path("home").display().to_string();
+fn all_kinds(real: &Real) {
+    let (name, label) = (|short: &str| real.name(short), real.label());
+    real.docker_says(&["network", "create", "--label", &label, &name("net")]);
+    real.docker_says(&["network", "create", "--label", &label, &name("second")]);
+    real.docker_says(&["volume", "create", "--label", &label, &name("volume")]);
+    let bind = real.path("home").display().to_string();
     let sleep = ["sleep", "600"];
     let run = ["run", "-d"];
 
     let ports = ["-p", "127.0.0.1::80", "-p", "127.0.0.1::53/udp", "-p", "81", "--expose", "9999", "--expose", "7/udp"];
-    yard.docker_made(&run, "ports", &ports, &sleep);
+    real.docker_made(&run, "ports", &ports, &sleep);
     let labels = ["--label", "a=1,2=3,b", "--label", "empty=", "--label", "json={\"a\": \"b,c\"}", "--label", "bare"];
-    yard.docker_made(&run, "labels", &labels, &sleep);
+    real.docker_made(&run, "labels", &labels, &sleep);
     let mounts = [
         "-v",
         &format!("{}:/volume:nocopy", name("volume")),
@@ -32,21 +32,21 @@ fn all_kinds(yard: &Yard) {
         "--mount",
         &format!("type=volume,source={},target=/second", name("volume")),
     ];
-    yard.docker_made(&run, "mounts", &mounts, &sleep);
-    yard.docker_made(&run, "member", &["--network", &name("net"), "--network-alias", "database"], &sleep);
-    yard.says(&["network", "connect", "--alias", "other", &name("second"), &name("member")]);
-    yard.docker_made(&run, "linked", &["--link", &format!("{}:peer", name("ports"))], &sleep);
-    yard.docker_made(&run, "shared", &["--network", &format!("container:{}", name("member"))], &sleep);
-    yard.docker_made(&run, "alone", &["--network", "none"], &sleep);
-    yard.docker_made(&run, "healthy", &["--health-cmd", "true", "--health-interval", "10m"], &sleep);
-    yard.docker_made(&run, "paused", &[], &sleep);
-    yard.says(&["pause", &name("paused")]);
-    yard.finished("failed", "exit 3");
-    yard.docker_made(&["create"], "lender", &["-v", "/nameless", "-v", &format!("{}:/volume", name("volume"))], &sleep);
-    yard.docker_made(&run, "borrower", &["--volumes-from", &name("lender")], &sleep);
-    let by_id = yard.says(&["image", "inspect", "--format", "{{.Id}}", &super::base()]);
-    yard.says(&["create", "--name", &name("created"), "--label", &label, "-p", "8080", &by_id, "echo"]);
-    yard.docker_made(
+    real.docker_made(&run, "mounts", &mounts, &sleep);
+    real.docker_made(&run, "member", &["--network", &name("net"), "--network-alias", "database"], &sleep);
+    real.docker_says(&["network", "connect", "--alias", "other", &name("second"), &name("member")]);
+    real.docker_made(&run, "linked", &["--link", &format!("{}:peer", name("ports"))], &sleep);
+    real.docker_made(&run, "shared", &["--network", &format!("container:{}", name("member"))], &sleep);
+    real.docker_made(&run, "alone", &["--network", "none"], &sleep);
+    real.docker_made(&run, "healthy", &["--health-cmd", "true", "--health-interval", "10m"], &sleep);
+    real.docker_made(&run, "paused", &[], &sleep);
+    real.docker_says(&["pause", &name("paused")]);
+    real.finished("failed", "exit 3");
+    real.docker_made(&["create"], "lender", &["-v", "/nameless", "-v", &format!("{}:/volume", name("volume"))], &sleep);
+    real.docker_made(&run, "borrower", &["--volumes-from", &name("lender")], &sleep);
+    let by_id = real.docker_says(&["image", "inspect", "--format", "{{.Id}}", &Real::base()]);
+    real.docker_says(&["create", "--name", &name("created"), "--label", &label, "-p", "8080", &by_id, "echo"]);
+    real.docker_made(
         &["create"],
         "words",
         &["--entrypoint", "/bin/sh"],
@@ -75,88 +75,89 @@ fn settled(mut list: Value) -> Value {
 
 #[test]
 fn a_list_is_the_engines_own_field_by_field() {
-    let yard = Yard::new();
-    all_kinds(&yard);
-    let filter = format!("label={}", yard.label());
-    let listed = yard.container(&["list", "--json", "-a", "--filter", &filter]).code(0);
+    let real = Real::new();
+    all_kinds(&real);
+    let filter = real.filter();
+    let list = |all: &str| format!("c.containers(all={all}, filters={{'label': '{}'}})", real.label());
+    let listed = real.container(&["list", "--json", "-a", "--filter", &filter]).code(0);
     assert_eq!(listed.stderr, "");
-    let theirs = settled(docker_py_json("list", &yard.label()));
+    let theirs = settled(real.docker_py(&list("True")));
     assert_eq!(theirs.as_array().unwrap().len(), 14);
-    same(&settled(listed.json()), &theirs);
+    assert_same(&settled(listed.json()), &theirs);
 
-    let running = yard.container(&["list", "--json", "--filter", &filter]).code(0).json();
-    let theirs = settled(docker_py_json("running", &yard.label()));
+    let running = real.container(&["list", "--json", "--filter", &filter]).code(0).json();
+    let theirs = settled(real.docker_py(&list("False")));
     assert_eq!(theirs.as_array().unwrap().len(), 10);
-    same(&settled(running), &theirs);
+    assert_same(&settled(running), &theirs);
 
     let ids: Vec<&str> = listed.stdout.lines().filter_map(|line| line.trim().strip_prefix("\"Id\": \"")).collect();
     let ids: String = ids.iter().map(|id| format!("{}\n", id.trim_end_matches("\","))).collect();
-    let quiet = yard.container(&["list", "-a", "-q", "--no-trunc", "--filter", &filter]).code(0);
+    let quiet = real.container(&["list", "-a", "-q", "--no-trunc", "--filter", &filter]).code(0);
     assert_eq!((quiet.stdout, quiet.stderr), (ids, String::new()));
 
-    let exited = yard.container(&["list", "-a", "--json", "--status", "exited", "--filter", &filter]).json();
+    let exited = real.container(&["list", "-a", "--json", "--status", "exited", "--filter", &filter]).json();
     assert_eq!(exited.as_array().unwrap().len(), 1);
     assert_eq!(exited[0]["State"], "exited");
 }
 
 #[test]
 fn an_empty_list_is_an_empty_array_and_a_header() {
-    let yard = Yard::new();
-    let filter = format!("label={}", yard.label());
-    let listed = yard.container(&["list", "-a", "--json", "--filter", &filter]).code(0);
+    let real = Real::new();
+    let filter = real.filter();
+    let listed = real.container(&["list", "-a", "--json", "--filter", &filter]).code(0);
     assert_eq!((listed.stdout.as_str(), listed.stderr.as_str()), ("[]\n", ""));
-    let table = yard.container(&["list", "-a", "--filter", &filter]).code(0);
+    let table = real.container(&["list", "-a", "--filter", &filter]).code(0);
     assert_eq!(
         (table.stdout.as_str(), table.stderr.as_str()),
         ("CONTAINER  NAMES  RUN  IMAGE  STATUS  PORTS  CREATED  COMMAND\n", "")
     );
-    let quiet = yard.container(&["list", "-a", "-q", "--filter", &filter]).code(0);
+    let quiet = real.container(&["list", "-a", "-q", "--filter", &filter]).code(0);
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
 }
 
 #[test]
 fn two_hundred_containers_take_two_engine_calls_as_json_and_one_as_a_table() {
-    let mut yard = Yard::new();
-    let (label, base) = (yard.label(), super::base());
+    let mut real = Real::new();
+    let (label, base) = (real.label(), Real::base());
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..COUNT / 8 {
-                    yard.says(&["create", "--label", &label, &base, "true"]);
+                    real.docker_says(&["create", "--label", &label, &base, "true"]);
                 }
             });
         }
     });
-    yard.wrap_docker("");
-    let filter = format!("label={label}");
-    let listed = yard.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json();
+    real.wrap_docker("");
+    let filter = real.filter();
+    let listed = real.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json();
     assert_eq!(listed.as_array().unwrap().len(), COUNT);
-    assert_eq!(yard.calls(), ["ps", "container"]);
-    let table = yard.container(&["list", "-a", "--filter", &filter]).code(0);
+    assert_eq!(real.calls(), ["ps", "container"]);
+    let table = real.container(&["list", "-a", "--filter", &filter]).code(0);
     assert_eq!(table.stdout.lines().count(), COUNT + 1);
-    assert_eq!(yard.calls(), ["ps"]);
-    yard.container(&["list", "-a", "-q", "--filter", &filter]).code(0);
-    assert_eq!(yard.calls(), ["ps"]);
+    assert_eq!(real.calls(), ["ps"]);
+    real.container(&["list", "-a", "-q", "--filter", &filter]).code(0);
+    assert_eq!(real.calls(), ["ps"]);
 }
 
 const COUNT: usize = 200;
 
 #[test]
 fn a_list_marks_the_containers_of_our_runs() {
-    let yard = Yard::new();
-    yard.write("src/main.py", "print('hi')");
-    let (label, base) = (yard.label(), super::base());
+    let real = Real::new();
+    real.write("src/main.py", "print('hi')");
+    let (label, base) = (real.label(), Real::base());
     let run =
         ["exec", "run", "--image", &base, "--src", "src", "--main", "main.py", "--label", &label, "--name", "tally"];
-    let id = yard.run(&[&run[..], &["--keep", "--wait"]].concat()).code(0).id();
+    let id = real.run(&[&run[..], &["--keep", "--wait"]].concat()).code(0).id();
     let id = id.lines().next().unwrap();
-    yard.created("plain");
-    let filter = format!("label={label}");
-    let listed = yard.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json();
+    real.created("plain");
+    let filter = real.filter();
+    let listed = real.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json();
     let marks: Vec<&Value> = listed.as_array().unwrap().iter().map(|container| &container["Longshore"]).collect();
     assert_eq!(*marks[0], Value::Null);
     assert_eq!(*marks[1], serde_json::json!({"id": id, "name": "tally", "image": base}));
-    let table = yard.container(&["list", "-a", "--filter", &filter]).code(0).stdout;
+    let table = real.container(&["list", "-a", "--filter", &filter]).code(0).stdout;
     let lines: Vec<&str> = table.lines().collect();
     let headings: Vec<&str> = lines[0].split_whitespace().collect();
     assert_eq!(headings, ["CONTAINER", "NAMES", "RUN", "IMAGE", "STATUS", "CREATED", "COMMAND"]);
@@ -165,26 +166,26 @@ fn a_list_marks_the_containers_of_our_runs() {
 
     // Its removal is a matter of the run's.
     let container = listed[1]["Names"][0].as_str().unwrap().trim_start_matches('/');
-    let refused = yard.container(&["rm", container]).code(1);
+    let refused = real.container(&["rm", container]).code(1);
     assert_eq!(refused.stdout, "");
     assert!(refused.stderr.contains(&format!("belongs to run {id}")), "{}", refused.stderr);
     assert!(refused.stderr.contains(&format!("longshore exec forget {id}")), "{}", refused.stderr);
-    assert_eq!(yard.field(container, "{{.State.Status}}"), "exited");
-    let removed = yard.container(&["rm", "-f", container]).code(0);
+    assert_eq!(real.field(container, "{{.State.Status}}"), "exited");
+    let removed = real.container(&["rm", "-f", container]).code(0);
     assert_eq!((removed.stdout, removed.stderr), (format!("{container}\n"), String::new()));
-    assert!(!yard.docker(&["inspect", container]).status.success());
+    assert!(!real.docker(&["inspect", container]).status.success());
 }
 
 #[test]
 fn an_engine_that_goes_away_between_the_two_calls_is_no_empty_list() {
-    let mut yard = Yard::new();
-    yard.created("a");
+    let mut real = Real::new();
+    real.created("a");
     let down = "if [ \"$verb\" != ps ]; then echo '[]'; echo 'it went away' >&2; exit 1; fi";
-    yard.wrap_docker(down);
-    let filter = format!("label={}", yard.label());
-    let ran = yard.container(&["list", "-a", "--json", "--filter", &filter]).code(1);
+    real.wrap_docker(down);
+    let filter = real.filter();
+    let ran = real.container(&["list", "-a", "--json", "--filter", &filter]).code(1);
     assert_eq!(ran.json()["error"]["kind"], "engine-unreachable");
     // One that was removed meanwhile is no failure.
-    yard.wrap_docker("if [ \"$verb\" = container ]; then echo '[]'; echo 'Error: No such container' >&2; exit 1; fi");
-    assert_eq!(yard.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json(), serde_json::json!([]));
+    real.wrap_docker("if [ \"$verb\" = container ]; then echo '[]'; echo 'Error: No such container' >&2; exit 1; fi");
+    assert_eq!(real.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json(), serde_json::json!([]));
 }

@@ -4,68 +4,69 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::{Yard, docker_py};
+use crate::support::real::Real;
 
 #[test]
 fn stdout_and_stderr_stay_apart_and_are_exact() {
-    let yard = Yard::new();
-    let id = yard.finished("a", r"printf 'one\n\033[2Jtwo\n'; printf 'bad\n' >&2; printf '\377\000 no newline'");
-    let logs = yard.command(&["container", "logs", &id]).output().unwrap();
+    let real = Real::new();
+    let id = real.finished("a", r"printf 'one\n\033[2Jtwo\n'; printf 'bad\n' >&2; printf '\377\000 no newline'");
+    let logs = real.command(&["container", "logs", &id]).output().unwrap();
     assert!(logs.status.success());
-    assert_eq!(logs.stdout, docker_py("stdout", &id));
-    assert_eq!(logs.stderr, docker_py("stderr", &id));
+    let theirs = |streams: &str| real.docker_py_bytes(&format!("c.logs('{id}', {streams})"));
+    assert_eq!(logs.stdout, theirs("stdout=True, stderr=False"));
+    assert_eq!(logs.stderr, theirs("stdout=False, stderr=True"));
     assert_eq!(logs.stderr, b"bad\n");
 
-    let shown = yard.at_terminal("", &["logs", &id]).code(0).stdout;
+    let shown = real.at_terminal("", &["logs", &id]).code(0).stdout;
     assert!(shown.contains("^[[2Jtwo") && !shown.contains("\x1b[2J"), "{shown:?}");
 }
 
 #[test]
 fn lines_are_the_whole_log_as_json() {
-    let yard = Yard::new();
-    let id = yard.finished("a", "for i in 1 2 3; do echo line $i; done");
-    let ran = yard.container(&["logs", &id, "--json"]).code(0);
+    let real = Real::new();
+    let id = real.finished("a", "for i in 1 2 3; do echo line $i; done");
+    let ran = real.container(&["logs", &id, "--json"]).code(0);
     assert_eq!(ran.stderr, "");
     assert_eq!(ran.json(), json!({"lines": ["line 1", "line 2", "line 3"]}));
-    assert_eq!(yard.container(&["logs", "-n", "1", "--json", &id]).json(), json!({"lines": ["line 3"]}));
-    assert_eq!(yard.container(&["logs", "--tail", "0", "--json", &id]).json(), json!({"lines": []}));
-    assert_eq!(yard.container(&["logs", "-n", "all", &id]).code(0).stdout, "line 1\nline 2\nline 3\n");
-    let refused = yard.container(&["logs", "-n", "-1", &id]).code(2);
+    assert_eq!(real.container(&["logs", "-n", "1", "--json", &id]).json(), json!({"lines": ["line 3"]}));
+    assert_eq!(real.container(&["logs", "--tail", "0", "--json", &id]).json(), json!({"lines": []}));
+    assert_eq!(real.container(&["logs", "-n", "all", &id]).code(0).stdout, "line 1\nline 2\nline 3\n");
+    let refused = real.container(&["logs", "-n", "-1", &id]).code(2);
     assert!(refused.stderr.starts_with("error: "), "{}", refused.stderr);
-    let never = yard.created("b");
-    assert_eq!(yard.container(&["logs", "--json", &never]).code(0).json(), json!({"lines": []}));
+    let never = real.created("b");
+    assert_eq!(real.container(&["logs", "--json", &never]).code(0).json(), json!({"lines": []}));
 }
 
 #[test]
 fn times_choose_lines_and_begin_them() {
-    let yard = Yard::new();
-    let id = yard.finished("a", "echo early; sleep 1.2; echo late");
-    let lines = yard.container(&["logs", "-t", &id]).code(0).stdout;
+    let real = Real::new();
+    let id = real.finished("a", "echo early; sleep 1.2; echo late");
+    let lines = real.container(&["logs", "-t", &id]).code(0).stdout;
     let times: Vec<&str> = lines.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert!(lines.lines().zip(["early", "late"]).all(|(line, word)| line.ends_with(word)), "{lines}");
     let times: Vec<chrono::DateTime<chrono::FixedOffset>> =
         times.iter().map(|time| chrono::DateTime::parse_from_rfc3339(time).unwrap()).collect();
     let between = (times[0] + chrono::TimeDelta::milliseconds(600)).to_rfc3339();
-    assert_eq!(yard.container(&["logs", "--since", &between, &id]).code(0).stdout, "late\n");
-    assert_eq!(yard.container(&["logs", "--until", &between, &id]).code(0).stdout, "early\n");
+    assert_eq!(real.container(&["logs", "--since", &between, &id]).code(0).stdout, "late\n");
+    assert_eq!(real.container(&["logs", "--until", &between, &id]).code(0).stdout, "early\n");
     let second = (times[0].timestamp() + 3600).to_string();
-    assert_eq!(yard.container(&["logs", "--since", &second, &id]).code(0).stdout, "");
-    assert_eq!(yard.container(&["logs", "--since", "1h30m", &id]).code(0).stdout, "early\nlate\n");
-    assert_eq!(yard.container(&["logs", "--until", "42m", "--json", &id]).code(0).json(), json!({"lines": []}));
-    yard.container(&["logs", "--since", "yesterday", &id]).code(2);
+    assert_eq!(real.container(&["logs", "--since", &second, &id]).code(0).stdout, "");
+    assert_eq!(real.container(&["logs", "--since", "1h30m", &id]).code(0).stdout, "early\nlate\n");
+    assert_eq!(real.container(&["logs", "--until", "42m", "--json", &id]).code(0).json(), json!({"lines": []}));
+    real.container(&["logs", "--since", "yesterday", &id]).code(2);
 }
 
 #[test]
-fn following_ends_with_the_container() {
-    let yard = Yard::new();
+fn follow_ends_when_the_container_ends() {
+    let real = Real::new();
     let line = "i=0; while [ ! -e /go ]; do sleep 0.05; done; echo late; echo bad >&2";
-    let id = yard.docker_made(&["run", "-d"], "a", &[], &["sh", "-c", &format!("echo early; {line}")]);
+    let id = real.docker_made(&["run", "-d"], "a", &[], &["sh", "-c", &format!("echo early; {line}")]);
     let spawn = |args: &[&str]| {
-        let mut command = yard.command(&[&["container", "logs", "-f", &id], args].concat());
+        let mut command = real.command(&[&["container", "logs", "-f", &id], args].concat());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let (plain, rows) = (spawn(&[]), spawn(&["--json"]));
-    yard.says(&["exec", &id, "touch", "/go"]);
+    real.docker_says(&["exec", &id, "touch", "/go"]);
     let plain = plain.wait_with_output().unwrap();
     assert!(plain.status.success());
     assert_eq!((&plain.stdout[..], &plain.stderr[..]), (&b"early\nlate\n"[..], &b"bad\n"[..]));
@@ -79,19 +80,12 @@ fn following_ends_with_the_container() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_silence() {
-    let yard = Yard::new();
-    let id = yard.finished("a", "seq 300000");
+fn a_closed_pipe_ends_logs_with_0_and_no_message() {
+    let real = Real::new();
+    let id = real.finished("a", "seq 300000");
     for format in ["", "--json"] {
-        let line = format!(
-            "'{}' container logs {id} {format} | head -n 1; exit ${{PIPESTATUS[0]}}",
-            env!("CARGO_BIN_EXE_longshore")
-        );
-        let mut command = std::process::Command::new("bash");
-        command.arg("-c").arg(line).env_clear();
-        let ours = yard.command(&["x"]);
-        command.envs(ours.get_envs().filter_map(|(key, value)| Some((key, value?))));
-        let output = command.output().unwrap();
+        let line = format!(r#""$@" container logs {id} {format} | head -n 1; exit ${{PIPESTATUS[0]}}"#);
+        let output = real.through(&["bash", "-c", &line, "bash"], &[] as &[&str]).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
         assert_eq!(output.status.code(), Some(0), "{format}");
     }
@@ -99,39 +93,39 @@ fn a_reader_that_leaves_is_silence() {
 
 #[test]
 fn a_log_that_cannot_be_read_is_one_error_and_one_document() {
-    let mut yard = Yard::new();
-    let id = yard.docker_made(&["create"], "a", &["--log-driver", "none"], &["true"]);
+    let mut real = Real::new();
+    let id = real.docker_made(&["create"], "a", &["--log-driver", "none"], &["true"]);
     for args in [&["logs", &id][..], &["logs", "-f", &id]] {
-        let ran = yard.container(args);
+        let ran = real.container(args);
         assert_eq!(ran.stdout, "");
         assert!(ran.code != 0 && ran.stderr.contains("its log driver is \"none\""), "{}", ran.stderr);
-        let ran = yard.container(&[args, &["--json"]].concat());
+        let ran = real.container(&[args, &["--json"]].concat());
         assert_eq!(ran.json()["error"]["kind"], "engine-failed");
     }
-    let ran = yard.container(&["logs", "--json", "no-such-container"]).code(1);
+    let ran = real.container(&["logs", "--json", "no-such-container"]).code(1);
     assert_eq!(ran.json()["error"]["kind"], "not-found");
 
-    let id = yard.created("b");
-    yard.wrap_docker("if [ \"$verb\" = logs ]; then echo 'the engine said no' >&2; exit 1; fi");
-    let ran = yard.container(&["logs", "--json", &id]).code(1);
+    let id = real.created("b");
+    real.wrap_docker("if [ \"$verb\" = logs ]; then echo 'the engine said no' >&2; exit 1; fi");
+    let ran = real.container(&["logs", "--json", &id]).code(1);
     assert_eq!(ran.json()["error"]["kind"], "engine-failed");
     assert!(ran.stderr.ends_with("docker logs exited with status 1\n  the engine said no\n"), "{}", ran.stderr);
-    let ran = yard.container(&["logs", &id]).code(1);
+    let ran = real.container(&["logs", &id]).code(1);
     assert_eq!(ran.stdout, "");
     assert!(ran.stderr.starts_with("the engine said no\nerror: could not read the log of container"), "{}", ran.stderr);
 }
 
 #[test]
-fn ctrl_c_ends_the_following_and_not_the_container() {
+fn ctrl_c_ends_follow_and_not_the_container() {
     use rustix::process::{Pid, Signal, kill_process};
     use std::io::Read as _;
-    let yard = Yard::new();
-    let id = yard.docker_made(&["run", "-d"], "a", &[], &["sh", "-c", "echo on; sleep 600"]);
-    let said = format!("interrupted; container {} goes on", yard.name("a"));
-    let ran = yard.at_terminal("on", &["logs", "-f", &id]).code(130);
+    let real = Real::new();
+    let id = real.docker_made(&["run", "-d"], "a", &[], &["sh", "-c", "echo on; sleep 600"]);
+    let said = format!("interrupted; container {} goes on", real.name("a"));
+    let ran = real.at_terminal("on", &["logs", "-f", &id]).code(130);
     assert!(ran.stdout.contains(&said), "{:?}", ran.stdout);
     for more in [&[][..], &["--json"]] {
-        let mut command = yard.command(&[&["container", "logs", "-f", &id], more].concat());
+        let mut command = real.command(&[&["container", "logs", "-f", &id], more].concat());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         process.stdout.as_mut().unwrap().read_exact(&mut [0; 2]).unwrap();
@@ -140,5 +134,5 @@ fn ctrl_c_ends_the_following_and_not_the_container() {
         let ran = crate::support::Ran::from(process.wait_with_output().unwrap()).code(130);
         assert_eq!(ran.stderr, format!("error: {said}\n"));
     }
-    assert_eq!(yard.field(&id, "{{.State.Running}}"), "true");
+    assert_eq!(real.field(&id, "{{.State.Running}}"), "true");
 }

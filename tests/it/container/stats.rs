@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::Yard;
+use crate::support::real::Real;
 use crate::support::wait_until;
 
 const NUMBERS: [&str; 9] = [
@@ -34,25 +34,25 @@ fn measured(row: &Value, id: &str, name: &str) {
 
 #[test]
 fn one_measurement_is_an_array_and_a_stream_an_object_a_line() {
-    let yard = Yard::new();
-    let id = yard.running("a");
-    let idle = yard.created("b");
-    let once = yard.container(&["stats", "--no-stream", "--json", &id, &idle]).code(0);
+    let real = Real::new();
+    let id = real.running("a");
+    let idle = real.created("b");
+    let once = real.container(&["stats", "--no-stream", "--json", &id, &idle]).code(0);
     assert_eq!(once.stderr, "");
     let rows = once.json();
     assert_eq!(rows.as_array().unwrap().len(), 2);
-    measured(&rows[0], &id, &yard.name("a"));
-    let table = yard.container(&["stats", "--no-stream", &id]).code(0).stdout;
+    measured(&rows[0], &id, &real.name("a"));
+    let table = real.container(&["stats", "--no-stream", &id]).code(0).stdout;
     assert!(table.starts_with("NAME") && table.lines().count() == 2 && !table.contains('\x1b'), "{table:?}");
 
-    let mut command = yard.command(&["container", "stats", "--json", &id]);
+    let mut command = real.command(&["container", "stats", "--json", &id]);
     let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     for _ in 0..3 {
         let line = lines.next().unwrap().unwrap();
         let row: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         if row["pids"].as_u64() > Some(0) {
-            measured(&row, &id, &yard.name("a"));
+            measured(&row, &id, &real.name("a"));
         }
     }
     drop(lines);
@@ -69,28 +69,28 @@ fn one_measurement_is_an_array_and_a_stream_an_object_a_line() {
 
 #[test]
 fn a_terminal_shows_a_table_that_redraws_in_place_with_its_past() {
-    let yard = Yard::new();
-    let id = yard.running("a");
-    let idle = [yard.created("b"), yard.created("c")];
+    let real = Real::new();
+    let id = real.running("a");
+    let idle = [real.created("b"), real.created("c")];
     // Header and three rows, also of what was never measured: four lines up, and the rest of the screen is cleared.
-    let ran = yard.at_terminal("▁▁▁▁▁", &["stats", "-a", &id, &idle[0], &idle[1]]);
+    let ran = real.at_terminal("▁▁▁▁▁", &["stats", "-a", &id, &idle[0], &idle[1]]);
     assert_eq!(ran.code, 130, "{:?}", ran.stdout);
     let frames: Vec<&str> = ran.stdout.split("\x1b[4A").collect();
     assert!(frames.len() >= 3, "{:?}", ran.stdout);
     assert!(frames[1..].iter().all(|frame| frame.starts_with("\r\x1b[J")), "{:?}", ran.stdout);
     assert!(frames.iter().all(|frame| frame.matches("\r\n").count() == 4 || frame.contains("^C")), "{:?}", ran.stdout);
     assert!(frames[1].contains("CPU HISTORY") && frames[1].contains("▁"), "{:?}", ran.stdout);
-    assert!(ran.stdout.contains(&yard.name("a")), "{:?}", ran.stdout);
+    assert!(ran.stdout.contains(&real.name("a")), "{:?}", ran.stdout);
 }
 
 #[test]
-fn what_does_not_fit_on_the_terminal_is_counted() {
-    let mut yard = Yard::new();
+fn rows_that_do_not_fit_on_the_terminal_are_counted() {
+    let mut real = Real::new();
     // A terminal of 30 lines: header, 27 rows, what is left out, and the cursor's own.
     let rows = r#"printf '\033[2J\033[H'; i=0; while [ $i -lt 40 ]; do i=$((i+1))
         printf '{"Container":"c%d","Name":"row%d","CPUPerc":"1%%"}\n' $i $i; done"#;
-    yard.wrap_docker(&format!("if [ \"$verb\" = stats ]; then {rows}; {rows}; exit 0; fi"));
-    let ran = yard.at_terminal("", &["stats"]).code(0);
+    real.wrap_docker(&format!("if [ \"$verb\" = stats ]; then {rows}; {rows}; exit 0; fi"));
+    let ran = real.at_terminal("", &["stats"]).code(0);
     let frames: Vec<&str> = ran.stdout.split("\x1b[29A\r\x1b[J").collect();
     assert_eq!(frames.len(), 2, "{:?}", ran.stdout);
     for frame in frames {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Real, schema, sorted, wait_until};
+use crate::support::real::{Client, Real, sorted};
+use crate::support::{schema, wait_until};
 
 /// Every field of theirs is in ours and equal.
 #[track_caller]
-fn contains(ours: &Value, theirs: &Value) {
+fn assert_contains(ours: &Value, theirs: &Value) {
     let keys = theirs.as_object().unwrap().keys();
     let wrong: Vec<&String> = keys.filter(|key| ours.get(key) != theirs.get(key)).collect();
     let both: Map<String, Value> =
@@ -17,20 +18,19 @@ fn contains(ours: &Value, theirs: &Value) {
 }
 
 /// What the engine says of a container, without ours.
-fn engines_part(mut object: Value) -> Value {
+fn without_longshore(mut object: Value) -> Value {
     object.as_object_mut().unwrap().remove("Longshore").expect("the job is beside it");
     object
 }
 
 #[test]
-fn image_list_says_of_every_image_what_docker_py_says() {
+fn image_list_equals_docker_py() {
     let real = Real::new();
     // Beside the base: one that lost its name to another, one with two names, one with children, one without labels
     // of its own.
-    let (base, twice) = (real.own_base(), real.image("twice"));
+    let (base, twice) = (real.own_base(), real.name("twice"));
     for text in ["one", "two"] {
-        let dockerfile = real.write("twice/Dockerfile", format!("FROM {base}\nENV WHICH={text}\n"));
-        real.docker_says(&["build", "--quiet", "--tag", &twice, dockerfile.parent().unwrap().to_str().unwrap()]);
+        real.image("twice", &format!("FROM {base}\nENV WHICH={text}\n"));
     }
     real.docker_says(&["tag", &twice, &format!("{twice}:other")]);
     let own = |images: &Value| -> BTreeMap<String, Value> {
@@ -43,11 +43,11 @@ fn image_list_says_of_every_image_what_docker_py_says() {
     };
     let theirs = own(&real.docker_py("c.images()"));
     assert!(theirs.len() >= 4, "{theirs:#?}");
-    for client in [&real, &Real::with("buildkit-old")] {
-        let ours = own(&schema::holds("image-list", client.run(&["image", "list", "--json"]).code(0).json()));
+    for client in [&real, &Real::with(Client::BuildkitOld)] {
+        let ours = own(&schema::validated("image-list", client.run(&["image", "list", "--json"]).code(0).json()));
         assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
         for (id, image) in &theirs {
-            contains(&ours[id], image);
+            assert_contains(&ours[id], image);
         }
     }
 }
@@ -56,7 +56,7 @@ fn image_list_says_of_every_image_what_docker_py_says() {
 fn image_list_filters_as_docker_does() {
     let real = Real::new();
     let base = real.own_base();
-    let filter = format!("label={}", real.label());
+    let filter = real.filter();
     let list = real.run(&["image", "list", "--json", "--filter", &filter]).code(0).json();
     assert_eq!(list.as_array().unwrap().len(), 1);
     assert_eq!(list[0]["RepoTags"], json!([format!("{base}:latest")]));
@@ -67,7 +67,7 @@ fn image_list_filters_as_docker_does() {
 }
 
 #[test]
-fn exec_inspect_says_of_a_run_what_docker_py_says_while_it_runs_and_after() {
+fn exec_inspect_equals_docker_py_during_and_after_a_run() {
     let real = Real::new();
     real.write("input/file", "");
     let code = "import os, time\nwhile not os.path.exists('data/go'): time.sleep(0.05)\nraise SystemExit(7)";
@@ -77,7 +77,7 @@ fn exec_inspect_says_of_a_run_what_docker_py_says_while_it_runs_and_after() {
     let gone = real.start(code, &flags);
     // Of the variables that a run was given only the names are shown.
     let theirs = |id: &str| {
-        let mut theirs = sorted(real.docker_py(&format!("c.inspect_container('longshore-{id}')")));
+        let mut theirs = sorted(real.docker_py_inspect(&format!("longshore-{id}")));
         let variables = theirs["Config"]["Env"].as_array_mut().unwrap();
         let given = variables.iter_mut().find(|variable| *variable == "GREETING=hello\nworld");
         *given.expect("the engine knows the value") = json!("GREETING=(withheld)");
@@ -86,17 +86,17 @@ fn exec_inspect_says_of_a_run_what_docker_py_says_while_it_runs_and_after() {
     let mut during = Vec::new();
     for id in [&kept, &gone] {
         wait_until("the container runs", || real.inspect(id)["State"]["Running"] == json!(true));
-        let ours = engines_part(real.inspect(id));
+        let ours = without_longshore(real.inspect(id));
         let same = theirs(id);
-        contains(&ours, &same);
+        assert_contains(&ours, &same);
         assert_eq!(ours, same);
         during.push(ours);
     }
     real.write("input/go", "");
     assert_eq!((real.wait(&kept).1, real.wait(&gone).1), (7, 7));
-    assert_eq!(engines_part(real.inspect(&kept)), theirs(&kept));
+    assert_eq!(without_longshore(real.inspect(&kept)), theirs(&kept));
     wait_until("the container is gone", || real.containers().len() == 1);
-    let ours = engines_part(real.inspect(&gone));
+    let ours = without_longshore(real.inspect(&gone));
     assert_eq!((&ours["State"]["Status"], &ours["State"]["ExitCode"]), (&json!("exited"), &json!(7)));
     // What ends with the process: its state, and its addresses in the network.
     let mut fields = during[1].clone();
@@ -104,5 +104,5 @@ fn exec_inspect_says_of_a_run_what_docker_py_says_while_it_runs_and_after() {
         assert!(ours[volatile].is_object());
         fields.as_object_mut().unwrap().remove(volatile);
     }
-    contains(&ours, &fields);
+    assert_contains(&ours, &fields);
 }

@@ -5,8 +5,9 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::{Real, has_line, host_ca, lines, schema, wait_until};
-use crate::support::Ran;
+use super::{has_line, lines};
+use crate::support::real::{Client, Real, host_ca};
+use crate::support::{Ran, schema, wait_until};
 
 impl Real {
     /// Starts a build of a recipe, whose name, base and label are filled in.
@@ -19,24 +20,24 @@ impl Real {
     }
 
     fn status(&self, name: &str) -> Value {
-        schema::holds("image-status", self.run(&["image", "status", name, "--json"]).code(0).json())
+        schema::validated("image-status", self.run(&["image", "status", name, "--json"]).code(0).json())
     }
 }
 
 /// The whole recipe through one client, to an image that runs and has in it what was asked for.
-fn the_recipe_builds_with(client: &str, builder: &str) {
+fn the_recipe_builds_with(client: Client, builder: &str) {
     let real = Real::with(client);
-    let name = real.image(client);
+    let name = real.name(client.name());
     // The name of the client keeps the two clients of BuildKit from sharing the last step.
     let commands = concat!(
         "printf 'a \"quoted\" $HOME line\\n' >/made\n",
         "python3 -c 'import six; print(\"built\", \"with six\")' # ",
     );
-    let mut recipe = json!({"pipInstall": "six", "additionalCommand": format!("{commands}{client}")});
+    let mut recipe = json!({"pipInstall": "six", "additionalCommand": format!("{commands}{}", client.name())});
     if let Some(bundle) = host_ca() {
         recipe["caCert"] = json!(bundle);
     }
-    let built = schema::holds("image-create", real.create(&name, recipe.clone(), &["--wait"]).code(0).json());
+    let built = schema::validated("image-create", real.create(&name, recipe.clone(), &["--wait"]).code(0).json());
     assert_eq!(
         (&built["success"], &built["outcome"], &built["log"]),
         (&json!(true), &json!("succeeded"), &json!("complete"))
@@ -54,8 +55,7 @@ fn the_recipe_builds_with(client: &str, builder: &str) {
         "print(json.dumps([six.moves.range(3)[2], open('/made').read(), os.getcwd(),\n",
         "    ssl.create_default_context().cert_store_stats()['x509_ca'] > 0, sorted(os.listdir('/'))]))\n",
     ));
-    let mut args = real.run_args(&source, &["--follow"]);
-    args[3].clone_from(&name);
+    let args = real.run_args_in(&name, &source, &["--follow"]);
     let said: Value = serde_json::from_str(&real.run(&args).code(0).stdout).unwrap();
     assert_eq!((&said[0], &said[2]), (&json!(2), &json!("/app")));
     assert_eq!(said[1], "a \"quoted\" $HOME line\n");
@@ -72,69 +72,60 @@ fn the_recipe_builds_with(client: &str, builder: &str) {
 
 #[test]
 fn the_recipe_builds_with_the_legacy_builder() {
-    the_recipe_builds_with("legacy", "legacy");
+    the_recipe_builds_with(Client::Legacy, "legacy");
 }
 
 #[test]
 fn the_recipe_builds_with_the_buildkit_of_an_old_client() {
-    the_recipe_builds_with("buildkit-old", "buildkit");
+    the_recipe_builds_with(Client::BuildkitOld, "buildkit");
 }
 
 #[test]
 fn the_recipe_builds_with_buildx() {
-    the_recipe_builds_with("buildx", "buildx");
+    the_recipe_builds_with(Client::Buildx, "buildx");
 }
 
 #[test]
 fn an_update_and_apt_packages_are_installed() {
-    let real = Real::with("buildx");
-    let name = real.image("apt");
+    let real = Real::with(Client::Buildx);
+    let name = real.name("apt");
     real.create(&name, json!({"update": true, "aptInstall": "tree  tini"}), &["--wait"]).code(0);
     let source = real.source("import shutil; print(shutil.which('tree'), shutil.which('tini'))");
-    let mut args = real.run_args(&source, &["--follow"]);
-    args[3].clone_from(&name);
+    let args = real.run_args_in(&name, &source, &["--follow"]);
     assert_eq!(real.run(&args).code(0).stdout, "/usr/bin/tree /usr/bin/tini\n");
 }
 
 #[test]
 fn a_step_that_fails_ends_the_build_with_its_reason_and_leaves_no_container() {
-    for client in ["legacy", "buildx"] {
+    for client in [Client::Legacy, Client::Buildx] {
         let real = Real::with(client);
-        let name = real.image("broken");
+        let name = real.name("broken");
         // BuildKit leaves nothing of a build that fails; what the legacy builder leaves has its base's label.
-        let base = if client == "legacy" { real.own_base() } else { Real::base() };
+        let base = if client == Client::Legacy { real.own_base() } else { Real::base() };
         let recipe = json!({"baseImage": base, "additionalCommand": "echo before\necho went wrong >&2\nexit 9"});
         let ran = real.create(&name, recipe, &["--wait"]);
-        let built = schema::holds("image-create", ran.json());
-        assert_eq!((&built["success"], &built["outcome"]), (&json!(false), &json!("failed")), "{client}");
-        assert_eq!(json!(ran.code), built["exitCode"], "{client}");
+        let built = schema::validated("image-create", ran.json());
+        assert_eq!((&built["success"], &built["outcome"]), (&json!(false), &json!("failed")), "{client:?}");
+        assert_eq!(json!(ran.code), built["exitCode"], "{client:?}");
         assert_ne!(ran.code, 0);
         assert!(built["reason"].as_str().unwrap().contains("docker build exited with status"), "{built:#}");
         assert!(ran.stderr.contains("went wrong"), "the end of the log is shown: {}", ran.stderr);
         assert_eq!(real.run(&["image", "wait", &name]).code, ran.code);
         assert!(!real.has_image(&name));
-        assert_eq!(real.containers(), Vec::<String>::new(), "{client}");
+        assert_eq!(real.containers(), Vec::<String>::new(), "{client:?}");
     }
 }
 
 #[test]
-fn a_base_without_apt_or_without_pip_is_told_in_words() {
-    let real = Real::with("buildx");
-    let (base, name) = (real.image("bare"), real.image("never"));
+fn a_base_without_apt_or_without_pip_fails_with_the_reason() {
+    let real = Real::with(Client::Buildx);
+    let name = real.name("never");
     let bare = format!(
         "FROM {}\nLABEL {}\nRUN rm -r /usr/bin/apt-get /usr/lib/python3/dist-packages/pip\n",
         Real::base(),
         real.label()
     );
-    let dockerfile = real.write("bare/Dockerfile", bare);
-    real.docker_says(&[
-        "build",
-        "--quiet",
-        "--force-rm",
-        "--tag",
-        &base,
-        dockerfile.parent().unwrap().to_str().unwrap(),
-    ]);
+    let base = real.image("bare", &bare);
     for (key, package, words) in [
         (
             "aptInstall",
@@ -158,9 +149,9 @@ fn a_base_without_apt_or_without_pip_is_told_in_words() {
 }
 
 #[test]
-fn of_twenty_creates_of_one_name_one_wins_and_cancel_ends_it() {
+fn of_twenty_builds_of_one_name_one_starts_and_cancel_ends_it() {
     let real = Arc::new(Real::new());
-    let (name, base) = (real.image("race"), real.own_base());
+    let (name, base) = (real.name("race"), real.own_base());
     let recipe = json!({"baseImage": base, "additionalCommand": "echo begun\nsleep 120"});
     let gate = Arc::new(Barrier::new(20));
     let racers: Vec<_> = (0..20)
@@ -177,7 +168,7 @@ fn of_twenty_creates_of_one_name_one_wins_and_cancel_ends_it() {
     assert_eq!((won.len(), lost.len()), (1, 19));
     let id = won[0].json()["id"].as_str().unwrap().to_owned();
     for ran in &lost {
-        let error = schema::holds("error", ran.json());
+        let error = schema::validated("error", ran.json());
         assert_eq!(error["error"]["kind"], "conflict");
         let message = error["error"]["message"].as_str().unwrap();
         assert!(message.contains(&format!("is being built (status: running, id {id})")), "{message}");
@@ -185,7 +176,7 @@ fn of_twenty_creates_of_one_name_one_wins_and_cancel_ends_it() {
     assert_eq!(real.run(&["image", "builds", "-q"]).code(0).stdout, format!("{id}\n"));
 
     wait_until("the step runs", || has_line(&real.status(&name), "begun"));
-    let cancelled = schema::holds("done", real.run(&["image", "cancel", &name, "--json"]).code(0).json());
+    let cancelled = schema::validated("done", real.run(&["image", "cancel", &name, "--json"]).code(0).json());
     assert_eq!(cancelled["id"], id);
     let status = real.status(&name);
     assert_eq!((&status["status"], &status["outcome"]), (&json!("exited"), &json!("cancelled")));
@@ -199,9 +190,9 @@ fn of_twenty_creates_of_one_name_one_wins_and_cancel_ends_it() {
 
 #[test]
 fn cancel_ends_a_build_of_buildkit() {
-    for client in ["buildx", "buildkit-old"] {
+    for client in [Client::Buildx, Client::BuildkitOld] {
         let real = Real::with(client);
-        let name = real.image("cancelled");
+        let name = real.name("cancelled");
         let mark = format!("sleep 1{}", std::process::id());
         real.create(&name, json!({"additionalCommand": format!("echo begun\n{mark}")}), &[]).code(0);
         wait_until("the step runs", || has_line(&real.status(&name), "begun"));
@@ -215,12 +206,12 @@ fn cancel_ends_a_build_of_buildkit() {
 
 #[test]
 fn forget_of_a_running_build_stops_nothing() {
-    let real = Real::with("buildx");
-    let name = real.image("forgotten");
+    let real = Real::with(Client::Buildx);
+    let name = real.name("forgotten");
     let created = real.create(&name, json!({"additionalCommand": format!("sleep 2 # {name}")}), &[]).code(0).json();
     real.run(&["image", "forget", &name]).code(0);
     let gone = real.run(&["image", "status", &name, "--json"]).code(1);
-    assert_eq!(schema::holds("error", gone.json())["error"]["kind"], "not-found");
+    assert_eq!(schema::validated("error", gone.json())["error"]["kind"], "not-found");
     let second = real.create(&name, json!({}), &[]).code(1);
     let message = second.json()["error"]["message"].as_str().unwrap().to_owned();
     assert!(message.contains("is being built, by a build that was forgotten"), "{message}");

@@ -7,7 +7,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::{Real, has_line, processes, schema, wait_until};
+use super::{has_line, processes};
+use crate::support::real::{Client, Real};
+use crate::support::{schema, wait_until};
 
 /// Says a hundred lines over two seconds and ends with 7. All on one stream: between two the engine keeps no order.
 const PROGRAM: &str = "\
@@ -42,24 +44,24 @@ fn kill(id: &str, fits: fn(&[String], &str) -> bool) {
     wait_until("it is gone", || !processes().iter().any(|(_, words)| fits(words, id)));
 }
 
-fn begun(real: &Real, id: &str) {
+fn wait_for_line_10(real: &Real, id: &str) {
     wait_until("the program has begun", || real.says(id, "line 10\n"));
 }
 
 /// After the end: the code, the outcome, the log byte for byte.
 #[track_caller]
-fn right_in_the_end(real: &Real, id: &str) -> serde_json::Value {
+fn assert_ended_right(real: &Real, id: &str) -> serde_json::Value {
     let (job, code) = real.wait(id);
     assert_eq!((code, &job["exitCode"], &job["outcome"]), (7, &json!(7), &json!("failed")), "{job:#}");
     assert_eq!(String::from_utf8(real.log(id)).unwrap(), truth());
     let inspected = real.inspect(id);
     assert_eq!((&inspected["State"]["ExitCode"], &inspected["State"]["Running"]), (&json!(7), &json!(false)));
-    schema::holds("job", job)
+    schema::validated("job", job)
 }
 
 /// Meanwhile it runs, and `logs --follow` from now on shows every line.
 #[track_caller]
-fn still_running(real: &Real, id: &str) -> Child {
+fn assert_running_and_follow(real: &Real, id: &str) -> Child {
     assert_eq!(real.inspect(id)["Longshore"]["status"], "running");
     let listed = real.run(&["exec", "list", "--status", "running", "-q"]).code(0).stdout;
     assert_eq!(listed, format!("{id}\n"));
@@ -67,7 +69,7 @@ fn still_running(real: &Real, id: &str) -> Child {
 }
 
 #[track_caller]
-fn followed_to_the_end(follower: Child) -> String {
+fn assert_followed_to_the_end(follower: Child) -> String {
     let output = follower.wait_with_output().unwrap();
     let (shown, said) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned());
@@ -79,49 +81,49 @@ fn followed_to_the_end(follower: Child) -> String {
 fn a_supervisor_killed_changes_neither_the_run_nor_its_log() {
     let real = Real::new();
     let id = real.start(PROGRAM, &[]);
-    begun(&real, &id);
+    wait_for_line_10(&real, &id);
     kill(&id, is_supervisor);
-    let follower = still_running(&real, &id);
+    let follower = assert_running_and_follow(&real, &id);
     assert_eq!(real.inspect(&id)["Longshore"]["reason"], "its supervisor was killed");
-    let job = right_in_the_end(&real, &id);
+    let job = assert_ended_right(&real, &id);
     assert_eq!(job["recovered"], json!(true));
-    followed_to_the_end(follower);
+    assert_followed_to_the_end(follower);
 }
 
 #[test]
-fn a_client_killed_costs_no_line_and_no_code() {
+fn a_killed_client_loses_no_line_and_no_code() {
     let real = Real::new();
     let id = real.start(PROGRAM, &[]);
-    begun(&real, &id);
+    wait_for_line_10(&real, &id);
     kill(&id, is_client);
-    still_running(&real, &id).wait_with_output().unwrap();
-    let job = right_in_the_end(&real, &id);
+    assert_running_and_follow(&real, &id).wait_with_output().unwrap();
+    let job = assert_ended_right(&real, &id);
     assert_eq!((&job["log"], &job["recovered"]), (&json!("recovered"), &json!(false)));
     wait_until("the container is gone", || real.containers().is_empty());
 }
 
 #[test]
-fn supervisor_and_client_killed_cost_no_line_and_no_code() {
+fn a_supervisor_and_then_its_client_killed_lose_no_line_and_no_code() {
     let real = Real::new();
     let id = real.start(PROGRAM, &[]);
-    begun(&real, &id);
+    wait_for_line_10(&real, &id);
     kill(&id, is_supervisor);
     kill(&id, is_client);
-    let follower = still_running(&real, &id);
-    let job = right_in_the_end(&real, &id);
+    let follower = assert_running_and_follow(&real, &id);
+    let job = assert_ended_right(&real, &id);
     assert_eq!(job["recovered"], json!(true));
-    let said = followed_to_the_end(follower);
+    let said = assert_followed_to_the_end(follower);
     assert!(said.contains("following the engine's own log"), "{said}");
 }
 
 #[test]
-fn client_and_then_supervisor_killed_cost_no_line_and_no_code() {
+fn a_client_and_then_its_supervisor_killed_lose_no_line_and_no_code() {
     let real = Real::new();
     let id = real.start(PROGRAM, &["--log-driver", "json-file"]);
-    begun(&real, &id);
+    wait_for_line_10(&real, &id);
     kill(&id, is_client);
     kill(&id, is_supervisor);
-    right_in_the_end(&real, &id);
+    assert_ended_right(&real, &id);
 }
 
 #[test]
@@ -133,10 +135,10 @@ fn a_command_killed_while_it_waits_or_follows_leaves_the_run_as_it_was() {
         let mut command = real.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         wait_until("the id is written", || std::fs::read(&file).is_ok_and(|id| !id.is_empty()));
         let id = std::fs::read_to_string(&file).unwrap().trim_end().to_owned();
-        begun(&real, &id);
+        wait_for_line_10(&real, &id);
         command.kill().unwrap();
         command.wait().unwrap();
-        let job = right_in_the_end(&real, &id);
+        let job = assert_ended_right(&real, &id);
         assert_eq!((&job["log"], &job["recovered"]), (&json!("complete"), &json!(false)), "{flag}");
     }
 }
@@ -148,12 +150,12 @@ fn a_supervisor_killed_at_once_never_makes_a_status_wrong() {
         let id = real.start(PROGRAM, &[]);
         kill(&id, is_supervisor);
         assert_eq!(real.run(&["exec", "list", "-q", "--status", "running"]).code(0).id(), id);
-        right_in_the_end(&real, &id);
+        assert_ended_right(&real, &id);
     }
 }
 
 #[test]
-fn a_client_killed_at_whatever_moment_makes_no_status_and_no_log_wrong() {
+fn a_client_killed_at_any_moment_makes_no_status_and_no_log_wrong() {
     let real = Real::new();
     let clients = |id: &str| -> Vec<i32> {
         processes().into_iter().filter(|(_, words)| is_client(words, id)).map(|(pid, _)| pid).collect()
@@ -185,22 +187,22 @@ fn a_client_killed_at_whatever_moment_makes_no_status_and_no_log_wrong() {
 }
 
 #[test]
-fn a_container_renamed_behind_our_back_is_found_by_its_label() {
+fn a_container_that_somebody_renamed_is_found_by_its_label() {
     let real = Real::new();
     let id = real.start(PROGRAM, &[]);
-    begun(&real, &id);
+    wait_for_line_10(&real, &id);
     kill(&id, is_supervisor);
     kill(&id, is_client);
     real.docker_says(&["rename", &format!("longshore-{id}"), &format!("renamed-{id}")]);
     assert_eq!(real.run(&["exec", "list", "-q", "--status", "running"]).code(0).id(), id);
-    right_in_the_end(&real, &id);
+    assert_ended_right(&real, &id);
 }
 
 #[test]
 fn without_a_copy_of_the_engine_a_killed_client_makes_the_log_incomplete_and_says_so() {
     let real = Real::new();
     let id = real.start(PROGRAM, &["--log-driver", "none"]);
-    begun(&real, &id);
+    wait_for_line_10(&real, &id);
     kill(&id, is_client);
     let (job, code) = real.wait(&id);
     assert_eq!((code, &job["exitCode"], &job["log"]), (7, &json!(7), &json!("incomplete")));
@@ -209,14 +211,14 @@ fn without_a_copy_of_the_engine_a_killed_client_makes_the_log_incomplete_and_say
 }
 
 #[test]
-fn a_build_whose_supervisor_was_killed_goes_on_and_is_proven() {
-    let real = Real::with("buildx");
-    let name = real.image("orphan");
+fn a_build_whose_supervisor_was_killed_continues_and_is_proven_by_its_image() {
+    let real = Real::with(Client::Buildx);
+    let name = real.name("orphan");
     let command = format!("for i in 1 2 3 4 5 6 7 8; do echo step $i; sleep 0.2; done # {name}");
     let args =
         ["image", "create", &name, "--base", &Real::base(), "--label", &real.label(), "--run", &command, "--json"];
     let id = real.run(&args).code(0).json()["id"].as_str().unwrap().to_owned();
-    let status = || schema::holds("image-status", real.run(&["image", "status", &name, "--json"]).code(0).json());
+    let status = || schema::validated("image-status", real.run(&["image", "status", &name, "--json"]).code(0).json());
     wait_until("the step runs", || has_line(&status(), "step 2"));
     kill(&id, is_supervisor);
     assert_eq!((&status()["status"], &status()["outcome"]), (&json!("running"), &json!(null)));

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::{Real, lines, schema};
+use super::lines;
+use crate::support::real::Real;
+use crate::support::schema;
 
 #[test]
 fn a_megabyte_of_each_stream_is_whole_and_in_order() {
@@ -39,13 +41,15 @@ fn a_log_without_a_last_newline_and_with_bytes_that_are_no_text_is_exact() {
     assert_eq!(real.log(&id), bytes);
     let followed = real.command(&["exec", "logs", "--follow", &id]).output().unwrap().stdout;
     assert_eq!(followed, bytes);
-    let logs = schema::holds("logs", real.run(&["exec", "logs", &id, "--json"]).code(0).json());
+    let logs = schema::validated("logs", real.run(&["exec", "logs", &id, "--json"]).code(0).json());
     let shown = ["caf\u{e9} \u{fffd}\u{fffd}\u{fffd}", "\0\u{1b}[31mred\r", "", "\u{1f600}", "no newline\u{fffd}"];
     assert_eq!(lines(&logs), shown);
     let rows = real.run(&["exec", "logs", "--follow", "--json", &id]).code(0).stdout;
     let rows: Vec<String> = rows
         .lines()
-        .map(|row| schema::holds("log-line", serde_json::from_str(row).unwrap())["line"].as_str().unwrap().to_owned())
+        .map(|row| {
+            schema::validated("log-line", serde_json::from_str(row).unwrap())["line"].as_str().unwrap().to_owned()
+        })
         .collect();
     assert_eq!(rows, shown);
     let tail = real.run(&["exec", "logs", "-n", "2", &id, "--json"]).code(0).json();

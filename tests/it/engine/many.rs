@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Real, schema, wait_until};
+use crate::support::real::Real;
+use crate::support::{schema, wait_until};
 
 const RUNS: usize = 100;
 const CALLS_AT_ONCE: usize = 10;
@@ -83,7 +84,7 @@ fn a_hundred_runs_at_once_have_a_hundred_right_logs_codes_and_outputs() {
         let written = std::fs::read_to_string(real.path(&format!("output/{number}/number"))).unwrap();
         assert_eq!(written, number.to_string());
     }
-    let jobs = schema::holds("jobs", real.run(&["exec", "list", "--json"]).code(0).json());
+    let jobs = schema::validated("jobs", real.run(&["exec", "list", "--json"]).code(0).json());
     assert_eq!(jobs.as_array().unwrap().len(), RUNS);
     for job in jobs.as_array().unwrap() {
         let number = ids.iter().position(|id| job["id"] == json!(id)).unwrap();

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use super::{Real, skipped};
+use crate::support::real::Real;
+use crate::support::skipped;
 
 /// Ids that nobody on the machine has.
 const UID: u32 = 54_321;
@@ -14,17 +15,16 @@ const GID: u32 = 54_322;
 
 #[test]
 fn outputs_and_mount_points_belong_to_an_unprivileged_caller() {
-    let name = "outputs_and_mount_points_belong_to_an_unprivileged_caller";
     let mut real = Real::new();
     let socket = std::fs::metadata("/var/run/docker.sock");
     let Ok(socket) = socket.as_ref().map(std::os::unix::fs::MetadataExt::gid) else {
-        return skipped(name, "the engine has no socket whose group one could join");
+        return skipped("the engine has no socket whose group one could join");
     };
     if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
-        return skipped(name, "only root can become another user");
+        return skipped("only root can become another user");
     }
     if !Command::new("setpriv").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        return skipped(name, "there is no setpriv");
+        return skipped("there is no setpriv");
     }
     // Nothing of root's is needed: the program is a copy, docker's configuration an empty directory.
     let program = real.path("longshore");

@@ -5,15 +5,17 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::{Real, processes, schema, wait_until};
+use super::processes;
+use crate::support::real::Real;
+use crate::support::{schema, wait_until};
 
 /// Waits for a file in the input directory, which the test writes.
-const UNTIL_TOLD: &str = "import os, time\nwhile not os.path.exists('data/go'): time.sleep(0.05)\n";
+const WAIT_FOR_GO: &str = "import os, time\nwhile not os.path.exists('data/go'): time.sleep(0.05)\n";
 
 #[test]
 fn arguments_and_variables_arrive_exactly_and_values_stay_secret() {
     let mut real = Real::new();
-    let secret = format!("hush-{}\nsecond \"line\" $HOME \\ 'x'\n", real.image("secret"));
+    let secret = format!("hush-{}\nsecond \"line\" $HOME \\ 'x'\n", real.name("secret"));
     let mark = secret.lines().next().unwrap().to_owned();
     real.set("MULTI", &secret);
     real.set("UNTOUCHED", "never handed over");
@@ -22,7 +24,7 @@ fn arguments_and_variables_arrive_exactly_and_values_stay_secret() {
         "# a comment\nFILED=\"quoted # value\"\nPLAIN=a b  # comment\nOVER=file\n\nexport EXPORTED='$x'\n",
     );
     let code = format!(
-        "import json, os, sys\nprint(json.dumps([sys.argv[1:], dict(os.environ)]), file=open('output/seen', 'w'))\n{UNTIL_TOLD}"
+        "import json, os, sys\nprint(json.dumps([sys.argv[1:], dict(os.environ)]), file=open('output/seen', 'w'))\n{WAIT_FOR_GO}"
     );
     std::fs::create_dir(real.path("input")).unwrap();
     let (input, output) = (real.path("input"), real.path("output"));
@@ -101,7 +103,7 @@ fn limits_and_the_network_are_as_asked() {
     );
     let flags = ["--cpus", "0.75", "--memory", "64m", "--shm-size", "5m", "--network", "none", "--label", "team=a,b=c"];
     let ran = real.finish(code, &[&flags[..], &["--log-driver", "json-file"]].concat()).code(0);
-    let ran = schema::holds("exec-run", ran.json());
+    let ran = schema::validated("exec-run", ran.json());
     assert_eq!((&ran["success"], &ran["exitCode"], &ran["labels"]["team"]), (&json!(true), &json!(0), &json!("a,b=c")));
     let id = ran["exec_id"].as_str().unwrap();
     assert_eq!(String::from_utf8(real.log(id)).unwrap(), "[5242880, [\"lo\"]]\n");
@@ -141,7 +143,7 @@ fn a_time_limit_ends_the_run_with_124() {
     // The limit of a wait is another: the run goes on.
     let id = real.start("import time; time.sleep(300)", &[]);
     let waited = real.run(&["exec", "wait", &id, "--timeout", "200ms", "--json"]).code(124);
-    assert_eq!(schema::holds("error", waited.json())["error"]["kind"], "timeout");
+    assert_eq!(schema::validated("error", waited.json())["error"]["kind"], "timeout");
     assert_eq!(real.inspect(&id)["Longshore"]["status"], "running");
     real.run(&["exec", "kill", &id]).code(0);
 }
@@ -164,7 +166,7 @@ fn a_run_has_the_callers_ids_or_the_images_or_those_asked_for() {
 }
 
 #[test]
-fn the_code_is_the_programs_own() {
+fn the_exit_code_is_the_programs_own() {
     let real = Real::new();
     let endings = [
         ("raise SystemExit(42)", 42, json!("failed"), json!(null), json!(null)),
@@ -190,12 +192,8 @@ fn the_code_is_the_programs_own() {
 #[test]
 fn an_image_without_python_ends_with_127_and_says_so() {
     let real = Real::new();
-    let name = real.image("empty");
-    let dockerfile = real.write("empty/Dockerfile", format!("FROM scratch\nLABEL {}\n", real.label()));
-    real.docker_says(&["build", "--quiet", "--tag", &name, dockerfile.parent().unwrap().to_str().unwrap()]);
-    let mut args = real.run_args(&real.source(""), &["--wait", "--json"]);
-    args[3] = name;
-    let ran = real.run(&args);
+    let name = real.image("empty", &format!("FROM scratch\nLABEL {}\n", real.label()));
+    let ran = real.run(&real.run_args_in(&name, &real.source(""), &["--wait", "--json"]));
     let job = ran.json();
     assert_eq!((ran.code, &job["outcome"], &job["exitCode"]), (127, &json!("failed"), &json!(127)), "{job:#}");
     assert!(real.says(job["id"].as_str().unwrap(), "python3"));
@@ -207,7 +205,7 @@ fn follow_shows_the_output_while_it_runs_and_ends_with_the_code() {
     std::fs::create_dir(real.path("input")).unwrap();
     let (input, file) = (real.path("input"), real.path("id"));
     let flags = ["--follow", "--input", input.to_str().unwrap(), "--id-file", file.to_str().unwrap()];
-    let code = format!("print('early')\n{UNTIL_TOLD}print('late')\nraise SystemExit(5)");
+    let code = format!("print('early')\n{WAIT_FOR_GO}print('late')\nraise SystemExit(5)");
     let args = real.run_args(&real.source(&code), &flags);
     let mut command = real.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut first = [0; 6];
@@ -223,7 +221,7 @@ fn follow_shows_the_output_while_it_runs_and_ends_with_the_code() {
 }
 
 #[test]
-fn input_is_read_only_and_sources_and_places_may_have_odd_names() {
+fn input_is_read_only_and_paths_may_have_odd_names() {
     let real = Real::new();
     let odd = "a:b,\"c d\n";
     let code = concat!(
@@ -249,7 +247,7 @@ fn input_is_read_only_and_sources_and_places_may_have_odd_names() {
 }
 
 #[test]
-fn stop_asks_and_then_insists_and_kill_sends_what_it_is_told() {
+fn stop_sends_term_and_then_kill_and_kill_sends_the_given_signal() {
     let real = Real::new();
     let listening = concat!(
         "import signal, time\n",
@@ -263,7 +261,7 @@ fn stop_asks_and_then_insists_and_kill_sends_what_it_is_told() {
     for id in ids.iter().chain([&plain]) {
         wait_until("the program has begun", || real.says(id, "ready\n"));
     }
-    let stopped = schema::holds("done", real.run(&["exec", "stop", "plain", "--json"]).code(0).json());
+    let stopped = schema::validated("done", real.run(&["exec", "stop", "plain", "--json"]).code(0).json());
     assert_eq!(stopped, json!({"success": true, "id": plain}));
     let (job, code) = real.wait(&plain);
     assert_eq!((code, &job["outcome"], &job["exitCode"]), (143, &json!("cancelled"), &json!(143)));
@@ -277,7 +275,7 @@ fn stop_asks_and_then_insists_and_kill_sends_what_it_is_told() {
     assert_eq!((code, &job["outcome"], &job["exitCode"]), (137, &json!("cancelled"), &json!(137)));
     assert!(real.says(&ids[0], "asked\n"));
 
-    let killed = schema::holds("done", real.run(&["exec", "kill", &ids[1], "--json"]).code(0).json());
+    let killed = schema::validated("done", real.run(&["exec", "kill", &ids[1], "--json"]).code(0).json());
     assert_eq!(killed["id"], json!(ids[1]));
     let (job, code) = real.wait(&ids[1]);
     assert_eq!(
@@ -286,7 +284,7 @@ fn stop_asks_and_then_insists_and_kill_sends_what_it_is_told() {
     );
     for verb in ["stop", "kill"] {
         let late = real.run(&["exec", verb, &ids[1], "--json"]).code(1);
-        let error = schema::holds("error", late.json());
+        let error = schema::validated("error", late.json());
         assert_eq!(error["error"]["kind"], "conflict");
         assert_eq!(error["error"]["message"], format!("run {} is not running (cancelled (137))", ids[1]));
     }
@@ -294,12 +292,12 @@ fn stop_asks_and_then_insists_and_kill_sends_what_it_is_told() {
 }
 
 #[test]
-fn forget_of_a_run_that_goes_on_stops_nothing_and_cleans_up_in_the_end() {
+fn forget_of_a_running_program_stops_nothing_and_removes_all_when_it_ends() {
     let real = Real::new();
     std::fs::create_dir(real.path("input")).unwrap();
     let (input, output) = (real.path("input"), real.path("output"));
     let flags = ["--input", input.to_str().unwrap(), "--output", output.to_str().unwrap()];
-    let code = format!("print('ready')\n{UNTIL_TOLD}open('output/done', 'w')");
+    let code = format!("print('ready')\n{WAIT_FOR_GO}open('output/done', 'w')");
     let id = real.start(&code, &flags);
     wait_until("the program has begun", || real.says(&id, "ready\n"));
     real.run(&["exec", "forget", &id]).code(0);
@@ -331,7 +329,7 @@ fn a_kept_container_stays_and_the_engine_may_keep_no_log() {
 }
 
 #[test]
-fn a_container_removed_behind_our_back_is_lost_and_not_a_success() {
+fn a_run_whose_container_was_removed_by_somebody_else_is_no_success() {
     let real = Real::new();
     let id = real.start("import time\nprint('ready')\ntime.sleep(300)", &[]);
     wait_until("the program has begun", || real.says(&id, "ready\n"));

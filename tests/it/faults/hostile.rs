@@ -6,15 +6,15 @@ use std::path::Path;
 use serde_json::json;
 
 use super::terminal::at_terminal;
-use crate::support::Ran;
 use crate::support::fake::{Fake, assert_failure_document};
+use crate::support::snapshots::{snapshot, together};
+use crate::support::{Ran, skipped};
 
 #[test]
-fn what_is_no_id_names_no_job_and_leads_nowhere() {
+fn text_that_is_no_id_finds_no_job_and_no_file() {
     let fake = Fake::new();
     fake.write("state/secret/log", "secret");
-    let id = fake.start("exit 3");
-    fake.ended(&id);
+    let id = fake.ended_run("exit 3");
     let long = "a".repeat(5000);
     for typed in [
         "",
@@ -39,17 +39,14 @@ fn what_is_no_id_names_no_job_and_leads_nowhere() {
             assert_failure_document(&ran, "not-found");
         }
     }
-    assert_eq!(fake.view(&id)["exitCode"], 3);
-    fake.assert_sound();
+    assert_eq!(fake.status_of(&id)["exitCode"], 3);
 }
 
 #[test]
-fn a_link_in_the_place_of_a_directory_of_ours_is_refused() {
+fn a_link_instead_of_a_state_directory_is_refused() {
     for place in ["state/longshore", "state/longshore/run"] {
         let fake = Fake::new();
-        let id = fake.start("exit 0");
-        fake.ended(&id);
-        fake.wait_until_quiet();
+        fake.ended_run("exit 0");
         std::fs::rename(fake.path(place), fake.path("moved")).unwrap();
         symlink(fake.path("moved"), fake.path(place)).unwrap();
         let before = tree(&fake.path("moved"));
@@ -57,17 +54,17 @@ fn a_link_in_the_place_of_a_directory_of_ours_is_refused() {
             assert_failure_document(&fake.run(&args).code(1), "state");
         }
         assert_eq!(tree(&fake.path("moved")), before, "something was written through a link at {place}");
+        std::fs::remove_file(fake.path(place)).unwrap();
+        std::fs::rename(fake.path("moved"), fake.path(place)).unwrap();
     }
 }
 
 #[test]
-fn a_link_or_a_pipe_in_the_place_of_a_file_of_ours_is_never_followed() {
+fn a_link_or_a_pipe_instead_of_a_job_file_is_never_followed() {
     for name in ["job.json", "exit.json", "log", "lock", "inspect.json"] {
         for planted in ["link", "hard link", "pipe", "directory"] {
             let fake = Fake::new();
-            let id = fake.start("echo mine; exit 0");
-            fake.ended(&id);
-            fake.wait_until_quiet();
+            let id = fake.ended_run("echo mine; exit 0");
             let secret = fake.write("secret", "secret words");
             let file = fake.job("run", &id).join(name);
             std::fs::remove_file(&file).unwrap();
@@ -96,16 +93,16 @@ fn a_link_or_a_pipe_in_the_place_of_a_file_of_ours_is_never_followed() {
 }
 
 #[test]
-fn a_link_in_the_place_of_a_job_is_no_job() {
+fn a_link_instead_of_a_job_directory_is_no_job() {
     let fake = Fake::new();
-    let id = fake.start("exit 0");
-    fake.ended(&id);
-    fake.wait_until_quiet();
+    let id = fake.ended_run("exit 0");
     std::fs::rename(fake.job("run", &id), fake.path("moved")).unwrap();
     symlink(fake.path("moved"), fake.job("run", &id)).unwrap();
     assert_eq!(fake.run(&["exec", "list", "--json"]).code(0).stdout, "[]\n");
     fake.run(&["exec", "forget", &id]).code(1);
     assert!(fake.path("moved/job.json").exists());
+    std::fs::remove_file(fake.job("run", &id)).unwrap();
+    std::fs::rename(fake.path("moved"), fake.job("run", &id)).unwrap();
 }
 
 #[test]
@@ -113,40 +110,33 @@ fn no_umask_makes_state_readable_or_unusable() {
     for umask in ["000", "077", "777"] {
         let fake = Fake::new();
         let args = fake.run_args("echo on; exit 3", &[]);
-        let inner = fake.command(&args);
-        let mut command = std::process::Command::new("sh");
-        command.args(["-c", &format!(r#"umask {umask}; exec "$@""#), "sh"]);
-        command.arg(inner.get_program()).args(inner.get_args()).env_clear().current_dir(fake.dir.path());
-        command.envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        let mut command = fake.through(&["sh", "-c", &format!(r#"umask {umask}; exec "$@""#), "sh"], &args);
         // Under 777 not even the parents of our directory could be used.
         if umask == "777" {
             std::fs::create_dir(fake.path("state")).unwrap();
         }
         let id = Ran::from(command.output().unwrap()).code(0).id();
-        assert_eq!(fake.ended(&id)["exitCode"], 3);
+        assert_eq!(fake.end_of(&id)["exitCode"], 3);
         fake.wait_until_quiet();
         for (path, mode) in tree(&fake.path("state/longshore")) {
             let wanted = if Path::new(&path).is_dir() { 0o700 } else { 0o600 };
             assert_eq!(mode & 0o777, wanted, "{path} under umask {umask}");
         }
-        fake.assert_sound();
     }
 }
 
 #[test]
 fn a_state_directory_that_others_may_write_is_refused() {
     let fake = Fake::new();
-    let id = fake.start("exit 0");
-    fake.ended(&id);
-    fake.wait_until_quiet();
+    fake.ended_run("exit 0");
     let dir = fake.path("state/longshore");
     std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).unwrap();
     let ran = fake.run(&fake.run_args("exit 0", &["--json"])).code(1);
     assert_failure_document(&ran, "state");
-    assert!(ran.stderr.contains("can be written by others (mode 0777)"), "{}", ran.stderr);
-    assert_failure_document(&fake.run(&["exec", "list", "--json"]).code(1), "state");
+    let list = fake.run(&["exec", "list", "--json"]).code(1);
+    assert_failure_document(&list, "state");
+    snapshot!(fake, ran, list);
     std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o700)).unwrap();
-    fake.assert_sound();
 }
 
 #[test]
@@ -155,12 +145,12 @@ fn a_state_directory_of_somebody_else_is_refused() {
     let dir = fake.path("state/longshore");
     std::fs::create_dir_all(&dir).unwrap();
     if std::os::unix::fs::chown(&dir, Some(12345), None).is_err() {
-        eprintln!("SKIPPED a_state_directory_of_somebody_else_is_refused: only root can give a directory away");
-        return;
+        return skipped("only root can give a directory away");
     }
     let ran = fake.run(&fake.run_args("exit 0", &["--json"])).code(1);
     assert_failure_document(&ran, "state");
-    assert!(ran.stderr.contains("belongs to uid 12345"), "{}", ran.stderr);
+    snapshot!(fake, ran);
+    std::fs::remove_dir(dir).unwrap();
 }
 
 #[test]
@@ -168,7 +158,7 @@ fn secrets_are_in_the_program_and_nowhere_else() {
     let mut fake = Fake::new();
     fake.set("FROM_CALLER", "hunter2-caller");
     let file = fake.write("vars", "FROM_FILE='hunter2-file'\nHTTP_PROXY=hunter2-proxy\n");
-    let script = fake.until_let(
+    let script = fake.gated(
         r#"echo "${FROM_FLAG#hunter2-} ${FROM_FILE#hunter2-} ${FROM_CALLER#hunter2-} ${HTTP_PROXY#hunter2-}""#,
         "",
     );
@@ -178,9 +168,9 @@ fn secrets_are_in_the_program_and_nowhere_else() {
     let commands: String = fake.processes().into_iter().map(|process| process.command + "\n").collect();
     assert!(commands.contains("__supervise") && !commands.contains("hunter2"), "{commands}");
     let calls = fake.calls().join("\n");
-    assert!(calls.contains("--env FROM_FLAG ") && !calls.contains("hunter2"), "{calls}");
-    fake.let_end();
-    fake.ended(&id);
+    assert!(calls.contains("--env=FROM_FLAG ") && !calls.contains("hunter2"), "{calls}");
+    fake.open_gate();
+    fake.end_of(&id);
     fake.wait_until_quiet();
     for (path, _) in tree(&fake.path("state")).into_iter().filter(|(path, _)| Path::new(path).is_file()) {
         let bytes = std::fs::read(&path).unwrap_or_default();
@@ -188,7 +178,6 @@ fn secrets_are_in_the_program_and_nowhere_else() {
     }
     let told = fake.run(&["--verbose", "exec", "inspect", &id]).code(0);
     assert!(!told.stdout.contains("hunter2") && !told.stderr.contains("hunter2"));
-    fake.assert_sound();
 }
 
 #[test]
@@ -196,39 +185,37 @@ fn dry_runs_and_traces_show_no_secret() {
     let fake = Fake::new();
     let args = fake.run_args("exit 0", &["-e", "TOKEN=hunter2", "--dry-run", "--verbose"]);
     let ran = fake.run(&args).code(0);
-    assert!(ran.stdout.contains("--env TOKEN "), "{}", ran.stdout);
     assert!(!ran.stdout.contains("hunter2") && !ran.stderr.contains("hunter2"));
+    // The command line that was typed has it, of course.
+    snapshot!(fake, ran);
 }
 
 #[test]
-fn what_others_wrote_is_exact_on_a_pipe_and_harmless_on_a_terminal() {
+fn a_log_is_exact_on_a_pipe_and_without_control_characters_on_a_terminal() {
     let fake = Fake::new();
     let escapes = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\u{9b}5n\r\u{202e}";
-    let id = fake.start(&format!("printf '%s\\n' '{escapes}'; exit 3"));
-    fake.ended(&id);
+    let id = fake.ended_run(&format!("printf '%s\\n' '{escapes}'; exit 3"));
     assert_eq!(fake.log(&id), format!("{escapes}\n").as_bytes());
     let args = ["exec", "logs", &id].map(str::to_owned);
-    let shown = at_terminal(&fake, &args).code(0).stdout;
-    assert_eq!(shown, "^[]0;owned^G^[[2J\x1b[31mred<U+009B>5n^M<U+202E>\x1b[m\r\n");
-    fake.assert_sound();
+    snapshot!(fake, at_terminal(&fake, &args).code(0));
 }
 
 #[test]
-fn an_engines_words_cannot_reach_a_terminal_alive() {
+fn an_engines_message_reaches_a_terminal_without_control_characters() {
     let fake = Fake::new();
     let words = "\x1b]0;owned\x07gone";
     fake.scenario(json!({"rules": [{"call": "image inspect", "exit": 1, "stderr": words}, {"call": "version", "exit": 1, "stderr": words}]}));
     let ran = fake.run(&fake.run_args("exit 0", &[])).code(1);
-    assert!(ran.stderr.contains("^[]0;owned^Ggone") && !ran.stderr.contains('\x1b'), "{:?}", ran.stderr);
+    assert!(!ran.stderr.contains('\x1b'), "{:?}", ran.stderr);
     fake.scenario(json!({"startError": [127, words]}));
-    let id = fake.start("exit 0");
-    fake.ended(&id);
-    for args in [vec!["exec", "list"], vec!["exec", "inspect", &id]] {
+    let id = fake.ended_run("exit 0");
+    let shown = [vec!["exec", "list"], vec!["exec", "inspect", &id]].map(|args| {
         let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
-        let shown = at_terminal(&fake, &args).code(0).stdout;
-        assert!(!shown.contains("\x1b]0;"), "{shown:?}");
-    }
-    fake.assert_sound();
+        let shown = at_terminal(&fake, &args).code(0);
+        assert!(!shown.stdout.contains("\x1b]0;"), "{shown:?}");
+        shown
+    });
+    snapshot!(fake, ran, together(shown));
 }
 
 /// Every path below a directory, with its mode.

@@ -6,20 +6,18 @@ use crate::support::{Ran, wait_until};
 #[test]
 fn the_time_limit_holds_when_the_client_was_killed() {
     let fake = Fake::new();
-    let id = fake.start_with(&fake.until_let("echo on", "exit 0"), &["--timeout", "2s"]);
+    let id = fake.start_with(&fake.gated("echo on", "exit 0"), &["--timeout", "2s"]);
     fake.wait_for_output(&id, "on");
     fake.kill(fake.client(&id));
-    let view = fake.ended(&id);
+    let view = fake.end_of(&id);
     assert_eq!((&view["outcome"], &view["reason"]), (&"timeout".into(), &"its time ran out".into()));
     fake.run(&["exec", "wait", &id]).code(124);
-    fake.assert_sound();
 }
 
 #[test]
-fn a_docker_program_that_is_replaced_meanwhile_makes_no_run_lost() {
+fn half_answers_of_docker_make_no_run_lost() {
     let fake = Fake::new();
-    let id = fake.start(&fake.until_let("echo on", "exit 6"));
-    fake.wait_for_output(&id, "on");
+    let id = fake.start_gated("exit 6");
     // What the supervisor asks when its client has gone is answered by nobody, and not by "no".
     let half = |call: &str| serde_json::json!({"call": call, "stdout": "{\"half a docum"});
     fake.scenario(serde_json::json!({"rules": [half("container inspect"), half("ps")]}));
@@ -28,19 +26,17 @@ fn a_docker_program_that_is_replaced_meanwhile_makes_no_run_lost() {
     wait_until("it waits for a sensible answer", || waiting.exists());
     fake.forget_calls();
     wait_until("it has asked again", || fake.calls().iter().filter(|call| call.contains("inspect")).count() >= 3);
-    assert_eq!(fake.view(&id)["status"], "running");
+    assert_eq!(fake.status_of(&id)["status"], "running");
     fake.scenario(serde_json::json!({}));
-    fake.let_end();
-    let view = fake.ended(&id);
+    fake.open_gate();
+    let view = fake.end_of(&id);
     assert_eq!((&view["outcome"], &view["exitCode"]), (&"failed".into(), &6.into()));
-    fake.assert_sound();
 }
 
 #[test]
 fn a_list_shows_more_jobs_than_there_are_descriptors() {
     let fake = Fake::new();
-    let id = fake.start("exit 0");
-    fake.ended(&id);
+    let id = fake.ended_run("exit 0");
     // Its supervisor has a last file to remove after the end, and a copy would stumble over that.
     fake.wait_until_quiet();
     let runs = fake.jobs("run");
@@ -53,10 +49,8 @@ fn a_list_shows_more_jobs_than_there_are_descriptors() {
         let record = std::fs::read_to_string(runs.join(&id).join("job.json")).unwrap();
         std::fs::write(runs.join(&copy).join("job.json"), record.replace(&id, &copy)).unwrap();
     }
-    let mut command = std::process::Command::new("sh");
-    let longshore = fake.command::<&str>(&[]);
-    command.args(["-c", "ulimit -n 64; exec \"$@\"", "sh"]).arg(longshore.get_program()).args(["exec", "list", "-q"]);
-    command.env_clear().envs(longshore.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let limited = ["sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"];
+    let mut command = fake.through(&limited, &["exec", "list", "-q"]);
     let ran = Ran::from(command.output().unwrap()).code(0);
     assert_eq!(ran.stdout.lines().count(), 301);
     assert_eq!(job_ids(&runs).len(), 301);
@@ -69,5 +63,4 @@ fn a_list_shows_more_jobs_than_there_are_descriptors() {
         args.extend(ids.iter().cloned());
         fake.run(&args).code(0);
     }
-    fake.assert_sound();
 }

@@ -1,8 +1,10 @@
 //! Many at once, and one thing done while another goes on.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::support::fake::{Fake, job_ids};
+use crate::support::snapshots::snapshot;
 use crate::support::{Ran, wait_until};
 
 fn all_at_once(fake: &Fake, commands: Vec<Vec<String>>) -> Vec<Ran> {
@@ -14,54 +16,55 @@ fn all_at_once(fake: &Fake, commands: Vec<Vec<String>>) -> Vec<Ran> {
 }
 
 #[test]
-fn of_a_hundred_that_want_one_name_one_gets_it() {
+fn of_a_hundred_runs_of_one_name_one_starts() {
     let fake = Fake::new();
-    let args = fake.run_args(&fake.until_let("echo on", "exit 0"), &["--name", "only"]);
+    let args = fake.run_args(&fake.gated("echo on", "exit 0"), &["--name", "only"]);
     let ran = all_at_once(&fake, vec![args; 100]);
     let (won, lost): (Vec<_>, Vec<_>) = ran.iter().partition(|ran| ran.code == 0);
     assert_eq!(won.len(), 1);
     let id = won[0].id();
-    for ran in lost {
-        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
-        assert!(ran.stderr.contains(&format!("a run named \"only\" is still running (id {id})")), "{}", ran.stderr);
+    for ran in &lost {
+        assert_eq!((ran.code, &ran.stdout, &ran.stderr), (1, &String::new(), &lost[0].stderr));
     }
+    snapshot!(fake, lost[0]);
     assert_eq!(job_ids(&fake.jobs("run")), [id.as_str()]);
-    fake.let_end();
-    assert_eq!(fake.ended("only")["id"], id.as_str());
-    fake.assert_sound();
+    fake.open_gate();
+    assert_eq!(fake.end_of("only")["id"], id.as_str());
 }
 
 #[test]
-fn of_many_builds_of_one_image_one_is_begun() {
+fn of_many_builds_of_one_image_one_starts() {
     let fake = Fake::new();
-    fake.scenario(serde_json::json!({"build": {"script": fake.until_let("echo building", "true")}}));
+    fake.scenario(serde_json::json!({"build": {"script": fake.gated("echo building", "true")}}));
     let args = ["image", "create", "web", "--base", "base"].map(str::to_owned).to_vec();
     let ran = all_at_once(&fake, vec![args; 20]);
-    assert_eq!(ran.iter().filter(|ran| ran.code == 0).count(), 1);
-    assert!(ran.iter().filter(|ran| ran.code != 0).all(|ran| ran.stderr.contains("is being built")), "{ran:?}");
-    fake.let_end();
-    assert_eq!(fake.built("web")["outcome"], "succeeded");
-    fake.assert_sound();
+    let (won, lost): (Vec<_>, Vec<_>) = ran.iter().partition(|ran| ran.code == 0);
+    assert_eq!(won.len(), 1);
+    for ran in &lost {
+        assert_eq!((ran.code, &ran.stdout, &ran.stderr), (1, &String::new(), &lost[0].stderr));
+    }
+    snapshot!(fake, lost[0]);
+    fake.open_gate();
+    assert_eq!(fake.end_of_build("web")["outcome"], "succeeded");
 }
 
 /// Twenty rather than a hundred: each is a handful of processes.
 #[test]
-fn twenty_at_once_have_twenty_right_logs() {
+fn twenty_runs_at_once_have_twenty_right_logs() {
     let fake = Fake::new();
     let args = (0..20).map(|n| fake.run_args(&format!("seq {n}; echo end {n}; exit {n}"), &[])).collect();
     let ids: Vec<String> = all_at_once(&fake, args).into_iter().map(|ran| ran.code(0).id()).collect();
     for (n, id) in ids.iter().enumerate() {
-        assert_eq!(fake.ended(id)["exitCode"], n);
+        assert_eq!(fake.end_of(id)["exitCode"], n);
         let lines: String = (1..=n).map(|n| format!("{n}\n")).collect();
         assert_eq!(String::from_utf8(fake.log(id)).unwrap(), format!("{lines}end {n}\n"));
     }
-    fake.assert_sound();
 }
 
 #[test]
 fn forgetting_a_running_job_hides_it_and_stops_nothing() {
     let fake = Fake::new();
-    let id = fake.start_with(&fake.until_let("echo on", "echo off; exit 3"), &["--name", "quiet"]);
+    let id = fake.start_with(&fake.gated("echo on", "echo off; exit 3"), &["--name", "quiet"]);
     let other = fake.start("exit 0");
     fake.wait_for_output(&id, "on");
     fake.run(&["exec", "forget", &id]).code(0);
@@ -72,34 +75,36 @@ fn forgetting_a_running_job_hides_it_and_stops_nothing() {
     }
     assert_eq!(fake.run(&["exec", "list", "-q", "--filter", "id=".to_owned().as_str()]).code(0).id(), other);
     assert!(fake.true_code(&id).is_none(), "the program was ended");
-    fake.let_end();
+    fake.open_gate();
     wait_until("it has removed itself", || !fake.job("run", &id).exists());
     assert_eq!(fake.true_code(&id), Some(3));
-    fake.assert_sound();
+}
+
+/// Whether a process has a directory, or a file in it, open.
+fn has_open(pid: u32, dir: &Path) -> bool {
+    let links = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    links.into_iter().any(|link| std::fs::read_link(link.path()).is_ok_and(|target| target.starts_with(dir)))
 }
 
 #[test]
 fn a_wait_for_a_job_that_is_forgotten_ends_with_an_error() {
     let fake = Fake::new();
-    let id = fake.start(&fake.until_let("echo on", "exit 0"));
-    fake.wait_for_output(&id, "on");
+    let id = fake.start_gated("exit 0");
     let waiting = fake.command(&["exec", "wait", &id]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let looks = format!("exec wait {id}");
-    wait_until("it waits", || fake.processes().iter().any(|process| process.command.contains(&looks)));
+    let dir = fake.job("run", &id);
+    wait_until("it has found the run", || has_open(waiting.id(), &dir));
     fake.run(&["exec", "forget", &id]).code(0);
-    fake.let_end();
+    fake.open_gate();
     let ran = Ran::from(waiting.wait_with_output().unwrap());
     // The true end when it was still to be seen, an error when it was not, and never anything else.
     assert!(ran.code == 0 || ran.code == 125 && ran.stderr.contains("was forgotten before it ended"), "{ran:?}");
-    fake.assert_sound();
 }
 
 #[test]
 fn readers_never_call_a_job_lost_while_it_ends() {
     let fake = Fake::new();
-    let id = fake.start(&fake.until_let("echo on", "exit 3"));
-    fake.wait_for_output(&id, "on");
-    fake.let_end();
+    let id = fake.start_gated("exit 3");
+    fake.open_gate();
     for _ in 0..300 {
         let view = fake.run(&["exec", "list", "--json"]).code(0).json()[0].take();
         if view["status"] == "exited" {
@@ -107,18 +112,16 @@ fn readers_never_call_a_job_lost_while_it_ends() {
             break;
         }
     }
-    assert_eq!(fake.ended(&id)["exitCode"], 3);
-    fake.assert_sound();
+    assert_eq!(fake.end_of(&id)["exitCode"], 3);
 }
 
 #[test]
-fn sweeping_again_changes_nothing_and_removes_nothing_that_lives() {
+fn forgetting_twice_fails_and_removes_nothing_that_runs() {
     let fake = Fake::new();
-    let running = fake.start(&fake.until_let("echo on", "exit 0"));
-    fake.wait_for_output(&running, "on");
+    let running = fake.start_gated("exit 0");
     let ids: Vec<String> = (0..3).map(|_| fake.start("exit 1")).collect();
     for id in &ids {
-        fake.ended(id);
+        fake.end_of(id);
     }
     wait_until("only the running one has a container", || fake.containers().len() == 1);
     for id in &ids[..2] {
@@ -129,24 +132,20 @@ fn sweeping_again_changes_nothing_and_removes_nothing_that_lives() {
     left.sort();
     assert_eq!(job_ids(&fake.jobs("run")), left);
     assert_eq!(fake.containers(), [format!("longshore-{running}")]);
-    fake.let_end();
-    fake.assert_sound();
+    fake.open_gate();
 }
 
 #[test]
 fn two_state_directories_on_one_engine_leave_each_other_alone() {
     let mut fake = Fake::new();
-    let id = fake.start(&fake.until_let("echo on", "exit 3"));
-    fake.wait_for_output(&id, "on");
-    super::kills::orphan(&fake, &id);
+    let id = fake.start_unattended("exit 3");
     let (first, second) = (fake.path("state"), fake.path("second"));
     fake.set("XDG_STATE_HOME", &second);
     assert_eq!(fake.run(&["exec", "list", "--json"]).code(0).stdout, "[]\n");
     let mine = fake.run(&fake.run_args("exit 0", &["--wait"])).code(0).id();
     fake.run(&["exec", "forget", &mine]).code(0);
     fake.set("XDG_STATE_HOME", &first);
-    assert_eq!(fake.view(&id)["status"], "running");
-    fake.let_end();
-    assert_eq!(fake.ended(&id)["exitCode"], 3);
-    fake.assert_sound();
+    assert_eq!(fake.status_of(&id)["status"], "running");
+    fake.open_gate();
+    assert_eq!(fake.end_of(&id)["exitCode"], 3);
 }

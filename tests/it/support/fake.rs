@@ -1,22 +1,27 @@
 //! A world whose docker is the script beside this file: an engine made of files, that fails as a test wants it to.
 //!
-//! What is true of a job stands in the engine's `truth` directory, so every test can end with [`Fake::assert_sound`]:
-//! whatever was killed, nothing wrong is said, nothing is lost in silence, and nothing is left.
+//! What is true of a job stands in the engine's `truth` directory. When a test ends, every job is compared with it:
+//! whatever was killed, no status is wrong, no output is lost without a note, and nothing is left. See [`Fake`].
 
 use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
 use super::{Ran, World, wait_until};
 
-/// The world and its engine. What still runs when it goes away is ended.
+/// The world and its engine. A test that drops it without a panic has its jobs and leftovers checked; one that leaves
+/// them otherwise says so with [`Fake::leaves_unsound`]. What still runs after that is killed.
 pub struct Fake {
+    // Dropped before the directories, and also when the check in `Drop` panics.
+    processes: Processes,
     world: World,
     programs: AtomicUsize,
+    unsound: OnceLock<&'static str>,
 }
 
 impl Deref for Fake {
@@ -48,7 +53,8 @@ impl Fake {
         let engine = world.path("engine");
         std::fs::create_dir(&engine).unwrap();
         world.set("FAKE_DOCKER_DIR", &engine);
-        let fake = Self { world, programs: AtomicUsize::new(0) };
+        let processes = Processes { mark: format!("FAKE_DOCKER_DIR={}", engine.display()) };
+        let fake = Self { processes, world, programs: AtomicUsize::new(0), unsound: OnceLock::new() };
         let works = std::process::Command::new(&script).arg("version").env("FAKE_DOCKER_DIR", &engine).output();
         assert!(works.is_ok_and(|output| output.status.success()), "the fake docker needs python3 3.10 or newer");
         std::fs::remove_file(fake.engine("calls.log")).unwrap();
@@ -76,12 +82,12 @@ impl Fake {
     }
 
     /// From now on no engine answers.
-    pub fn down(&self) {
+    pub fn take_engine_down(&self) {
         self.write("engine/down", "");
     }
 
     /// The engine answers again.
-    pub fn up(&self) {
+    pub fn bring_engine_up(&self) {
         std::fs::remove_file(self.engine("down")).unwrap();
     }
 
@@ -116,32 +122,94 @@ impl Fake {
             .to_owned()
     }
 
-    /// A script that goes on until [`Fake::let_end`].
-    pub fn until_let(&self, before: &str, after: &str) -> String {
+    /// A script that runs `before`, waits at the gate until [`Fake::open_gate`], and runs `after`.
+    pub fn gated(&self, before: &str, after: &str) -> String {
         let gate = self.engine("gate");
         format!("{before}\nwhile ! [ -e {} ]; do sleep 0.02; done\n{after}\n", gate.display())
     }
 
-    /// Lets every [`Fake::until_let`] script go on.
-    pub fn let_end(&self) {
+    /// Lets every [`Fake::gated`] script pass.
+    pub fn open_gate(&self) {
         self.write("engine/gate", "");
+    }
+
+    /// Starts a run that prints `on`, waits at the gate and runs `after`; gives its id once it waits.
+    #[track_caller]
+    pub fn start_gated(&self, after: &str) -> String {
+        self.start_gated_with(after, &[])
+    }
+
+    /// The same with more flags.
+    #[track_caller]
+    pub fn start_gated_with(&self, after: &str, more: &[&str]) -> String {
+        let id = self.start_with(&self.gated("echo on", after), more);
+        self.wait_for_output(&id, "on");
+        wait_until("the run has begun", || self.job("run", &id).join("begun.json").exists());
+        id
+    }
+
+    /// The same, and then its supervisor and its client are killed: the container is all that is left of it.
+    #[track_caller]
+    pub fn start_unattended(&self, after: &str) -> String {
+        let id = self.start_gated(after);
+        self.kill_supervisor_and_client(&id);
+        id
+    }
+
+    /// Kills the supervisor and the client of a run.
+    #[track_caller]
+    pub fn kill_supervisor_and_client(&self, id: &str) {
+        let (supervisor, client) = (self.supervisor(id), self.client(id));
+        self.kill(supervisor);
+        self.kill(client);
+    }
+
+    /// A run of this shell script that has ended, and of which no process is left; gives its id.
+    #[track_caller]
+    pub fn ended_run(&self, script: &str) -> String {
+        self.ended_run_with(script, &[])
+    }
+
+    /// The same with more flags.
+    #[track_caller]
+    pub fn ended_run_with(&self, script: &str, more: &[&str]) -> String {
+        let id = self.start_with(script, more);
+        self.end_of(&id);
+        wait_until("the supervisor has gone", || {
+            !self
+                .processes()
+                .iter()
+                .any(|process| process.command.contains("__supervise") && process.command.contains(&id))
+        });
+        id
+    }
+
+    /// Starts a build whose step prints `building` and waits at the gate; gives its id once it waits.
+    #[track_caller]
+    pub fn build_gated(&self, name: &str) -> String {
+        self.scenario(json!({"build": {"script": self.gated("echo building", "true")}}));
+        let id = self.build(name);
+        let log = self.job("build", &id).join("log");
+        wait_until("the step of the build runs", || std::fs::read_to_string(&log).unwrap().contains("building"));
+        wait_until("the build has begun", || self.job("build", &id).join("begun.json").exists());
+        id
     }
 
     /// What `wait --json` says of a run once it has ended.
     #[track_caller]
-    pub fn ended(&self, id: &str) -> Value {
+    pub fn end_of(&self, id: &str) -> Value {
         self.run(&["exec", "wait", "--timeout", "30s", "--json", id]).json()
     }
 
     /// The same of a build.
     #[track_caller]
-    pub fn built(&self, id: &str) -> Value {
+    pub fn end_of_build(&self, id: &str) -> Value {
         self.run(&["image", "wait", "--timeout", "30s", "--json", id]).json()
     }
 
     /// How a run stands, as a list has it. A single look at it must say the same.
     #[track_caller]
-    pub fn view(&self, id: &str) -> Value {
+    pub fn status_of(&self, id: &str) -> Value {
         let listed = self.run(&["exec", "list", "--json", "--filter", &format!("id={id}")]).code(0).json()[0].take();
         if listed["status"] == "exited" {
             let mut alone = self.run(&["exec", "inspect", id]).code(0).json()["Longshore"].take();
@@ -162,7 +230,7 @@ impl Fake {
     }
 
     /// What the container of a run has really printed.
-    pub fn truth(&self, id: &str) -> Vec<u8> {
+    pub fn true_log(&self, id: &str) -> Vec<u8> {
         std::fs::read(self.engine(&format!("truth/longshore-{id}.log"))).unwrap_or_default()
     }
 
@@ -188,19 +256,9 @@ impl Fake {
         names(&self.engine("names"))
     }
 
-    /// Every process with this engine in its environment: commands, supervisors, clients, containers.
+    /// Every process of this world: commands, supervisors, clients, containers.
     pub fn processes(&self) -> Vec<Process> {
-        let mark = format!("FAKE_DOCKER_DIR={}", self.path("engine").display());
-        let mut found = Vec::new();
-        for name in names(Path::new("/proc")) {
-            let Ok(pid) = name.parse() else { continue };
-            let read = |file: &str| std::fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
-            if read("environ").split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
-                let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
-                found.push(Process { pid, command });
-            }
-        }
-        found
+        self.processes.list()
     }
 
     /// The supervisor of a job.
@@ -227,7 +285,7 @@ impl Fake {
     /// Kills one process, and waits until it is no more.
     pub fn kill(&self, pid: u32) {
         self.signal("KILL", pid);
-        wait_until("the killed process has gone", || !is_alive(pid));
+        wait_until("the killed process has gone", || !is_running(pid));
     }
 
     /// Waits until a run has printed this.
@@ -245,24 +303,29 @@ impl Fake {
         wait_until("no process is left", || self.processes().is_empty());
     }
 
-    /// Holds every job against the truth, once everything has ended, then forgets them all and looks for leftovers.
-    #[track_caller]
-    pub fn assert_sound(&self) {
+    /// The jobs and leftovers are not checked when this test ends, for the reason given here.
+    pub fn leaves_unsound(&self, reason: &'static str) {
+        self.unsound.set(reason).expect("one reason is enough");
+    }
+
+    /// Once everything has ended: compares every job with the truth, forgets them all, and looks for leftovers.
+    fn assert_sound(&self) {
         self.wait_until_quiet();
         for view in self.run(&["exec", "list", "--json"]).code(0).json().as_array().unwrap() {
             self.assert_run_is_true(view);
         }
         for view in self.run(&["image", "builds", "--json"]).code(0).json().as_array().unwrap() {
-            let id = view["id"].as_str().unwrap();
-            assert_eq!(view["status"], "exited", "a dead build is said to run: {view}");
-            let proven = names(&self.engine("images")).iter().any(|image| {
-                let image: Value =
-                    serde_json::from_slice(&std::fs::read(self.engine("images").join(image)).unwrap()).unwrap();
-                image["Config"]["Labels"]["longshore.job"] == id
-            });
-            assert!(proven || view["outcome"] != "succeeded", "a build without an image succeeded: {view}");
-            assert!(!self.job("build", id).join("ctx").exists(), "a context is left: {view}");
+            self.assert_build_is_true(view);
         }
+        self.forget_all();
+        let root = names(&self.path("state/longshore"));
+        let left: Vec<_> = root.iter().filter(|name| name.starts_with(".new-") || name.starts_with(".del-")).collect();
+        assert!(left.is_empty(), "left in the state directory: {left:?}");
+        assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
+        assert!(self.processes().is_empty(), "{:?}", self.processes());
+    }
+
+    fn forget_all(&self) {
         for (kind, verb) in [("exec", "run"), ("image", "build")] {
             for id in job_ids(&self.jobs(verb)) {
                 self.run(&[kind, "forget", &id]);
@@ -271,14 +334,20 @@ impl Fake {
             let ours = [".names".to_owned(), ".names.lock".to_owned()].into();
             assert!(left.is_subset(&ours), "left in the state directory: {left:?}");
         }
-        let root = names(&self.path("state/longshore"));
-        let left: Vec<_> = root.iter().filter(|name| name.starts_with(".new-") || name.starts_with(".del-")).collect();
-        assert!(left.is_empty(), "left in the state directory: {left:?}");
-        assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
-        assert!(self.processes().is_empty(), "{:?}", self.processes());
     }
 
-    #[track_caller]
+    fn assert_build_is_true(&self, view: &Value) {
+        let id = view["id"].as_str().unwrap();
+        assert_eq!(view["status"], "exited", "a dead build is said to run: {view}");
+        let proven = names(&self.engine("images")).iter().any(|image| {
+            let image: Value =
+                serde_json::from_slice(&std::fs::read(self.engine("images").join(image)).unwrap()).unwrap();
+            image["Config"]["Labels"]["longshore.job"] == id
+        });
+        assert!(proven || view["outcome"] != "succeeded", "a build without an image succeeded: {view}");
+        assert!(!self.job("build", id).join("ctx").exists(), "a context is left: {view}");
+    }
+
     fn assert_run_is_true(&self, view: &Value) {
         let id = view["id"].as_str().unwrap();
         assert_eq!(view["status"], "exited", "a dead run is said to run: {view}");
@@ -291,7 +360,7 @@ impl Fake {
             assert_eq!(code, truth, "the exit code is not the true one: {view}");
         }
         if outcome != "corrupt" && view["log"] != "incomplete" && truth.is_some() {
-            let (log, truth) = (self.log(id), self.truth(id));
+            let (log, truth) = (self.log(id), self.true_log(id));
             assert!(log == truth, "{} bytes of log, {} in truth: {view}", log.len(), truth.len());
         }
     }
@@ -299,9 +368,38 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        // More than once: one that is killed may have started another a moment before.
+        if !std::thread::panicking() && self.unsound.get().is_none() {
+            self.assert_sound();
+        }
+    }
+}
+
+/// The processes of one world, which are told by a variable of their environment.
+struct Processes {
+    /// `KEY=VALUE`
+    mark: String,
+}
+
+impl Processes {
+    fn list(&self) -> Vec<Process> {
+        let mut found = Vec::new();
+        for name in names(Path::new("/proc")) {
+            let Ok(pid) = name.parse() else { continue };
+            let read = |file: &str| std::fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
+            if read("environ").split(|byte| *byte == 0).any(|variable| variable == self.mark.as_bytes()) {
+                let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+                found.push(Process { pid, command });
+            }
+        }
+        found
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        // More than once: a process may have started another a moment before it was killed.
         for _ in 0..100 {
-            let left = self.processes();
+            let left = self.list();
             if left.is_empty() {
                 break;
             }
@@ -327,7 +425,7 @@ pub fn job_ids(dir: &Path) -> Vec<String> {
 }
 
 /// Whether a process is there and is no zombie.
-pub fn is_alive(pid: u32) -> bool {
+pub fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
 }

@@ -1,6 +1,9 @@
 //! A world for one test: directories, environment and engine of its own, and the program run in it.
 
 pub mod fake;
+pub mod real;
+pub mod schema;
+pub mod snapshots;
 
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -14,11 +17,15 @@ use serde_json::Value;
 pub struct World {
     pub dir: tempfile::TempDir,
     env: Vec<(String, String)>,
+    /// What snapshots show under another name.
+    pub known: snapshots::Known,
 }
 
 /// What a command printed and how it ended.
 #[derive(Debug)]
 pub struct Ran {
+    /// The command line, for a snapshot.
+    pub typed: String,
     pub stdout: String,
     pub stderr: String,
     /// The exit code; 128+n for a death by signal.
@@ -39,7 +46,10 @@ impl World {
             ("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
             ("USER".into(), "tester".into()),
         ];
-        Self { dir, env }
+        let known = snapshots::Known::default();
+        known.show_as(path(dir.path().to_owned()), "<world>");
+        known.show_as(path(docker.to_owned()), "<docker>");
+        Self { dir, env, known }
     }
 
     /// Sets a variable for everything run from now on.
@@ -68,9 +78,21 @@ impl World {
         command
     }
 
+    /// The program with these arguments, run in the world by another program that gets it as its last arguments.
+    pub fn through<S: AsRef<OsStr>>(&self, outer: &[&str], args: &[S]) -> Command {
+        let inner = self.command(args);
+        let mut command = Command::new(outer[0]);
+        command.args(&outer[1..]).arg(inner.get_program()).args(inner.get_args());
+        command.env_clear().current_dir(self.dir.path()).stdin(Stdio::null());
+        command.envs(self.env.iter().map(|(key, value)| (key, value)));
+        command
+    }
+
     /// Runs the program to its end, without stdin.
     pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
-        Ran::from(self.command(args).stdin(Stdio::null()).output().expect("longshore runs"))
+        let output = self.command(args).stdin(Stdio::null()).output().expect("longshore runs");
+        self.note_jobs();
+        Ran::from(output).typed(args)
     }
 
     /// Runs the program to its end with this stdin.
@@ -79,7 +101,15 @@ impl World {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("longshore runs");
         let _ = child.stdin.take().unwrap().write_all(stdin);
-        Ran::from(child.wait_with_output().unwrap())
+        let output = child.wait_with_output().unwrap();
+        self.note_jobs();
+        Ran::from(output).typed(args)
+    }
+
+    /// Gives the jobs that there are by now their names in snapshots.
+    pub fn note_jobs(&self) {
+        let state = self.env.iter().find(|(key, _)| key == "XDG_STATE_HOME");
+        self.known.note_jobs(&Path::new(&state.unwrap().1).join("longshore"));
     }
 
     /// The directory of all jobs of a kind (`build`, `run`).
@@ -98,6 +128,7 @@ impl From<Output> for Ran {
         use std::os::unix::process::ExitStatusExt as _;
         let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0));
         Self {
+            typed: "longshore …".to_owned(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             code,
@@ -106,6 +137,12 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
+    /// With the command line that it was.
+    pub fn typed<S: AsRef<OsStr>>(mut self, args: &[S]) -> Self {
+        self.typed = snapshots::typed(args.iter().map(|word| word.as_ref().to_string_lossy()));
+        self
+    }
+
     /// Fails the test, showing everything, unless it ended with this code.
     #[track_caller]
     pub fn code(self, code: i32) -> Self {
@@ -135,4 +172,10 @@ pub fn wait_until(fact: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "never became true: {fact}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// A test that cannot run here says so by name, past the harness, which shows nothing of a test that passes.
+pub fn skipped(why: &str) {
+    let thread = std::thread::current();
+    let _ = writeln!(std::io::stderr().lock(), "skipped: {}: {why}", thread.name().unwrap_or("a test"));
 }

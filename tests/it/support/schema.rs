@@ -28,7 +28,7 @@ fn schemas() -> &'static Schemas {
 
 /// Fails the test unless the document keeps to the schema of that name; gives it back.
 #[track_caller]
-pub fn holds(name: &str, document: Value) -> Value {
+pub fn validated(name: &str, document: Value) -> Value {
     let (known, registry) = schemas();
     let schema = known.get(name).unwrap_or_else(|| panic!("there is no schema {name:?}"));
     let validator = jsonschema::options().with_registry(registry).should_validate_formats(true).build(schema).unwrap();
@@ -40,7 +40,7 @@ pub fn holds(name: &str, document: Value) -> Value {
 
 /// Fails the test if a document has keys that its schema does not describe.
 #[track_caller]
-pub fn describes(name: &str, document: &Value) {
+pub fn assert_all_keys_described(name: &str, document: &Value) {
     let (known, _) = schemas();
     let described = known[name]["properties"].as_object().unwrap();
     let unknown: Vec<&String> =
@@ -49,7 +49,7 @@ pub fn describes(name: &str, document: &Value) {
 }
 
 #[test]
-fn every_schema_is_one_and_everything_in_it_is_described() {
+fn every_schema_is_one_and_everything_in_it_is_assert_described() {
     let (known, _) = schemas();
     for (name, schema) in known {
         assert!(jsonschema::meta::is_valid(schema), "{name}");
@@ -58,17 +58,17 @@ fn every_schema_is_one_and_everything_in_it_is_described() {
         for key in ["title", "description"] {
             assert!(schema[key].as_str().is_some_and(|text| !text.is_empty()), "{name} has no {key}");
         }
-        described(name, schema);
+        assert_described(name, schema);
     }
 }
 
-fn described(path: &str, schema: &Value) {
+fn assert_described(path: &str, schema: &Value) {
     for (key, property) in schema["properties"].as_object().into_iter().flatten() {
         // A reference has its description where it leads.
         assert!(property["description"].is_string() || property["$ref"].is_string(), "{path}.{key} has no description");
-        described(&format!("{path}.{key}"), property);
+        assert_described(&format!("{path}.{key}"), property);
     }
     if schema["items"].is_object() {
-        described(&format!("{path}[]"), &schema["items"]);
+        assert_described(&format!("{path}[]"), &schema["items"]);
     }
 }
