@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::real::{Real, assert_same};
+use crate::support::snapshots::snapshot;
 
 /// Containers in every state, with every kind of port, label, mount and network.
 fn all_kinds(real: &Real) {
@@ -167,9 +168,7 @@ fn a_list_marks_the_containers_of_our_runs() {
     // Its removal is a matter of the run's.
     let container = listed[1]["Names"][0].as_str().unwrap().trim_start_matches('/');
     let refused = real.container(&["rm", container]).code(1);
-    assert_eq!(refused.stdout, "");
-    assert!(refused.stderr.contains(&format!("belongs to run {id}")), "{}", refused.stderr);
-    assert!(refused.stderr.contains(&format!("longshore exec forget {id}")), "{}", refused.stderr);
+    snapshot!(real, refused);
     assert_eq!(real.field(container, "{{.State.Status}}"), "exited");
     let removed = real.container(&["rm", "-f", container]).code(0);
     assert_eq!((removed.stdout, removed.stderr), (format!("{container}\n"), String::new()));

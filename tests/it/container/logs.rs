@@ -5,6 +5,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::support::real::Real;
+use crate::support::snapshots::{snapshot, together};
 
 #[test]
 fn stdout_and_stderr_stay_apart_and_are_exact() {
@@ -95,24 +96,16 @@ fn a_closed_pipe_ends_logs_with_0_and_no_message() {
 fn a_log_that_cannot_be_read_is_one_error_and_one_document() {
     let mut real = Real::new();
     let id = real.docker_made(&["create"], "a", &["--log-driver", "none"], &["true"]);
-    for args in [&["logs", &id][..], &["logs", "-f", &id]] {
-        let ran = real.container(args);
-        assert_eq!(ran.stdout, "");
-        assert!(ran.code != 0 && ran.stderr.contains("its log driver is \"none\""), "{}", ran.stderr);
-        let ran = real.container(&[args, &["--json"]].concat());
-        assert_eq!(ran.json()["error"]["kind"], "engine-failed");
-    }
-    let ran = real.container(&["logs", "--json", "no-such-container"]).code(1);
-    assert_eq!(ran.json()["error"]["kind"], "not-found");
+    let without_log = [&["logs", &id][..], &["logs", "-f", &id]].map(|args| {
+        let (text, document) = (real.container(args), real.container(&[args, &["--json"]].concat()));
+        assert_eq!(document.json()["error"]["kind"], "engine-failed");
+        together([text, document])
+    });
 
     let id = real.created("b");
     real.wrap_docker("if [ \"$verb\" = logs ]; then echo 'the engine said no' >&2; exit 1; fi");
-    let ran = real.container(&["logs", "--json", &id]).code(1);
-    assert_eq!(ran.json()["error"]["kind"], "engine-failed");
-    assert!(ran.stderr.ends_with("docker logs exited with status 1\n  the engine said no\n"), "{}", ran.stderr);
-    let ran = real.container(&["logs", &id]).code(1);
-    assert_eq!(ran.stdout, "");
-    assert!(ran.stderr.starts_with("the engine said no\nerror: could not read the log of container"), "{}", ran.stderr);
+    let failed = [real.container(&["logs", &id]).code(1), real.container(&["logs", "--json", &id]).code(1)];
+    snapshot!(real, together(without_log), together(failed));
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub fn assert_all_keys_described(name: &str, document: &Value) {
 }
 
 #[test]
-fn every_schema_is_one_and_everything_in_it_is_assert_described() {
+fn every_schema_is_one_and_everything_in_it_is_described() {
     let (known, _) = schemas();
     for (name, schema) in known {
         assert!(jsonschema::meta::is_valid(schema), "{name}");
