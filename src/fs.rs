@@ -221,8 +221,16 @@ impl Dir {
     /// # Errors
     /// As `rename(2)`; a directory is never renamed onto one that has entries.
     pub fn rename(&self, from: &str, target: &Self, to: &str) -> io::Result<()> {
-        rustix::fs::renameat(&self.fd, from, &target.fd, to)?;
+        self.place(from, target, to)?;
         target.sync()
+    }
+
+    /// As [`Dir::rename`], without making it durable.
+    ///
+    /// # Errors
+    /// As `rename(2)`.
+    pub fn place(&self, from: &str, target: &Self, to: &str) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.fd, from, &target.fd, to)?)
     }
 
     /// Makes entries created, renamed or removed in this directory durable.

@@ -162,6 +162,12 @@ pub fn version() -> Vec<String> {
     words(["version", "--format", "{{json .}}"])
 }
 
+/// Nothing, in the cheapest way; ends with 1 when no engine answers.
+#[must_use]
+pub fn ping() -> Vec<String> {
+    words(["ps", "--quiet", "--filter", "id=none"])
+}
+
 /// The engine's own id.
 #[must_use]
 pub fn engine_id() -> Vec<String> {

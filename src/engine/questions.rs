@@ -124,6 +124,14 @@ impl Engine {
         }
     }
 
+    /// Whether the engine answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn ping(&self) -> Answer<()> {
+        self.read(&argv::ping()).map(drop)
+    }
+
     /// The versions of client and engine.
     ///
     /// # Errors

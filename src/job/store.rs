@@ -131,10 +131,11 @@ impl Store {
         Ok(Prepared { store: self, record, temporary, lock, published: false })
     }
 
+    /// Puts the files of the names in place, which were written and synced while the job was prepared.
     fn give_names(&self, record: &Record) -> io::Result<()> {
-        let names = self.names()?;
-        let mut wanted = record.name.iter().map(String::as_str).chain([LATEST]);
-        wanted.try_for_each(|name| names.replace(&digest(name), record.id.as_str().as_bytes()))
+        let (names, job) = (self.names()?, self.dir.subdir(record.id.as_str())?);
+        wanted_names(record).try_for_each(|name| job.place(&digest(name), &names, &digest(name)))?;
+        names.sync()
     }
 
     fn fill(&self, temporary: &str, record: &Record) -> Result<File> {
@@ -148,6 +149,7 @@ impl Store {
         dir.write_new(EXIT_ROOM, &[b' '; EXIT_SIZE])?;
         dir.make_fifo(CONTROL)?;
         dir.write_new(LOG, b"")?;
+        wanted_names(record).try_for_each(|name| dir.write_new(&digest(name), record.id.as_str().as_bytes()))?;
         dir.sync()?;
         Ok(lock)
     }
@@ -297,6 +299,11 @@ impl Store {
             let _ = self.root.remove_tree(&name);
         }
     }
+}
+
+/// The names by which a new job is found.
+fn wanted_names(record: &Record) -> impl Iterator<Item = &str> {
+    record.name.iter().map(String::as_str).chain([LATEST])
 }
 
 fn is_forgotten(job: &Result<Job, (JobId, io::Error)>) -> bool {

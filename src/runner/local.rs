@@ -43,7 +43,7 @@ pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
     if let Work::Build(build) = &record.work {
         // Whether the base image is there only the build can tell: it may be pulled.
         let could_not = format!("could not build image {:?}", build.tag.as_str());
-        return engine.version().map(drop).map_err(|error| error.failure(&could_not));
+        return engine.ping().map_err(|error| error.failure(&could_not));
     }
     match engine.has_image(image.as_str()) {
         Ok(true) => Ok(()),
