@@ -17,7 +17,7 @@ use crate::names::Endpoint;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The outside world, as one process sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Env {
     state: Result<PathBuf, String>,
     /// The docker program, instead of the one in `PATH`.

@@ -69,6 +69,15 @@ fn a_module_uses_only_modules_of_lower_layers() {
 }
 
 #[test]
+fn a_module_is_named_where_it_is_used() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let group = ["crate::", "{"].concat();
+    let grouped = files.iter().filter(|(_, text)| text.contains(&group));
+    assert_eq!(grouped.map(|(file, _)| file).collect::<Vec<_>>(), Vec::<&PathBuf>::new());
+}
+
+#[test]
 fn every_module_has_a_layer() {
     let main = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs")).unwrap();
     let modules = main.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));

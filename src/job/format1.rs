@@ -11,7 +11,7 @@ use super::record::{FORMAT, Record};
 /// In words, when it lacks something or a field has another type.
 pub fn record(bytes: &[u8]) -> Result<Record, String> {
     let mut record: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    record["format"] = FORMAT.into();
+    record.as_object_mut().ok_or("not an object")?.insert("format".into(), FORMAT.into());
     if let Some(run) = record.pointer_mut("/work/run") {
         *run = asked(run)?;
     }
@@ -111,5 +111,6 @@ mod tests {
             "logDriver": "none", "env": ["A"], "memory": 7, "timeout": 2.5, "keep": true});
         assert_eq!(asked(&run).unwrap(), expected);
         assert!(asked(&json!({"argv": argv})).is_err());
+        assert!(record(b"[1]").is_err());
     }
 }

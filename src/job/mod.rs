@@ -57,6 +57,8 @@ pub const IMAGE_ID: &str = "iid";
 /// Bytes kept free for the exit record; no record is longer.
 pub const EXIT_SIZE: usize = 4096;
 const SMALL_FILE: u64 = 4 << 20;
+/// A request and its answer take about 230 bytes.
+const MANY_REQUESTS: u64 = 256 << 20;
 
 /// A published job's directory, held open.
 #[derive(Debug)]
@@ -98,7 +100,7 @@ impl Job {
     /// The requests to end it, and the answers.
     #[must_use]
     pub fn requests(&self) -> Requests {
-        self.dir.read(STOP, SMALL_FILE).map(|bytes| Requests::parse(&bytes)).unwrap_or_default()
+        self.dir.read(STOP, MANY_REQUESTS).map(|bytes| Requests::parse(&bytes)).unwrap_or_default()
     }
 
     /// Records a request to end it, and wakes its supervisor.

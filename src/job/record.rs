@@ -13,7 +13,6 @@ use super::format1;
 use crate::names::{
     Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, MountPath, NetworkName, UserSpec,
 };
-use crate::spec::RecipeSpec;
 
 /// The format this longshore writes, and the newest it reads.
 pub const FORMAT: u32 = 2;
@@ -102,8 +101,9 @@ pub enum Work {
 pub struct Build {
     /// The tag it gets.
     pub tag: ImageName,
-    /// What it is made of.
-    pub recipe: RecipeSpec,
+    /// What it is made of: a `RecipeSpec`, whose grammar is checked when it is built and not when it is read. A record must
+    /// stay readable when a later version refuses a name.
+    pub recipe: serde_json::Value,
     /// The certificates that the recipe names, as they were when it was asked for.
     pub ca_cert: Option<String>,
     /// Ask the registry for a newer base.
@@ -296,7 +296,7 @@ impl Record {
             }),
             Kind::Build => Work::Build(Build {
                 tag: ImageName::parse("web").expect("a name"),
-                recipe: RecipeSpec::default(),
+                recipe: serde_json::json!({}),
                 ca_cert: None,
                 pull: false,
                 no_cache: false,

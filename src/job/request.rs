@@ -80,7 +80,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Reads `stop.json`. In format 1 it was one object over several lines.
+    /// Reads `stop.json`. In format 1 it was one object over several lines, so the first request may have several.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Self {
         #[derive(Deserialize)]
@@ -89,11 +89,12 @@ impl Requests {
             Request(Request),
             Answer(Answer),
         }
-        if let Ok(only) = serde_json::from_slice(bytes) {
-            return Self { asked: vec![only], answers: Vec::new() };
-        }
         let mut requests = Self::default();
-        for line in bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()) {
+        let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Request>();
+        let first = values.next().and_then(Result::ok);
+        let rest = if first.is_some() { &bytes[values.byte_offset()..] } else { bytes };
+        requests.asked.extend(first);
+        for line in rest.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()) {
             match line {
                 Line::Request(request) => requests.asked.push(request),
                 Line::Answer(answer) => requests.answers.push(answer),
@@ -121,18 +122,21 @@ impl Requests {
         self.answers.iter().find(|answer| answer.to == request.token)
     }
 
-    /// Whether an end was asked for at all.
+    /// Whether an end was asked for, by a request that was not refused.
     #[must_use]
     pub fn ask_for_end(&self) -> bool {
-        self.asked.iter().any(Request::ends)
+        self.asked.iter().any(|request| request.ends() && !self.refused(request))
+    }
+
+    fn refused(&self, request: &Request) -> bool {
+        self.answer(request).is_some_and(|answer| answer.failure.is_some())
     }
 
     /// The request that explains an end: the last one made before it that was not refused.
     #[must_use]
     pub fn behind(&self, finished: Option<DateTime<Utc>>, died_of: Option<i32>) -> Option<&Request> {
-        let refused = |request: &Request| self.answer(request).is_some_and(|answer| answer.failure.is_some());
         let in_time = |request: &Request| finished.is_none_or(|finished| request.at <= finished);
-        self.asked.iter().rev().find(|request| in_time(request) && request.explains(died_of) && !refused(request))
+        self.asked.iter().rev().find(|request| in_time(request) && request.explains(died_of) && !self.refused(request))
     }
 }
 
@@ -156,6 +160,10 @@ mod tests {
         let requests =
             Requests::parse(b"{\n  \"at\": \"2026-01-01T00:00:00Z\",\n  \"verb\": \"stop\",\n  \"signal\": 15\n}");
         assert_eq!(requests.behind(None, None).map(|request| request.verb), Some(Verb::Stop));
+        let kill = Request::new(Verb::Kill, 9, Duration::ZERO, at(2));
+        let old = b"{\n  \"at\": \"2026-01-01T00:00:00Z\",\n  \"verb\": \"stop\",\n  \"signal\": 15\n}";
+        let requests = Requests::parse(&[old.to_vec(), lines(std::slice::from_ref(&kill))].concat());
+        assert_eq!(requests.since(0).map(|request| request.verb).collect::<Vec<_>>(), [Verb::Stop, Verb::Kill]);
     }
 
     #[test]

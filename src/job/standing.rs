@@ -212,7 +212,7 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
             ..ended(Outcome::Lost, container.why.clone().unwrap_or_else(|| "its container was never started".into()))
         }),
         Sighting::Ended(end) => Standing::Ended(match doubt(end, facts) {
-            None => conclude(end, &facts.requests, memory_limit(facts)),
+            None => exit_of(end, &facts.requests, memory_limit(facts)),
             Some(why) => Exit { container_id: Some(end.container.clone()), ..ended(Outcome::Lost, why) },
         }),
     };
@@ -238,7 +238,7 @@ fn doubt(end: &Ended, facts: &Facts) -> Option<String> {
 /// The end of a run whose program has ended: the one place where a code becomes an outcome, for the supervisor and for
 /// readers alike. A request counts only if it was made before the end.
 #[must_use]
-pub fn conclude(end: &Ended, requests: &Requests, memory: Option<u64>) -> Exit {
+pub fn exit_of(end: &Ended, requests: &Requests, memory: Option<u64>) -> Exit {
     let behind = requests.behind(end.finished, end.signal).map(|request| request.verb);
     let outcome = match behind {
         Some(Verb::Timeout) => Outcome::Timeout,

@@ -259,7 +259,7 @@ fn a_code_of_a_supervised_run_is_its_code_also_255() {
         (255, (Outcome::Failed, Some(255), None, String::new())),
     ];
     for (code, expected) in table {
-        let exit = conclude(&ended_with(code), &Requests::default(), None);
+        let exit = exit_of(&ended_with(code), &Requests::default(), None);
         assert_eq!(shown(&exit), expected);
         assert!(!exit.recovered);
         assert_eq!((exit.started, exit.finished), (Some(at(2)), Some(at(60))));
@@ -295,7 +295,7 @@ fn a_stop_counts_only_when_it_came_before_the_end_and_did_it() {
     for (verb, signal, second, code, outcome, died_of, reason) in table {
         let requests = request(verb, signal, second);
         let expected = (outcome, Some(code), died_of, reason.to_owned());
-        let exit = conclude(&ended_with(code), &requests, None);
+        let exit = exit_of(&ended_with(code), &requests, None);
         assert_eq!(shown(&exit), expected, "{verb:?} {signal} in second {second}, code {code}");
         // The same for whoever finds it later.
         let facts = Facts { requests, ..facts(Kind::Run) };
@@ -306,9 +306,9 @@ fn a_stop_counts_only_when_it_came_before_the_end_and_did_it() {
 #[test]
 fn a_run_out_of_memory_says_so_with_its_limit() {
     let killed = Ended { out_of_memory: true, ..ended_with(137) };
-    let exit = conclude(&killed, &Requests::default(), Some(2 * GIB));
+    let exit = exit_of(&killed, &Requests::default(), Some(2 * GIB));
     assert_eq!(shown(&exit), (Outcome::Failed, Some(137), Some(9), "killed: out of memory, limit 2 GiB".into()));
-    assert_eq!(conclude(&killed, &Requests::default(), None).reason.as_deref(), Some("killed: out of memory"));
+    assert_eq!(exit_of(&killed, &Requests::default(), None).reason.as_deref(), Some("killed: out of memory"));
     // A reader knows the limit from the record.
     let found = end(&facts(Kind::Run), &seen(killed));
     assert_eq!(found.reason.as_deref(), Some("killed: out of memory, limit 2 GiB"));
@@ -318,7 +318,7 @@ fn a_run_out_of_memory_says_so_with_its_limit() {
 fn what_could_not_be_started_says_why() {
     let failed = Ended { why: Some("exec: \"python3\": not found".into()), ..ended_with(127) };
     let expected = (Outcome::Failed, Some(127), None, "exec: \"python3\": not found".to_owned());
-    assert_eq!(shown(&conclude(&failed, &Requests::default(), None)), expected);
+    assert_eq!(shown(&exit_of(&failed, &Requests::default(), None)), expected);
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn a_running_job_has_no_end_and_says_how_it_runs() {
 
 #[test]
 fn a_job_is_the_same_object_everywhere() {
-    let exit = conclude(&ended_with(7), &Requests::default(), None);
+    let exit = exit_of(&ended_with(7), &Requests::default(), None);
     let view = View::new(&facts(Kind::Run), &Standing::Ended(exit));
     assert_eq!(
         serde_json::to_value(&view).unwrap(),

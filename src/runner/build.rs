@@ -10,17 +10,19 @@ use crate::engine::Engine;
 use crate::engine::argv::{self, BuildPlan};
 use crate::engine::builder::Builder;
 use crate::env::Env;
-use crate::job::record::{Build, Record};
+use crate::job::record::{Begun, Build, Record};
 use crate::job::{CONTEXT, IMAGE_ID, Job};
 use crate::recipe::{self, CaCert, Context, Recipe};
+use crate::spec::RecipeSpec;
 
 /// Chooses the builder, writes the context, and gives the call.
-pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &Build) -> Result<Call> {
+pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &Build) -> Result<(Call, Begun)> {
     let version = engine.version().map_err(|error| error.failure("could not build"))?;
     let builder = engine.builder(&version, env.docker_buildkit.as_deref());
-    begin(engine, env, job, Some((builder, &version)));
+    let begun = begin(engine, env, job, Some((builder, &version)));
     let ca_cert = build.ca_cert.as_deref().map(|pem| CaCert::parse(pem.as_bytes())).transpose()?;
-    let recipe = Recipe::new(&build.recipe, ca_cert)?;
+    let spec: RecipeSpec = serde_json::from_value(build.recipe.clone())?;
+    let recipe = Recipe::new(&spec, ca_cert)?;
     let dir = job.dir.make_subdir(CONTEXT)?;
     for (name, contents) in rendered(&recipe, builder, record.created).entries() {
         dir.write_public(name, contents)?;
@@ -35,7 +37,8 @@ pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &B
         no_cache: build.no_cache,
         builder,
     });
-    Ok(Call { args, environment: vec![("DOCKER_BUILDKIT".into(), builder.switch().into())], stdin: None })
+    let environment = vec![("DOCKER_BUILDKIT".into(), builder.switch().into())];
+    Ok((Call { args, environment, stdin: None }, begun))
 }
 
 /// The context of a recipe for this builder. An upgrade may come from the build cache for the rest of the week.

@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-use super::{Subject, Values, build};
+use super::{Started, Subject, Values, build};
 use crate::engine::builder::Builder;
 use crate::engine::inspect::{ContainerState, Phase, Side, Version};
 use crate::engine::questions::Container;
@@ -26,6 +26,9 @@ use crate::shell::ended;
 
 /// How much the docker client can be given on its stdin before it is started.
 const MOST_STDIN: usize = 60_000;
+
+/// The exit code of a client whose request docker refused.
+pub const REFUSED: i32 = 125;
 
 /// A docker call with what it is handed beside its arguments.
 #[derive(Debug, Default)]
@@ -100,15 +103,14 @@ fn plan(record: &Record, run: &Run) -> argv::RunPlan {
     }
 }
 
-pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Option<Child>> {
+pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
     match &record.work {
-        Work::Run(_) => spawn(engine, job, &call(record, values)?).map(Some),
+        Work::Run(_) => Ok(Started { client: Some(spawn(engine, job, &call(record, values)?)?), begun: None }),
         Work::Build(work) => {
-            let call = build::prepare(engine, env, job, record, work)?;
-            if job.requests().ask_for_end() {
-                return Ok(None);
-            }
-            spawn(engine, job, &call).map(Some)
+            let (call, begun) = build::prepare(engine, env, job, record, work)?;
+            let wanted = !job.requests().ask_for_end();
+            let client = wanted.then(|| spawn(engine, job, &call)).transpose()?;
+            Ok(Started { client, begun: Some(begun) })
         }
     }
 }
@@ -133,7 +135,7 @@ fn spawn(engine: &Engine, job: &Job, call: &Call) -> Result<Child> {
 }
 
 /// Writes down what was found at the start. That needs the engine, but no command waits for it.
-pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Version)>) {
+pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Version)>) -> Begun {
     let started = env.now();
     let asked = if known.is_none() { engine.version().ok() } else { None };
     let version = known.map(|(_, version)| version).or(asked.as_ref());
@@ -147,6 +149,7 @@ pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Ver
     };
     // A full disk must not stop the job; without this file less is known of it, and nothing wrong.
     let _ = job.write_json(BEGUN, &begun);
+    begun
 }
 
 pub fn look(engine: &Engine, subject: Subject) -> Sighting {
@@ -160,7 +163,7 @@ pub fn look(engine: &Engine, subject: Subject) -> Sighting {
     };
     match seen {
         Ok(Some(image)) => Sighting::ImageProven(image),
-        Ok(None) => absent(subject.begun, engine.id().map_err(|error| error.failure(""))),
+        Ok(None) => absent(subject.begun, || engine.id().map_err(|error| error.failure(""))),
         Err(error) => Sighting::Unreachable(error.failure("")),
     }
 }
@@ -174,11 +177,12 @@ pub fn proven_image(engine: &Engine, subject: Subject) -> Result<Option<String>,
 }
 
 /// Absence proves something only on the engine where the job should be.
-pub fn absent(begun: Option<&Begun>, engine_id: Result<String, Failure>) -> Sighting {
-    match (begun.and_then(|begun| begun.engine_id.as_ref()), engine_id) {
-        (Some(recorded), Ok(id)) if *recorded != id => Sighting::OtherEngine,
-        (_, Err(why)) => Sighting::Unreachable(why),
-        _ => Sighting::Absent,
+pub fn absent(begun: Option<&Begun>, engine_id: impl FnOnce() -> Result<String, Failure>) -> Sighting {
+    let Some(recorded) = begun.and_then(|begun| begun.engine_id.as_ref()) else { return Sighting::Absent };
+    match engine_id() {
+        Ok(id) if *recorded == id => Sighting::Absent,
+        Ok(_) => Sighting::OtherEngine,
+        Err(why) => Sighting::Unreachable(why),
     }
 }
 
@@ -228,10 +232,9 @@ pub fn end(engine: &Engine, subject: Subject, client: Option<Pid>, request: &Req
     match client.map(|client| kill_process_group(client, signal)) {
         Some(Ok(())) => Ok(()),
         Some(Err(error)) => Err(Failure::new(Kind::Internal, format!("could not end build {id}: {error}"))),
-        None => Err(Failure::new(
-            Kind::Failed,
-            format!("could not end build {id}: its supervisor was killed, and only the supervisor can end it"),
-        )),
+        None => {
+            Err(Failure::new(Kind::Failed, format!("could not end build {id}: its docker client cannot be reached")))
+        }
     }
 }
 
@@ -260,6 +263,16 @@ pub fn fetch_log(engine: &Engine, container: &str, tail: Tail, into: File) -> io
     let mut command = engine.command(&argv::logs(container, &tail.to_string()));
     let status = command.stdout(into.try_clone()?).stderr(into).status()?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("docker logs {}", ended(status)))) }
+}
+
+/// No such program (127), not executable (126), no such device (125): the client knows which. What the engine keeps may
+/// be a number of its own.
+pub fn start_code(client: Option<ExitStatus>, container: i32) -> i32 {
+    let clients = client.and_then(|status| status.code()).filter(|code| (REFUSED..=127).contains(code));
+    match clients.unwrap_or(container) {
+        0 => REFUSED,
+        code => code,
+    }
 }
 
 pub fn cuts_output(begun: Option<&Begun>) -> bool {

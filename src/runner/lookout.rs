@@ -65,7 +65,7 @@ impl Known {
     }
 
     fn absent(&mut self, engine: &Engine, subject: Subject) -> Sighting {
-        let id = self.engine_id.get_or_insert_with(|| engine.id().map_err(|error| error.failure("")));
-        local::absent(subject.begun, id.clone())
+        let id = || engine.id().map_err(|error| error.failure(""));
+        local::absent(subject.begun, || self.engine_id.get_or_insert_with(id).clone())
     }
 }

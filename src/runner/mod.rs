@@ -10,7 +10,7 @@ mod lookout;
 
 use std::fs::File;
 use std::io;
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 
 use anyhow::Result;
 use rustix::process::Pid;
@@ -47,6 +47,15 @@ impl Values {
     pub fn of(variables: Vec<(EnvKey, EnvValue)>) -> Self {
         Self(variables.into_iter().map(|(key, value)| (key.to_string(), value.as_str().to_owned())).collect())
     }
+}
+
+/// What was started.
+#[derive(Debug)]
+pub struct Started {
+    /// The client; none if a build was asked to end before.
+    pub client: Option<Child>,
+    /// What was found at the start, where that was known before the client was started.
+    pub begun: Option<Begun>,
 }
 
 /// What is known of a job that a look is for.
@@ -100,14 +109,14 @@ impl Runner {
     ///
     /// # Errors
     /// When it cannot be started; then there is nothing to attend.
-    pub fn start(&self, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Option<Child>> {
+    pub fn start(&self, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
         match self {
             Self::Local(engine) => local::start(engine, env, job, record, values),
         }
     }
 
-    /// Writes down which engine it was started on. A build has done so before.
-    pub fn begin(&self, env: &Env, job: &Job) {
+    /// Finds out, and writes down, which engine it was started on. A build has done so before its start.
+    pub fn begin(&self, env: &Env, job: &Job) -> Begun {
         match self {
             Self::Local(engine) => local::begin(engine, env, job, None),
         }
@@ -159,6 +168,22 @@ impl Runner {
     pub fn fetch_left(&self, job: &Job, account: &serde_json::Value) -> Result<()> {
         match self {
             Self::Local(_) => job.write_json(crate::job::INSPECT, account),
+        }
+    }
+
+    /// Whether the client's own exit code says that docker refused to make what was asked for.
+    #[must_use]
+    pub fn refused(&self, client: ExitStatus) -> bool {
+        match self {
+            Self::Local(_) => client.code() == Some(local::REFUSED),
+        }
+    }
+
+    /// The exit code of a container that could not be started: the client's, where it says which failure it was.
+    #[must_use]
+    pub fn start_code(&self, client: Option<ExitStatus>, container: i32) -> i32 {
+        match self {
+            Self::Local(_) => local::start_code(client, container),
         }
     }
 

@@ -17,13 +17,11 @@ use rustix::process::Pid;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::Task;
-use crate::env::Env;
-use crate::error::Failure;
-use crate::job::record::{Begun, Kind};
+use crate::error::{Failure, Kind as ErrorKind};
+use crate::job::record::Kind;
 use crate::job::request::{Answer, Request, Verb};
 use crate::job::standing::Sighting;
 use crate::job::{CONTROL, EXIT, WAITING};
-use crate::runner::{Runner, Subject};
 
 /// How long a job may take to end before it is killed: a build that is asked to end, a run whose time has passed.
 const GRACE: Duration = Duration::from_secs(10);
@@ -88,81 +86,84 @@ impl Attendant {
     }
 
     /// Stays with the job until it is certain what became of it.
-    pub fn attend(&mut self, env: &Env, client: Option<Child>) -> Seen {
-        let client = client.map(|client| self.until_ended(env, client));
+    pub fn attend(&mut self, client: Option<Child>) -> Seen {
+        let client = client.map(|client| self.until_ended(client));
         let sighting = match client {
             None => Sighting::Absent,
             // A build that failed left nothing to look at.
             Some(status) if self.task.record.kind == Kind::Build && !status.success() => Sighting::Absent,
-            Some(status) => self.until_certain(env, status),
+            Some(status) => self.until_certain(status),
         };
         Seen { client, sighting, timed_out: self.timed_out.take() }
     }
 
     /// Looks until the engine says for certain what became of the job. The client may have ended before the container;
     /// an engine that does not answer proves nothing.
-    fn until_certain(&mut self, env: &Env, client: ExitStatus) -> Sighting {
+    fn until_certain(&mut self, client: ExitStatus) -> Sighting {
         let (mut pause, mut tries) = (BACKOFF.0, 0);
-        let begun = self.task.job.begun();
         loop {
-            let sighting = self.look(env, begun.as_ref());
+            let sighting = self.look();
             let unreachable = matches!(sighting, Sighting::Unreachable(_) | Sighting::OtherEngine);
-            self.mark_waiting(env, unreachable);
+            self.mark_waiting(unreachable);
             match &sighting {
                 Sighting::Ended(_) | Sighting::ImageProven(_) => return sighting,
                 Sighting::NeverStarted(container) if container.why.is_some() => return sighting,
-                Sighting::Absent if self.task.record.kind == Kind::Build || client.code() == Some(125) => {
+                Sighting::Absent if self.task.record.kind == Kind::Build || self.task.runner().refused(client) => {
                     return sighting;
                 }
                 Sighting::NeverStarted(_) | Sighting::Absent if tries >= PATIENT_TRIES => return sighting,
                 // A client that was killed may have asked for the container, or for its start, a moment before.
                 Sighting::NeverStarted(_) | Sighting::Absent => tries += 1,
                 Sighting::Alive(container) => {
-                    let waiting = self.task.runner.wait(&container.container);
-                    let _ = waiting.map(|waiting| self.until_ended(env, waiting));
+                    let waiting = self.task.runner().wait(&container.container);
+                    let _ = waiting.map(|waiting| self.until_ended(waiting));
                 }
                 Sighting::Unreachable(_) | Sighting::OtherEngine => {
-                    self.pause(env, pause);
+                    self.pause(pause);
                     pause = (pause * 2).min(BACKOFF.1);
                     continue;
                 }
             }
-            self.pause(env, BACKOFF.0);
+            self.pause(BACKOFF.0);
         }
     }
 
-    /// The docker program may be replaced while the job runs, so it is looked for anew.
-    fn look(&self, env: &Env, begun: Option<&Begun>) -> Sighting {
+    /// A build that left no image id has left nothing to look at.
+    fn look(&self) -> Sighting {
         let image_id = self.task.job.image_id();
-        let subject = Subject { record: &self.task.record, begun, image_id: image_id.as_deref() };
-        Runner::of(env, &self.task.record).look(subject)
+        if self.task.record.kind == Kind::Build && image_id.is_none() {
+            return Sighting::Absent;
+        }
+        self.task.runner().look(self.task.subject(image_id.as_deref()))
     }
 
-    fn mark_waiting(&self, env: &Env, unreachable: bool) {
+    fn mark_waiting(&self, unreachable: bool) {
         let dir = &self.task.job.dir;
         if unreachable != dir.has(WAITING) {
-            let now = env.now().to_rfc3339();
+            let now = self.task.env.now().to_rfc3339();
             let _ = if unreachable { dir.replace(WAITING, now.as_bytes()) } else { dir.remove(WAITING) };
         }
     }
 
-    fn until_ended(&mut self, env: &Env, mut child: Child) -> ExitStatus {
+    fn until_ended(&mut self, mut child: Child) -> ExitStatus {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        // A request may have come before there was a pipe to wake us.
+        self.heed(group);
         loop {
             match self.next_event(Some(&mut child), None) {
                 Event::Ended(status) => return status,
                 Event::Asked => self.heed(group),
-                Event::Due => self.insist(env, group),
+                Event::Due => self.insist(group),
             }
         }
     }
 
-    fn pause(&mut self, env: &Env, length: Duration) {
+    fn pause(&mut self, length: Duration) {
         let end = Instant::now() + length;
         while Instant::now() < end {
             match self.next_event(None, Some(end)) {
                 Event::Asked => self.heed(None),
-                Event::Due => self.insist(env, None),
+                Event::Due => self.insist(None),
                 Event::Ended(_) => {}
             }
         }
@@ -172,25 +173,29 @@ impl Attendant {
     fn heed(&mut self, client: Option<Pid>) {
         let requests: Vec<Request> = self.task.job.requests().since(self.heeded).cloned().collect();
         self.heeded += requests.len();
-        for request in requests {
+        let own = self.timed_out.as_ref().map(|request| request.token.clone());
+        for request in requests.into_iter().filter(|request| Some(&request.token) != own.as_ref()) {
             self.carry_out(client, request);
         }
     }
 
     /// What to do when a limit has passed: the time limit of a run, or the grace of a build that was asked to end.
-    fn insist(&mut self, env: &Env, client: Option<Pid>) {
+    fn insist(&mut self, client: Option<Pid>) {
         let now = Instant::now();
         if self.deadline.take_if(|deadline| *deadline <= now).is_some() {
-            let request = Request::new(Verb::Timeout, 15, GRACE, env.now());
-            self.timed_out = Some(request.clone());
-            match self.task.job.ask(&request) {
-                Ok(()) => self.heed(client),
+            let known = self.timed_out.clone();
+            let request = known.unwrap_or_else(|| Request::new(Verb::Timeout, 15, GRACE, self.task.env.now()));
+            if self.timed_out.is_none() {
                 // On a full disk it is not on record, and carried out all the same.
-                Err(_) => self.carry_out(client, request),
+                let _ = self.task.job.ask(&request);
             }
+            self.timed_out = Some(request.clone());
+            self.carry_out(client, request);
         }
         if self.kill_at.take_if(|at| *at <= now).is_some() {
-            self.carry_out(client, Request::new(Verb::Cancel, 9, Duration::ZERO, env.now()));
+            let kill = Request::new(Verb::Cancel, 9, Duration::ZERO, self.task.env.now());
+            let _ = self.task.runner().end(self.task.subject(None), client, &kill);
+            self.kill_at = client.map(|_| now + GRACE);
         }
     }
 
@@ -198,19 +203,31 @@ impl Attendant {
     /// own: another request, or the end of the job, may come meanwhile.
     fn carry_out(&mut self, client: Option<Pid>, request: Request) {
         let task = Arc::clone(&self.task);
-        let begun = task.job.begun();
         if task.record.kind == Kind::Build {
-            let subject = Subject { record: &task.record, begun: begun.as_ref(), image_id: None };
-            let failure = task.runner.end(subject, client, &request).err();
-            self.kill_at = Some(Instant::now() + GRACE);
+            let failure = task.runner().end(task.subject(None), client, &request).err();
+            if client.is_some() {
+                self.kill_at.get_or_insert(Instant::now() + GRACE);
+            }
             let _ = task.job.answer(&Answer { to: request.token, failure });
             return;
         }
-        let limit = (request.verb != Verb::Timeout).then(|| Instant::now() + STARTING);
-        std::thread::spawn(move || {
-            let failure = end_container(&task, begun.as_ref(), &request, limit);
+        let is_limit = request.verb == Verb::Timeout;
+        let limit = (!is_limit).then(|| Instant::now() + STARTING);
+        let token = request.token.clone();
+        let spawned = std::thread::Builder::new().spawn(move || {
+            let failure = end_container(&task, &request, limit);
             let _ = task.job.answer(&Answer { to: request.token, failure });
         });
+        match spawned {
+            Ok(_) => {}
+            // Too many processes: the limit passes once more.
+            Err(_) if is_limit => self.deadline = Some(Instant::now() + BACKOFF.1),
+            Err(error) => {
+                let failure =
+                    Failure::new(ErrorKind::Internal, format!("could not end run {}: {error}", self.task.job.id));
+                let _ = self.task.job.answer(&Answer { to: token, failure: Some(failure) });
+            }
+        }
     }
 
     /// Sleeps until something happens. There is no polling: an idle supervisor uses no processor time.
@@ -240,13 +257,14 @@ impl Attendant {
 }
 
 /// Asks the engine until it has done so, for it may be away, and a container not be there yet.
-fn end_container(task: &Task, begun: Option<&Begun>, request: &Request, limit: Option<Instant>) -> Option<Failure> {
+fn end_container(task: &Task, request: &Request, limit: Option<Instant>) -> Option<Failure> {
+    let mut pause = BACKOFF.0;
     loop {
-        let subject = Subject { record: &task.record, begun, image_id: None };
-        let failure = task.runner.end(subject, None, request).err()?;
+        let failure = task.runner().end(task.subject(None), None, request).err()?;
         if limit.is_some_and(|limit| limit <= Instant::now()) || task.job.dir.has(EXIT) {
             return Some(failure);
         }
-        sleep(BACKOFF.0);
+        sleep(pause);
+        pause = if limit.is_some() { pause } else { (pause * 2).min(BACKOFF.1) };
     }
 }

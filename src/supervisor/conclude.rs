@@ -8,9 +8,8 @@ use std::process::ExitStatus;
 
 use super::Task;
 use super::attend::Seen;
-use crate::env::Env;
 use crate::error::Failure;
-use crate::job::record::{Begun, Exit, Kind, LogState, Outcome};
+use crate::job::record::{Exit, Kind, LogState, Outcome};
 use crate::job::request::Requests;
 use crate::job::standing::{self, Ended, NeverStarted, Sighting};
 use crate::job::{CONTEXT, CONTROL, IMAGE_ID, Job, LOG, WAITING};
@@ -27,18 +26,17 @@ pub enum End {
 }
 
 /// Records the end of a job and cleans up behind it.
-pub fn conclude(env: &Env, task: &Task, end: End) {
-    let begun = task.job.begun();
+pub fn conclude(task: &Task, end: End) {
     let mut exit = match &end {
         End::NotStarted(error) => not_started(&task.job, error),
         End::Seen(seen) if task.record.kind == Kind::Build => of_build(task, seen),
         End::Seen(seen) => of_run(task, seen),
     };
-    exit.started = exit.started.or(begun.as_ref().map(|begun| begun.started));
-    exit.finished = exit.finished.or_else(|| Some(env.now()));
+    exit.started = exit.started.or(task.begun.get().map(|begun| begun.started));
+    exit.finished = exit.finished.or_else(|| Some(task.env.now()));
     let remains = match &end {
         End::Seen(Seen { sighting: Sighting::Ended(end), client, .. }) => {
-            verify_log(task, end, *client, begun.as_ref(), &mut exit);
+            verify_log(task, end, *client, &mut exit);
             Some((end.container.as_str(), &end.account))
         }
         End::Seen(Seen { sighting: Sighting::NeverStarted(container), .. }) => {
@@ -50,7 +48,7 @@ pub fn conclude(env: &Env, task: &Task, end: End) {
     if task.record.kind == Kind::Build && task.job.dir.is_full() {
         exit.lack_lines("the disk is full");
     }
-    let fetched = remains.is_none_or(|(_, account)| task.runner.fetch_left(&task.job, account).is_ok());
+    let fetched = remains.is_none_or(|(_, account)| task.runner().fetch_left(&task.job, account).is_ok());
     if finish(&task.job, &exit) && remains.is_none_or(|(container, _)| is_cleared(task, &exit, fetched, container)) {
         // What is left when this file is gone is nothing that anybody has to clean up.
         let _ = task.job.dir.remove(CONTROL);
@@ -60,7 +58,7 @@ pub fn conclude(env: &Env, task: &Task, end: End) {
 /// Whether nothing of the container is left that has to go. It is the last copy of what could not be saved.
 fn is_cleared(task: &Task, exit: &Exit, fetched: bool, container: &str) -> bool {
     let saved = fetched && exit.log != LogState::Incomplete;
-    task.record.run().is_some_and(|run| run.keep) || saved && task.runner.remove(container)
+    task.record.run().is_some_and(|run| run.keep) || saved && task.runner().remove(container)
 }
 
 /// The job ended before docker was started. The log gets the reason.
@@ -75,12 +73,13 @@ fn not_started(job: &Job, error: &anyhow::Error) -> Exit {
 
 fn of_run(task: &Task, seen: &Seen) -> Exit {
     let requests = requests(&task.job, seen);
-    let code = seen.client.and_then(|status| status.code());
     match &seen.sighting {
-        Sighting::Ended(end) => standing::conclude(end, &requests, task.record.run().and_then(|run| run.memory)),
-        Sighting::NeverStarted(container) => never_started(container, code, &requests),
-        _ if code == Some(125) => Exit {
-            exit_code: code,
+        Sighting::Ended(end) => standing::exit_of(end, &requests, task.record.run().and_then(|run| run.memory)),
+        Sighting::NeverStarted(container) => {
+            never_started(container, task.runner().start_code(seen.client, container.code), &requests)
+        }
+        _ if seen.client.is_some_and(|status| task.runner().refused(status)) => Exit {
+            exit_code: seen.client.and_then(|status| status.code()),
             reason: Some(last_words(task).unwrap_or_else(|| "docker could not make the container".into())),
             ..Exit::new(Outcome::Failed)
         },
@@ -99,14 +98,12 @@ fn requests(job: &Job, seen: &Seen) -> Requests {
     requests
 }
 
-/// It was made and could not be started: no such program (127), not executable (126), no such device (125). The client
-/// knows which; what the engine keeps may be a number of its own.
-fn never_started(container: &NeverStarted, client: Option<i32>, requests: &Requests) -> Exit {
+/// It was made and could not be started, or its client was killed before it asked for the start.
+fn never_started(container: &NeverStarted, code: i32, requests: &Requests) -> Exit {
     let (outcome, code, reason) = match &container.why {
         Some(why) => {
-            let code = client.filter(|code| (125..=127).contains(code)).unwrap_or(container.code);
             let outcome = if requests.ask_for_end() { Outcome::Cancelled } else { Outcome::Failed };
-            (outcome, Some(if code == 0 { 125 } else { code }), why.clone())
+            (outcome, Some(code), why.clone())
         }
         None => (Outcome::Lost, None, "its docker client was killed before it started the container".to_owned()),
     };
@@ -129,7 +126,7 @@ fn of_build(task: &Task, seen: &Seen) -> Exit {
         (_, None) => Exit::new(Outcome::Cancelled),
         (_, Some(status)) if status.success() => {
             let why = match task.job.image_id() {
-                Some(_) => "docker build exited with status 0, but the image is not this build's",
+                Some(_) => "docker build exited with status 0, but there is no image with the label of this build",
                 None => "docker build exited with status 0 and left no image id",
             };
             Exit { exit_code: Some(0), reason: Some(why.into()), ..Exit::new(Outcome::Failed) }
@@ -155,11 +152,11 @@ fn failed_build(task: &Task, status: ExitStatus, cancelled: bool) -> Exit {
 
 /// Holds the log against the engine's copy. Clients that ended in another way than the container, or that are known to
 /// cut their output, make a whole comparison necessary.
-fn verify_log(task: &Task, end: &Ended, client: Option<ExitStatus>, begun: Option<&Begun>, exit: &mut Exit) {
+fn verify_log(task: &Task, end: &Ended, client: Option<ExitStatus>, exit: &mut Exit) {
     let code = client.and_then(|status| status.code());
-    let whole = code == Some(end.code) && !task.runner.cuts_output(begun);
+    let whole = code == Some(end.code) && !task.runner().cuts_output(task.begun.get());
     let how = if whole { Client::EndedWithIt } else { Client::CutOff };
-    let fetch = |tail, into| task.runner.fetch_log(&end.container, tail, into);
+    let fetch = |tail, into| task.runner().fetch_log(&end.container, tail, into);
     match verify(&task.job, how, &fetch) {
         (_, Some(why)) => exit.lack_lines(&why),
         (log, None) => exit.log = log,
@@ -187,5 +184,5 @@ fn last_words(task: &Task) -> Option<String> {
     log.seek(SeekFrom::Start(end.saturating_sub(8192))).ok()?;
     let mut bytes = Vec::new();
     log.read_to_end(&mut bytes).ok()?;
-    task.runner.reason(&String::from_utf8_lossy(&bytes))
+    task.runner().reason(&String::from_utf8_lossy(&bytes))
 }

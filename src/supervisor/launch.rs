@@ -103,12 +103,6 @@ impl Caller {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// Whether the command waits for an answer.
-    #[must_use]
-    pub fn waits(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// Lets the command return.
     pub fn ready(&mut self) {
         self.answer(&Answer::Ready);

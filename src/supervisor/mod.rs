@@ -9,16 +9,16 @@ mod conclude;
 mod launch;
 
 use std::process::Child;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::env::Env;
-use crate::job::record::{Kind, Record};
+use crate::job::record::{Begun, Kind, Record};
 use crate::job::store::Store;
 use crate::job::{FORGOTTEN, Job, LOCK};
 use crate::names::JobId;
-use crate::runner::{Runner, Values};
+use crate::runner::{Runner, Started, Subject, Values};
 use attend::Attendant;
 use launch::Caller;
 pub use launch::launch;
@@ -26,12 +26,24 @@ pub use launch::launch;
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__supervise";
 
-/// A job and how it is run.
+/// A supervised job.
 #[derive(Debug)]
 struct Task {
+    env: Env,
     job: Job,
     record: Record,
-    runner: Runner,
+    begun: OnceLock<Begun>,
+}
+
+impl Task {
+    /// How it is run. The docker program may be replaced while the job runs, so it is looked for each time.
+    fn runner(&self) -> Runner {
+        Runner::of(&self.env, &self.record)
+    }
+
+    fn subject<'a>(&'a self, image_id: Option<&'a str>) -> Subject<'a> {
+        Subject { record: &self.record, begun: self.begun.get(), image_id }
+    }
 }
 
 /// A job that this process supervises, before it is started.
@@ -50,18 +62,16 @@ struct Admitted {
 /// the job.
 pub fn supervise(env: &Env, kind: &str, id: &str) -> Result<()> {
     let mut admitted = admit(env, kind, id)?;
-    let started = start(env, &mut admitted);
+    let started = start(&mut admitted);
     let Admitted { store, task, mut attendant, mut caller, .. } = admitted;
-    if let (Err(error), true) = (&started, caller.waits()) {
-        caller.failed(error);
-        return Ok(());
-    }
-    caller.ready();
     let end = match started {
-        Ok(client) => conclude::End::Seen(attendant.attend(env, client)),
-        Err(error) => conclude::End::NotStarted(error),
+        Ok(client) => conclude::End::Seen(attendant.attend(client)),
+        Err(error) => {
+            caller.failed(&error);
+            conclude::End::NotStarted(error)
+        }
     };
-    conclude::conclude(env, &task, end);
+    conclude::conclude(&task, end);
     if task.job.dir.has(FORGOTTEN) {
         store.remove(&task.job);
     }
@@ -76,8 +86,7 @@ fn admit(env: &Env, kind: &str, id: &str) -> Result<Admitted> {
     let job = store.job(&JobId::parse(id)?).context("there is no such job")?;
     ensure!(holds_lock(&job), "a supervisor is started by longshore only");
     let record = job.record().map_err(|damaged| anyhow::anyhow!(damaged.0))?;
-    let runner = Runner::of(env, &record);
-    let task = Arc::new(Task { job, record, runner });
+    let task = Arc::new(Task { env: env.clone(), job, record, begun: OnceLock::new() });
     let attendant = Attendant::detach(Arc::clone(&task))?;
     let mut caller = Caller::take()?;
     let values = caller.values()?;
@@ -88,15 +97,14 @@ fn admit(env: &Env, kind: &str, id: &str) -> Result<Admitted> {
 }
 
 /// Starts docker's client, and writes down where. No command waits for the second.
-fn start(env: &Env, admitted: &mut Admitted) -> Result<Option<Child>> {
-    let Task { job, record, runner } = &*admitted.task;
+fn start(admitted: &mut Admitted) -> Result<Option<Child>> {
+    let task = Arc::clone(&admitted.task);
+    let runner = task.runner();
     let values = std::mem::take(&mut admitted.values);
-    let client = runner.start(env, job, record, &values)?;
-    if record.kind == Kind::Run {
-        admitted.caller.ready();
-        admitted.attendant.count_time();
-        runner.begin(env, job);
-    }
+    let Started { client, begun } = runner.start(&task.env, &task.job, &task.record, &values)?;
+    admitted.caller.ready();
+    admitted.attendant.count_time();
+    let _ = task.begun.set(begun.unwrap_or_else(|| runner.begin(&task.env, &task.job)));
     Ok(client)
 }
 

@@ -240,6 +240,7 @@ fn lists_filter_by_flags_and_show_the_last_n() {
     fake.end_of(&good);
     fake.end_of(&bad);
     let running = fake.start_with(&fake.gated("echo on", ""), &["--label", "team=blue"]);
+    wait_until("it is known when it started", || fake.job("run", &running).join("begun.json").exists());
     let list = |args: &[&str]| {
         let ran = fake.run(&[&["exec", "list", "-q"], args].concat()).code(0);
         ran.stdout.lines().map(str::to_owned).collect::<Vec<_>>()

@@ -34,7 +34,7 @@ pub fn create(env: &Env, voice: &Voice, args: &ImageCreate) -> Result<u8> {
         ca_cert: ca_cert.as_ref().map(|cert| cert.as_pem().to_owned()),
         pull: spec.pull,
         no_cache: spec.no_cache,
-        recipe: spec,
+        recipe: serde_json::to_value(&spec)?,
     });
     let record = Record {
         name: Some(recipe.name.normalized()),

@@ -11,12 +11,17 @@ use anyhow::Result;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::Job;
-use crate::job::request::Request;
+use crate::job::record::Kind;
+use crate::job::request::{Answer, Request};
 use crate::runner::{Runner, Subject};
 use crate::survey::view;
 
 /// How long a job may take to end when it was asked to, beside the grace and the engine's own time.
 const ENDING: Duration = Duration::from_secs(30);
+/// How long a supervisor may take to answer, beside the grace. One that was stopped, or is of an older version, never does.
+const ANSWERING: Duration = Duration::from_secs(10);
+/// How long a supervisor that is just starting is woken again and again.
+const WAKING: Duration = Duration::from_secs(2);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 /// Between two looks that cost an engine call.
@@ -27,40 +32,64 @@ const SLOW_LOOK: Duration = Duration::from_millis(500);
 /// # Errors
 /// When it could not be asked, or still runs after the grace.
 pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
-    job.ask(request)?;
-    let deadline = Instant::now() + ENDING + env.patience + Duration::from_secs(request.grace);
+    let begun = Instant::now();
+    let grace = Duration::from_secs(request.grace);
+    let deadline = begun + ENDING + env.patience + grace;
     let mut asked_here = false;
+    if let Err(error) = job.ask(request) {
+        // A full disk: the run that fills it must be ended all the same.
+        end_here(env, job, request).map_err(|_| error)?;
+        asked_here = true;
+    }
     loop {
         // Looked at in this order: a supervisor lets go of its lock only once the end is recorded.
         let supervised = job.is_supervised();
-        if job.has_ended() && !view(env, job).is_running() {
-            return Ok(());
-        }
-        if !supervised && !asked_here {
-            end_unsupervised(env, job, request)?;
-            asked_here = true;
-        }
         let answer = job.requests().answer(request).cloned();
+        if job.has_ended() && !view(env, job).is_running() {
+            return if request.ends() || asked_here || answer.is_some() {
+                Ok(())
+            } else {
+                Err(ended_before(job).into())
+            };
+        }
         if let Some(failure) = answer.as_ref().and_then(|answer| answer.failure.clone()) {
             return Err(failure.into());
         }
         if !request.ends() && (asked_here || answer.is_some()) {
             return Ok(());
         }
+        if !asked_here && answer.is_none() && (!supervised || begun.elapsed() > grace + ANSWERING) {
+            end_here(env, job, request)?;
+            asked_here = true;
+        }
         if Instant::now() > deadline {
             let message = format!("could not end {} {}: it is still running", job.kind.word(), job.id);
             return Err(Failure::new(ErrorKind::Failed, message).into());
         }
-        if answer.is_none() {
+        if answer.is_none() && begun.elapsed() < WAKING {
             job.wake();
         }
         sleep(if asked_here { SLOW_LOOK } else { LOOK });
     }
 }
 
-fn end_unsupervised(env: &Env, job: &Job, request: &Request) -> Result<()> {
+fn ended_before(job: &Job) -> Failure {
+    Failure::new(
+        ErrorKind::Conflict,
+        format!("could not send the signal to {} {}: it has ended", job.kind.word(), job.id),
+    )
+}
+
+/// Asks the runner from here, and records the answer.
+fn end_here(env: &Env, job: &Job, request: &Request) -> Result<()> {
     let record = job.record().map_err(|damaged| Failure::new(ErrorKind::State, damaged.0))?;
+    if record.kind == Kind::Build {
+        let why = "its supervisor was killed, and only the supervisor can end it";
+        return Err(Failure::new(ErrorKind::Failed, format!("could not end build {}: {why}", job.id)).into());
+    }
     let begun = job.begun();
     let subject = Subject { record: &record, begun: begun.as_ref(), image_id: None };
-    Ok(Runner::of(env, &record).end(subject, None, request)?)
+    let failure = Runner::of(env, &record).end(subject, None, request).err();
+    let _ = job.answer(&Answer { to: request.token.clone(), failure: failure.clone() });
+    failure.map_or(Ok(()), |failure| Err(failure.into()))
 }

@@ -18,6 +18,9 @@ use crate::job::view::View;
 use crate::output::{Page, Reply, Several, Voice};
 use crate::survey::view;
 
+/// Between two looks at a run whose supervisor and client were killed.
+const UNSUPERVISED_LOOK: Duration = Duration::from_millis(500);
+
 /// A job that has ended.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
@@ -106,11 +109,13 @@ fn wait_for_any(env: &Env, jobs: &[Job], deadline: Option<Instant>, interrupt: &
             }
             check(interrupt, job)?;
         }
+        // Of a run without its supervisor the engine is asked each time.
+        let pause = if jobs.iter().any(Job::has_ended) { UNSUPERVISED_LOOK } else { LOOK };
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             let message = format!("all of {} jobs are still running", jobs.len());
             return Err(Failure::new(ErrorKind::Timeout, message).into());
         }
-        sleep(LOOK);
+        sleep(pause);
     }
 }
 
@@ -132,7 +137,7 @@ pub fn wait_for(env: &Env, job: &Job, deadline: Option<Instant>, interrupt: &Int
         }
         if job.has_ended() {
             // Nobody holds its locks, and its container goes on: its supervisor and its client were killed.
-            pause = Duration::from_millis(500);
+            pause = UNSUPERVISED_LOOK;
         }
         sleep(pause.min(left.unwrap_or(pause)));
         pause = (pause * 2).min(LOOK.max(pause));

@@ -398,3 +398,29 @@ fn a_run_is_ended_by_its_timeout() {
     assert_eq!((&view["outcome"], &view["exitCode"]), (&"timeout".into(), &143.into()));
     fake.run(&["exec", "wait", &id]).code(124);
 }
+
+#[test]
+fn a_stop_that_the_engine_refused_does_not_cancel_the_run() {
+    let fake = Fake::new();
+    let id = fake.start_unattended("exit 0");
+    fake.scenario(json!({"rules": [{"call": "stop", "exit": 1, "stderr": "permission denied"}]}));
+    let ran = fake.run(&["exec", "stop", &id]).code(1);
+    assert!(ran.stderr.starts_with(&format!("error: could not end run {id}: ")), "{}", ran.stderr);
+    fake.scenario(json!({}));
+    fake.open_gate();
+    let view = fake.end_of(&id);
+    assert_eq!((&view["outcome"], &view["exitCode"]), (&"succeeded".into(), &0.into()), "{view}");
+}
+
+#[test]
+fn a_run_whose_supervisor_was_suspended_can_be_ended() {
+    let fake = Fake::new();
+    let id = fake.start_gated("exit 0");
+    let supervisor = fake.supervisor(&id);
+    fake.signal("STOP", supervisor);
+    let mut stop = fake.command(&["exec", "stop", "-t", "1", &id]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    wait_until("the container has ended", || fake.true_code(&id).is_some());
+    fake.signal("CONT", supervisor);
+    assert!(stop.wait().unwrap().success());
+    assert_eq!(fake.end_of(&id)["outcome"], "cancelled");
+}
