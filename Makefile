@@ -44,7 +44,7 @@ snapshots: ## every test, accepting what the commands print now: see git diff
 bench: build ## our times against docker's, side by side
 	python=$$(tools/pytest-env) && "$$python" tools/bench
 
-papers: ## write man pages, completions and schemas of bodies anew
+papers: ## write man pages, completions and the generated schemas anew
 	UPDATE_PAPERS=1 cargo test --locked papers
 
 install: build ## binary, man pages and completions under PREFIX (/usr/local)

@@ -9,6 +9,7 @@ use crate::invalid::Invalid;
 
 /// What went wrong, as far as somebody may branch on it. The name is what `--json` shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The command line or a spec was not understood.

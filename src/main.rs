@@ -23,6 +23,8 @@ mod output;
 mod papers;
 mod recipe;
 mod runner;
+#[cfg(test)]
+mod schemas;
 mod shell;
 mod spec;
 mod supervisor;

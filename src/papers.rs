@@ -1,7 +1,7 @@
 //! Tests that hold the papers against the program: man pages, completions and the README.
 //!
-//! Man pages, completions and the README's list of commands are generated from the clap tree, the JSON Schemas of
-//! `--spec` from the structs it fills, and compared with what is in the repository; `make papers` (`UPDATE_PAPERS=1`)
+//! Man pages, completions and the README's list of commands are generated from the clap tree, most JSON
+//! Schemas from the types (`schemas`), and compared with what is in the repository; `make papers` (`UPDATE_PAPERS=1`)
 //! writes them instead. Every command line in the README is parsed as the program would parse it.
 
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::cli::{Cli, published};
+use crate::schemas::{self, File};
 use crate::spec::{RecipeSpec, RunSpec, keys, parse};
 
 const README: &str = "README.md";
@@ -86,40 +87,9 @@ fn papers_completions_are_those_of_the_command_line() {
     hold("completions", &scripts.into());
 }
 
-/// The JSON Schema of a body, from the struct that it fills.
-fn body_schema<T: schemars::JsonSchema>(name: &str, command: &str) -> serde_json::Value {
-    let serde_json::Value::Object(mut generated) =
-        schemars::SchemaGenerator::default().into_root_schema_for::<T>().into()
-    else {
-        panic!("the schema of a struct is an object")
-    };
-    for property in generated["properties"].as_object_mut().unwrap().values_mut() {
-        for word in ["default", "writeOnly"] {
-            property.as_object_mut().unwrap().remove(word);
-        }
-    }
-    let description = generated["description"].as_str().unwrap().replace('\n', " ");
-    serde_json::json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": format!("https://longshore.invalid/schemas/{name}.json"),
-        "title": format!("The body of {command} --spec"),
-        "description": description,
-        "type": "object",
-        "additionalProperties": generated["additionalProperties"],
-        "properties": generated["properties"],
-    })
-}
-
-fn body_schemas() -> [(&'static str, serde_json::Value); 2] {
-    [
-        ("recipe-spec", body_schema::<RecipeSpec>("recipe-spec", "image create")),
-        ("run-spec", body_schema::<RunSpec>("run-spec", "exec run")),
-    ]
-}
-
 #[test]
-fn papers_schemas_of_bodies_are_those_of_the_structs() {
-    for (name, schema) in body_schemas() {
+fn papers_schemas_are_those_of_the_types() {
+    for File { name, schema } in schemas::bodies().into_iter().chain(schemas::documents()) {
         let path = format!("schemas/{name}.json");
         let text = format!("{schema:#}\n");
         if is_update() {
@@ -132,8 +102,19 @@ fn papers_schemas_of_bodies_are_those_of_the_structs() {
 }
 
 #[test]
+fn papers_schemas_written_by_hand_are_those_of_the_engines_own_shapes() {
+    let generated = schemas::bodies().into_iter().chain(schemas::documents());
+    let generated: Vec<String> = generated.map(|file| format!("{}.json", file.name)).collect();
+    let there = std::fs::read_dir(root("schemas")).unwrap();
+    let mut there: Vec<String> = there.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    there.retain(|name| !generated.contains(name));
+    there.sort();
+    assert_eq!(there, ["container-list.json", "container-stats.json", "exec-inspect.json", "image-list.json"]);
+}
+
+#[test]
 fn papers_schemas_of_bodies_accept_what_the_program_reads_and_no_other_key_or_type() {
-    let [recipe, run] = body_schemas().map(|(_, schema)| jsonschema::validator_for(&schema).unwrap());
+    let [recipe, run] = schemas::bodies().map(|file| jsonschema::validator_for(&file.schema).unwrap());
     let recipe_reads = |body: &str| parse::<RecipeSpec>(body.as_bytes()).is_ok();
     let run_reads = |body: &str| parse::<RunSpec>(body.as_bytes()).is_ok();
     let values =

@@ -23,8 +23,10 @@ use crate::supervisor;
 
 /// The docker command line of a `--dry-run`.
 #[derive(Debug, Serialize)]
-struct DryRun {
-    /// Word by word, program first.
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct DryRun {
+    /// The docker command line, word by word, the program first. Values of variables are not in it.
+    #[cfg_attr(test, schemars(length(min = 2)))]
     argv: Vec<String>,
 }
 
@@ -32,6 +34,15 @@ impl Reply for DryRun {
     fn show(&self, page: &mut Page) -> Result<()> {
         page.line(&shell::shown(&self.argv))
     }
+}
+
+/// The answers of which each noun knows its own, for their JSON Schemas.
+#[cfg(test)]
+pub mod answers {
+    pub use super::container::{Changed, Created, Exported, FileChange};
+    pub use super::image::{DryRun as BuildDryRun, Status};
+    pub use super::jobs::Done;
+    pub use super::jobs::stay::{BuildStarted, RunStarted, Stayed};
 }
 
 /// What `inspect` answers: the engine's own object.

@@ -15,6 +15,12 @@ pub enum Builder {
 }
 
 impl Builder {
+    /// The words of all of them, for the JSON Schema of a dry run.
+    #[cfg(test)]
+    pub fn words() -> [&'static str; 3] {
+        [Self::Buildx, Self::BuiltIn, Self::Legacy].map(Self::word)
+    }
+
     /// What a record and `inspect` call it.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -11,43 +11,48 @@ use crate::names::JobId;
 
 /// A job as every command shows it; with `--json` this very object.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(transform = crate::schemas::an_end_only_if_exited))]
 #[serde(rename_all = "camelCase")]
 pub struct View {
-    /// Its id.
+    /// The job's id: random, never reused.
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
     pub id: JobId,
-    /// `build` or `run`.
+    /// `build` for `image create`, `run` for `exec run`.
     pub kind: Kind,
-    /// The run's name, or the image's.
+    /// The run's name if it has one, or the name of the image being built, in full.
     pub name: Option<String>,
-    /// `running` or `exited`.
+    /// Whether it still runs.
+    #[cfg_attr(test, schemars(extend("enum" = ["running", "exited"])))]
     pub status: &'static str,
-    /// How it ended; null while it runs.
+    /// How it ended; null while it runs. `lost`: it ended, and how cannot be proven. `unknown`: the engine cannot be asked
+    /// right now. `corrupt`: its record cannot be read.
     pub outcome: Option<Outcome>,
-    /// The program's code; null while it runs and when it is not known.
+    /// The program's or the build's exit code; null while it runs and when it is not known.
     pub exit_code: Option<i32>,
-    /// The signal it died of.
+    /// The number of the signal it died of.
     pub signal: Option<i32>,
-    /// In words.
+    /// Why, in words, where there is something to say.
     pub reason: Option<String>,
-    /// When it was asked for.
+    /// When it was asked for (RFC 3339, UTC); null only when its record cannot be read.
     pub created: Option<DateTime<Utc>>,
     /// When it started.
     pub started: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished: Option<DateTime<Utc>>,
-    /// The image it runs in, or is built from.
+    /// The image it runs in, or starts from.
     pub image: Option<String>,
-    /// The image it made.
+    /// Of a build that succeeded: the image it made.
     pub image_id: Option<String>,
-    /// The container it runs in.
+    /// Of a run that has ended: the container it ran in.
     pub container_id: Option<String>,
     /// The user's labels.
     pub labels: BTreeMap<String, String>,
-    /// What the log is worth: `complete`, `recovered` or `incomplete`; null while it runs.
+    /// What the log is worth; null while it runs. `recovered`: fetched whole from the engine after the docker client was
+    /// killed. `incomplete`: something may be missing, and the reason says what.
     pub log: Option<LogState>,
     /// Whether its end was found out after its supervisor was gone.
     pub recovered: bool,
-    /// Of a run: main file and arguments.
+    /// Of a run: the file to run and its arguments. Of a build: empty.
     pub command: Vec<String>,
 }
 

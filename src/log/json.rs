@@ -16,6 +16,15 @@ pub struct JsonLines {
     first: bool,
 }
 
+/// What a row is, for its JSON Schema.
+#[cfg(test)]
+#[derive(Debug, PartialEq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// The line, without its end.
+    line: String,
+}
+
 impl JsonLines {
     /// The items of an array, without the brackets.
     #[must_use]
@@ -124,8 +133,8 @@ mod tests {
         lines.push(b"\nshort\n", &mut written).unwrap();
         lines.push(b"last", &mut written).unwrap();
         lines.finish(&mut written).unwrap();
-        let rows: Vec<serde_json::Value> =
+        let rows: Vec<Row> =
             written.split_inclusive(|byte| *byte == b'\n').map(|row| serde_json::from_slice(row).unwrap()).collect();
-        assert_eq!(rows, [&text, "short", "last"].map(|line| serde_json::json!({"line": line})));
+        assert_eq!(rows, [&text, "short", "last"].map(|line| Row { line: line.to_owned() }));
     }
 }

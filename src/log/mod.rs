@@ -12,6 +12,8 @@ use crate::job::{Job, LOG, LOG_RECOVERED};
 use crate::names::Tail;
 pub use follow::Follower;
 pub use json::JsonLines;
+#[cfg(test)]
+pub use json::Row;
 
 const CHUNK: usize = 64 * 1024;
 

@@ -6,8 +6,10 @@ use crate::error::{Failure, Kind};
 
 /// What every command answers when it fails. The same text is on stderr.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct FailureDocument {
     /// False: it failed.
+    #[cfg_attr(test, schemars(extend("const" = false)))]
     success: bool,
     /// Why.
     error: ErrorDocument,
@@ -15,6 +17,7 @@ pub struct FailureDocument {
 
 /// Why something failed.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct ErrorDocument {
     /// What went wrong, for scripts to branch on.
     kind: Kind,

@@ -24,8 +24,10 @@ pub enum Bytes {
 
 /// A log as a document.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Logs {
-    /// The output, line by line, without the line ends. What is not UTF-8 is shown as U+FFFD. They are streamed in.
+    /// The output, line by line, without the line ends. What is not UTF-8 is shown as U+FFFD.
+    // They are streamed in.
     lines: Vec<String>,
 }
 

@@ -24,6 +24,8 @@ use crate::terminal::{safe, safe_json};
 pub use failure::{ErrorDocument, FailureDocument};
 pub use log::{Bytes, LogSink, Logs};
 pub use page::{Page, Table};
+#[cfg(test)]
+pub use several::Row;
 pub use several::Several;
 
 /// What a command answers. Its JSON is what it serializes to.

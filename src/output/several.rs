@@ -15,10 +15,14 @@ pub struct Several<'a, R> {
     failed: bool,
 }
 
+/// The answer for one of several ids.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
-enum Row<R> {
+pub enum Row<R> {
+    /// The answer itself.
     Answer(R),
+    /// The failure in its place.
     Failure(FailureDocument),
 }
 

@@ -22,9 +22,11 @@ use crate::output::{Page, Reply, Voice};
 
 /// A container was made: the Engine API's own answer.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "PascalCase")]
-struct Created {
+pub struct Created {
     /// Its id in full.
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::container_id"))]
     id: String,
     /// What the engine warned of.
     warnings: Vec<String>,

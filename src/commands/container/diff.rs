@@ -9,11 +9,13 @@ use crate::output::Voice;
 
 /// A file that differs from the image's, as the Engine API gives it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "PascalCase")]
-struct FileChange {
+pub struct FileChange {
     /// Its path.
     path: String,
     /// 0 modified, 1 added, 2 deleted.
+    #[cfg_attr(test, schemars(extend("enum" = [0, 1, 2])))]
     kind: u8,
 }
 

@@ -20,11 +20,14 @@ use crate::shell::ended;
 
 /// A container was exported.
 #[derive(Debug, Serialize)]
-struct Exported<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Exported<'a> {
     /// True: the archive is complete.
+    #[cfg_attr(test, schemars(extend("const" = true)))]
     success: bool,
     /// The container's id in full.
     #[serde(rename = "Id")]
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::container_id"))]
     id: &'a str,
     /// Where the archive is, as it was named.
     path: &'a Path,

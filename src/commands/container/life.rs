@@ -21,13 +21,16 @@ const CHANGE: Duration = Duration::from_secs(120);
 /// Containers that are changed at the same time; docker itself takes as many stops at once.
 const AT_ONCE: usize = 16;
 
-/// A container that is now as it was asked for.
+/// A container that is now in the requested state.
 #[derive(Debug, Serialize)]
-struct Changed {
-    /// True: it is.
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Changed {
+    /// True: it is in that state.
+    #[cfg_attr(test, schemars(extend("const" = true)))]
     success: bool,
     /// Its id in full.
     #[serde(rename = "Id")]
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::container_id"))]
     id: String,
     /// Its name, without the engine's slash.
     #[serde(rename = "Name")]

@@ -20,6 +20,9 @@ use crate::error::{Failure, Kind as ErrorKind};
 use crate::output::Voice;
 use crate::terminal::escape_value;
 
+#[cfg(test)]
+pub use {create::Created, diff::FileChange, export::Exported, life::Changed};
+
 /// Runs `longshore container …`.
 pub fn run(env: &Env, voice: &Voice, command: Container) -> Result<u8> {
     let engine = Engine::chosen(env)?;

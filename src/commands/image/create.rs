@@ -56,13 +56,16 @@ fn ca_cert(path: Option<&Path>) -> Result<Option<CaCert>> {
 
 /// The context of the build that would be started, for the builder that is there.
 #[derive(Debug, Serialize)]
-struct DryRun<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct DryRun<'a> {
     /// The image to make.
     name: &'a ImageName,
     /// The builder that docker has.
+    #[cfg_attr(test, schemars(extend("enum" = crate::engine::builder::Builder::words())))]
     builder: &'static str,
     /// Every file of the context by its name.
     #[serde(serialize_with = "as_map")]
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>", extend("required" = ["Dockerfile"])))]
     files: Vec<(String, String)>,
 }
 

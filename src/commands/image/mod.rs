@@ -14,6 +14,9 @@ use crate::job::record::Kind;
 use crate::job::select::find;
 use crate::output::Voice;
 
+#[cfg(test)]
+pub use {create::DryRun, status::Status};
+
 /// Runs `longshore image …`.
 pub fn run(env: &Env, voice: &Voice, command: Image) -> Result<u8> {
     match command {

@@ -16,11 +16,14 @@ use crate::survey::view;
 
 /// A build and its output so far.
 #[derive(Debug, Serialize)]
-struct Status<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Status<'a> {
     /// The build.
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job"))]
     job: &'a View,
-    /// The output, line by line, without the line ends. What is not UTF-8 is shown as U+FFFD. They are streamed in.
+    /// The output, line by line, without the line ends. What is not UTF-8 is shown as U+FFFD.
+    // They are streamed in.
     lines: Vec<String>,
 }
 

@@ -27,12 +27,15 @@ use crate::runner::{Runner, Subject};
 /// Between two looks at a job that is waited for.
 const LOOK: Duration = Duration::from_millis(25);
 
-/// A job to which was done what was asked.
+/// A job on which the command was carried out.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Done {
     /// True: it was done.
+    #[cfg_attr(test, schemars(extend("const" = true)))]
     success: bool,
     /// The job's id: random, never reused.
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
     id: JobId,
 }
 

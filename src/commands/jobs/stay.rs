@@ -27,35 +27,43 @@ impl Stay {
 
 /// A build was started.
 #[derive(Debug, Serialize)]
-struct BuildStarted<'a> {
-    /// True once the build has been started.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct BuildStarted<'a> {
+    /// True once the build has been started; with --wait or --follow, whether it succeeded.
     success: bool,
     /// The name by which the build is followed from now on.
     name: &'a str,
     /// The job's id: random, never reused.
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
     id: &'a JobId,
 }
 
 /// A run was started.
 #[derive(Debug, Serialize)]
-struct RunStarted<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RunStarted<'a> {
     /// The id by which the run is known from now on.
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
     exec_id: &'a JobId,
 }
 
 /// A job that was started, at its end.
 #[derive(Debug, Serialize)]
-struct Stayed<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Stayed<'a> {
     /// The job; a build has the name with which it was asked for.
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job"))]
     job: View,
-    /// The id of a run.
+    /// The id of a run; its schema comes from [`RunStarted`].
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(skip))]
     exec_id: Option<&'a JobId>,
-    /// Whether it succeeded.
+    /// With --wait or --follow: whether it succeeded.
     success: bool,
-    /// If not, why.
+    /// Why it did not succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "ErrorDocument"))]
     error: Option<ErrorDocument>,
 }
 

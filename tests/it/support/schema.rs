@@ -68,6 +68,14 @@ fn assert_described(path: &str, schema: &Value) {
         assert!(property["description"].is_string() || property["$ref"].is_string(), "{path}.{key} has no description");
         assert_described(&format!("{path}.{key}"), property);
     }
+    for (key, definition) in schema["$defs"].as_object().into_iter().flatten() {
+        assert_described(&format!("{path}#{key}"), definition);
+    }
+    for key in ["anyOf", "oneOf"] {
+        for alternative in schema[key].as_array().into_iter().flatten() {
+            assert_described(path, alternative);
+        }
+    }
     if schema["items"].is_object() {
         assert_described(&format!("{path}[]"), &schema["items"]);
     }
