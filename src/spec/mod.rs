@@ -33,7 +33,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
 /// The line of a command's help that lists the keys of its `--spec`.
 #[must_use]
 pub fn keys_line<T: DeserializeOwned>() -> String {
-    format!("Keys of --spec (JSON): {}. Flags win over the file.", keys::<T>().join(", "))
+    format!("Keys of --spec (JSON): {}. Flags override the file.", keys::<T>().join(", "))
 }
 
 /// A field that neither flag nor spec gave.
@@ -139,6 +139,6 @@ mod tests {
     fn the_help_lists_every_key_in_the_order_of_the_struct() {
         let line = keys_line::<RecipeSpec>();
         assert!(line.starts_with("Keys of --spec (JSON): name, baseImage, update, aptInstall, "), "{line}");
-        assert!(line.ends_with(", pull, noCache. Flags win over the file."), "{line}");
+        assert!(line.ends_with(", pull, noCache. Flags override the file."), "{line}");
     }
 }
