@@ -166,7 +166,7 @@ fn state_dir(uid: u32, sudo: bool) -> Result<PathBuf, String> {
     let home = directories::BaseDirs::new().map(|base| base.home_dir().to_path_buf()).unwrap_or_default();
     let owner = std::fs::metadata(&home).map_or(uid, |data| data.uid());
     if sudo && uid == 0 && owner != 0 && state.starts_with(&home) {
-        return Err(format!("under sudo it would lie in {}, which belongs to uid {owner}", home.display()));
+        return Err(format!("under sudo it would be in {}, which belongs to uid {owner}", home.display()));
     }
     Ok(state)
 }

@@ -68,12 +68,12 @@ fn entry(text: &str) -> Result<(Variable, &str), &'static str> {
         .map_or(text, |rest| rest.trim_start_matches(BLANKS));
     let name_end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
     let (name, rest) = text.split_at(name_end);
-    let key =
-        EnvKey::parse(name).map_err(|_| "a name is letters, digits and \"_\", and does not begin with a digit")?;
+    let key = EnvKey::parse(name)
+        .map_err(|_| "a name must consist of letters, digits and \"_\", and must not begin with a digit")?;
     let Some(value) = rest.strip_prefix('=') else {
         return match end_of_line(rest) {
             Some(after) => Ok((Variable { key, value: None }, after)),
-            None => Err("\"=\" must follow the name, without a blank between them"),
+            None => Err("\"=\" must follow the name, without a space between them"),
         };
     };
     let (value, after) = value_text(value)?;
@@ -85,10 +85,10 @@ fn entry(text: &str) -> Result<(Variable, &str), &'static str> {
 fn value_text(text: &str) -> Result<(String, &str), &'static str> {
     let quoted = text.trim_start_matches(BLANKS);
     let (value, rest) = if let Some(inside) = quoted.strip_prefix('\'') {
-        let (value, rest) = inside.split_once('\'').ok_or("the single quotes are never closed")?;
+        let (value, rest) = inside.split_once('\'').ok_or("the single quote is not closed")?;
         (value.to_owned(), rest)
     } else if let Some(inside) = quoted.strip_prefix('"') {
-        unescape(inside).ok_or("the double quotes are never closed")?
+        unescape(inside).ok_or("the double quote is not closed")?
     } else {
         return Ok(unquoted(text));
     };
@@ -199,13 +199,13 @@ mod tests {
         for (text, line, why) in [
             ("A=1\n\nhunter2 x", 3, "\"=\" must follow the name"),
             ("A =hunter2", 1, "\"=\" must follow the name"),
-            ("# a\n1A=hunter2", 2, "a name is letters"),
-            ("=hunter2", 1, "a name is letters"),
+            ("# a\n1A=hunter2", 2, "a name must consist of letters"),
+            ("=hunter2", 1, "a name must consist of letters"),
             ("A-B=hunter2", 1, "\"=\" must follow the name"),
             ("export A B", 1, "\"=\" must follow the name"),
-            ("A='x\ny'\nB='hunter2", 3, "the single quotes are never closed"),
-            ("A=\"hunter2\\\"", 1, "the double quotes are never closed"),
-            ("A=\"hunter2\\", 1, "the double quotes are never closed"),
+            ("A='x\ny'\nB='hunter2", 3, "the single quote is not closed"),
+            ("A=\"hunter2\\\"", 1, "the double quote is not closed"),
+            ("A=\"hunter2\\", 1, "the double quote is not closed"),
             ("A=\"x\"hunter2", 1, "there is text after the closing quote"),
             ("A='x'#hunter2", 1, "there is text after the closing quote"),
             ("A=hunter2\0", 1, "the value contains a NUL"),

@@ -108,9 +108,7 @@ impl Failure {
             .any(|cause| matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded));
         let failure = Self::new(Kind::Internal, one_line(error));
         if full {
-            failure.hint(
-                "the disk is full: free some space; longshore prints where it keeps its files with: longshore --help",
-            )
+            failure.hint("the disk is full; free some space: longshore --help shows where longshore keeps its files")
         } else {
             failure
         }

@@ -152,7 +152,7 @@ impl Dir {
         let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
         if !regular || stat.st_nlink > 1 || stat.st_uid != rustix::process::geteuid().as_raw() {
             let path = self.path.join(name);
-            return Err(refused(format!("{} is not a plain file of yours with one link", path.display())));
+            return Err(refused(format!("{} is not a regular file with one link that belongs to you", path.display())));
         }
         if flags.contains(OFlags::CREATE) && stat.st_size == 0 && stat.st_mode & 0o777 != 0o600 {
             rustix::fs::fchmod(&fd, FILE)?;

@@ -153,7 +153,7 @@ fn only(text: &str, is_allowed: impl Fn(char) -> bool, allowed: &str) -> Result<
         return Err(no("it is empty"));
     }
     match text.chars().find(|&c| !is_allowed(c)) {
-        Some(c) => Err(no(format!("{} is not allowed in it", shown(c))).hint(format!("use only {allowed}"))),
+        Some(c) => Err(no(format!("{} is not allowed", shown(c))).hint(format!("use only {allowed}"))),
         None => Ok(()),
     }
 }
@@ -167,7 +167,7 @@ fn no_control(text: &str) -> Result<(), Refusal> {
 
 fn at_most(text: &str, bytes: usize) -> Result<(), Refusal> {
     if text.len() > bytes {
-        return Err(no(format!("it is {} bytes long, and {bytes} are the most", text.len())));
+        return Err(no(format!("it is {} bytes long; at most {bytes} bytes are allowed", text.len())));
     }
     Ok(())
 }
@@ -299,7 +299,7 @@ mod tests {
         let name: JobName = serde_json::from_str("\"web\"").expect("parses");
         assert_eq!(serde_json::to_string(&name).expect("serializes"), "\"web\"");
         let error = serde_json::from_str::<JobName>("\"../x\"").expect_err("no job name").to_string();
-        assert!(error.starts_with("invalid job name \"../x\": \"/\" is not allowed in it"), "{error}");
+        assert!(error.starts_with("invalid job name \"../x\": \"/\" is not allowed"), "{error}");
     }
 
     #[test]

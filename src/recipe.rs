@@ -78,7 +78,7 @@ impl Recipe {
         let name = spec.name.clone().ok_or_else(|| missing("name", "NAME"))?;
         let base = spec.base_image.clone().ok_or_else(|| missing("baseImage", "--base"))?;
         if base.is_id() {
-            let invalid = Invalid::new("base image", base.as_str(), "an image id cannot be built upon");
+            let invalid = Invalid::new("base image", base.as_str(), "an image id cannot be the base of a build");
             return Err(invalid.with_hint("give the image a tag, and use that").into());
         }
         Ok(Self {
@@ -447,7 +447,7 @@ WORKDIR /app
     fn an_image_id_is_nothing_to_build_upon_and_a_recipe_needs_a_name_and_a_base() {
         let refusal = |spec: &RecipeSpec| Recipe::new(spec, None).unwrap_err().to_string();
         let id = RecipeSpec { base_image: "a".repeat(64).parse().ok(), ..minimal() };
-        assert!(refusal(&id).ends_with("an image id cannot be built upon"), "{}", refusal(&id));
+        assert!(refusal(&id).ends_with("an image id cannot be the base of a build"), "{}", refusal(&id));
         assert_eq!(refusal(&RecipeSpec { name: None, ..minimal() }), "missing NAME");
         assert_eq!(refusal(&RecipeSpec { base_image: None, ..minimal() }), "missing --base");
     }

@@ -25,7 +25,7 @@ pub fn views(env: &Env, kind: Kind, jobs: impl Iterator<Item = Result<Job, (JobI
     let mut lookout = Lookout::new(env);
     let one = |job: Result<Job, (JobId, io::Error)>| match job {
         Ok(job) => see(&host, &job, &mut |subject| lookout.look(subject)),
-        Err((id, error)) => View::unreadable(id, kind, &format!("its directory: {error}")),
+        Err((id, error)) => View::unreadable(id, kind, &format!("its directory cannot be read: {error}")),
     };
     jobs.map(one).collect()
 }

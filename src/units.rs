@@ -27,7 +27,7 @@ const TIME_UNITS: [(&str, u128); 6] = [
 /// # Errors
 /// [`Invalid`] for anything else, and beyond about 584 years.
 pub fn duration(text: &str) -> Result<Duration, Invalid> {
-    let invalid = || Invalid::new("duration", text, "it must read like 90s, 5m, 1h30m, 7d or 500ms");
+    let invalid = || Invalid::new("duration", text, "it must be a duration such as 90s, 5m, 1h30m, 7d or 500ms");
     let nanos = match billionths(text) {
         Some(seconds) => seconds,
         None => nanoseconds(text).ok_or_else(invalid)?,
@@ -42,7 +42,7 @@ pub fn duration(text: &str) -> Result<Duration, Invalid> {
 /// [`Invalid`] for what is no duration, and for nothing.
 pub fn limit(text: &str) -> Result<Duration, Invalid> {
     match duration(text)? {
-        Duration::ZERO => Err(Invalid::new("timeout", text, "it must be longer than nothing")),
+        Duration::ZERO => Err(Invalid::new("timeout", text, "it must be greater than zero")),
         limit => Ok(limit),
     }
 }
@@ -116,7 +116,7 @@ pub fn ago(seconds: i64) -> String {
 /// # Errors
 /// [`Invalid`] for anything else, for a fraction of a byte, and beyond the engine's 63 bits.
 pub fn bytes(text: &str) -> Result<u64, Invalid> {
-    let invalid = || Invalid::new("size", text, "it must read like 512m, 2g or 1.5GiB");
+    let invalid = || Invalid::new("size", text, "it must be a size such as 512m, 2g or 1.5GiB");
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let shift = match unit.to_ascii_lowercase().as_str() {
@@ -185,7 +185,7 @@ pub fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Invalid> 
         duration(text).ok().and_then(|age| now.checked_sub_signed(TimeDelta::from_std(age).ok()?))
     };
     moment.ok_or_else(|| {
-        Invalid::new("time", text, "it is neither a date and time, nor Unix seconds, nor an age")
+        Invalid::new("time", text, "it must be a date and time, Unix seconds, or an age")
             .with_hint("write 2024-05-17T08:00:00Z, 1715932800 or 1h30m")
     })
 }

@@ -107,8 +107,8 @@ pub fn container_state(object: &Value) -> Result<ContainerState, String> {
 pub fn only(array: Value) -> Result<Value, String> {
     match array {
         Value::Array(mut items) if items.len() == 1 => Ok(items.remove(0)),
-        Value::Array(items) => Err(format!("{} objects instead of one", items.len())),
-        _ => Err("not an array".into()),
+        Value::Array(items) => Err(format!("expected one object, found {}", items.len())),
+        _ => Err("expected an array".into()),
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
         for broken in [json!({}), json!({"Id": 3, "State": {}}), json!({"Id": "x", "State": {"Status": "dancing"}})] {
             assert!(container_state(&broken).is_err());
         }
-        assert_eq!(only(json!([])).unwrap_err(), "0 objects instead of one");
-        assert_eq!(only(json!({})).unwrap_err(), "not an array");
+        assert_eq!(only(json!([])).unwrap_err(), "expected one object, found 0");
+        assert_eq!(only(json!({})).unwrap_err(), "expected an array");
     }
 }

@@ -78,14 +78,14 @@ pub enum EngineError {
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFound { program } => write!(f, "there is no docker program ({})", program.display()),
+            Self::NotFound { program } => write!(f, "docker program not found ({})", program.display()),
             Self::NotExecutable { program, why } => write!(f, "cannot run {}: {why}", program.display()),
             Self::Unreachable { endpoint, .. } => write!(f, "no docker engine answers at {endpoint}"),
             Self::Failed { command, status, .. } => write!(f, "`{command}` {status}"),
             Self::TimedOut { command, limit } => {
-                write!(f, "`{command}` gave no answer in {}", crate::units::show_duration(*limit))
+                write!(f, "`{command}` did not answer within {}", crate::units::show_duration(*limit))
             }
-            Self::Nonsense { command, why } => write!(f, "`{command}` answered something else than expected: {why}"),
+            Self::Nonsense { command, why } => write!(f, "`{command}` gave an unexpected answer: {why}"),
         }
     }
 }
@@ -99,18 +99,17 @@ impl EngineError {
         let message = if could_not.is_empty() { self.to_string() } else { format!("{could_not}: {self}") };
         match self {
             Self::NotFound { .. } => Failure::new(Kind::EngineNotFound, message)
-                .hint("install docker, or name the program in LONGSHORE_DOCKER"),
+                .hint("install docker, or set LONGSHORE_DOCKER to the path of the program"),
             Self::NotExecutable { .. } => Failure::new(Kind::EngineNotExecutable, message)
-                .hint("check the file's permissions, or name another in LONGSHORE_DOCKER"),
+                .hint("check the permissions of the file, or set LONGSHORE_DOCKER to another program"),
             Self::Unreachable { stderr, .. } => Failure::new(Kind::EngineUnreachable, message)
                 .detail(stderr)
-                .hint("is the engine running, and may you use its socket? try: docker version"),
-            Self::TimedOut { .. } => {
-                Failure::new(Kind::EngineUnreachable, message).hint("the engine hangs or is overloaded; try again")
-            }
+                .hint("check that the engine runs and that you may use its socket; try: docker version"),
+            Self::TimedOut { .. } => Failure::new(Kind::EngineUnreachable, message)
+                .hint("try again, or set LONGSHORE_DOCKER_TIMEOUT to a longer time"),
             Self::Failed { stderr, .. } => Failure::new(Kind::EngineFailed, message).detail(stderr),
             Self::Nonsense { .. } => Failure::new(Kind::EngineFailed, message)
-                .hint("is LONGSHORE_DOCKER a docker program of version 20.10 or newer?"),
+                .hint("longshore needs a docker client of version 20.10 or later; see LONGSHORE_DOCKER"),
         }
     }
 }

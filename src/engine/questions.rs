@@ -75,12 +75,12 @@ impl Engine {
         let objects: Vec<Value> =
             serde_json::from_slice(&output.stdout).map_err(|error| self.nonsense(&args, &error.to_string()))?;
         if output.status.success() && objects.len() != ids.len() {
-            return Err(self.nonsense(&args, &format!("{} objects instead of {}", objects.len(), ids.len())));
+            return Err(self.nonsense(&args, &format!("expected {} objects, found {}", ids.len(), objects.len())));
         }
         let described = |object: Value| {
             let labels = object.pointer("/Config/Labels").and_then(Value::as_object);
             let job = labels.and_then(|labels| labels.get(argv::JOB_LABEL)?.as_str());
-            let job = job.ok_or_else(|| self.nonsense(&args, "a container without the label that was asked for"));
+            let job = job.ok_or_else(|| self.nonsense(&args, "it has a container without the requested label"));
             let job = job?.to_owned();
             let state = inspect::container_state(&object).map_err(|why| self.nonsense(&args, &why));
             Ok((job, state.map(|state| Container { object, state })))

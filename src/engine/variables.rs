@@ -94,8 +94,8 @@ impl Handed {
             let obstacle = obstacle(&name, &value);
             match obstacle {
                 Some(why) if is_heeded(&name) => {
-                    let why = format!("{why}, and the docker client heeds this variable itself");
-                    return Err(Invalid::new("variable", &name, why).with_hint("give it another name"));
+                    let why = format!("{why}, and the docker client uses this variable itself");
+                    return Err(Invalid::new("variable", &name, why).with_hint("use another name"));
                 }
                 None if is_heeded(&name) || EnvKey::parse(&name).is_err() => handed.file.push((name, value)),
                 _ => handed.environment.push((name, value)),
@@ -127,7 +127,7 @@ fn obstacle(name: &str, value: &str) -> Option<&'static str> {
     } else if name.len() + value.len() > LONGEST_LINE {
         Some("its value is too long")
     } else if name.starts_with(['#', '\u{feff}']) || name.contains(char::is_whitespace) {
-        Some("its name has a blank in it")
+        Some("its name contains a space")
     } else {
         None
     }
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_heeded_variable_whose_value_no_line_can_hold_is_refused_without_showing_it() {
-        let why = "and the docker client heeds this variable itself";
+        let why = "and the docker client uses this variable itself";
         for (value, obstacle) in [
             ("hunter2\n", "its value has several lines"),
             ("hunter2\r", "its value has several lines"),
@@ -205,7 +205,7 @@ mod tests {
         ] {
             let refusal = hand(&[("A", "1"), ("no_proxy", value)]).unwrap_err();
             assert_eq!(refusal.to_string(), format!("invalid variable \"no_proxy\": {obstacle}, {why}"));
-            assert_eq!(refusal.hint.as_deref(), Some("give it another name"));
+            assert_eq!(refusal.hint.as_deref(), Some("use another name"));
         }
     }
 

@@ -75,7 +75,10 @@ impl Job {
     /// # Errors
     /// When the record is missing, damaged, or of a newer format.
     pub fn record(&self) -> Result<Record, Damaged> {
-        let bytes = self.dir.read(RECORD, SMALL_FILE).map_err(|error| Damaged(format!("its record: {error}")))?;
+        let bytes = self
+            .dir
+            .read(RECORD, SMALL_FILE)
+            .map_err(|error| Damaged(format!("its record cannot be read: {error}")))?;
         Record::parse(&bytes).map_err(|why| Damaged(format!("its record {why}")))
     }
 
@@ -84,7 +87,7 @@ impl Job {
     pub fn exit(&self) -> Option<Result<Exit, Damaged>> {
         match self.dir.read(EXIT, EXIT_SIZE as u64) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => Some(Err(Damaged(format!("its exit record: {error}")))),
+            Err(error) => Some(Err(Damaged(format!("its exit record cannot be read: {error}")))),
             Ok(bytes) => Some(Exit::parse(&bytes).map_err(|why| Damaged(format!("its exit record {why}")))),
         }
     }

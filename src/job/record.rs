@@ -386,7 +386,7 @@ fn format(bytes: &[u8]) -> Result<u32, String> {
     }
     let Format { format } = serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))?;
     if format > FORMAT {
-        return Err(format!("has format {format}; this longshore reads up to {FORMAT}"));
+        return Err(format!("has format {format}; this version of longshore reads formats up to {FORMAT}"));
     }
     Ok(format)
 }

@@ -47,8 +47,8 @@ fn resolve(store: &Store, typed: &str) -> Result<Job> {
             fits.sort_by(|a, b| a.id.cmp(&b.id));
             let shown: Vec<&str> = fits.iter().take(10).map(|job| job.id.as_str()).collect();
             let more = if count > 10 { format!(" and {} more", count - 10) } else { String::new() };
-            let message = format!("{typed:?} fits {count} {}s: {}{more}", store.kind.word(), shown.join(", "));
-            Err(Failure::new(error::Kind::Ambiguous, message).hint("type more of the id").into())
+            let message = format!("{typed:?} matches {count} {}s: {}{more}", store.kind.word(), shown.join(", "));
+            Err(Failure::new(error::Kind::Ambiguous, message).hint("type more characters of the id").into())
         }
     }
 }
@@ -62,15 +62,15 @@ fn full_name(kind: Kind, typed: &str) -> Option<String> {
 }
 
 fn unknown(kind: Kind, typed: &str) -> Failure {
-    let (what, list) = match kind {
-        Kind::Build => ("no build of an image", "longshore image builds"),
-        Kind::Run => ("no run", "longshore exec list"),
+    let list = match kind {
+        Kind::Build => "longshore image builds",
+        Kind::Run => "longshore exec list",
     };
     let message = match typed {
-        "latest" => format!("there is {what} yet"),
-        _ => format!("there is {what} {:?}", escape_value(typed)),
+        "latest" => format!("there is no {} yet", kind.word()),
+        _ => format!("there is no {} {:?}", kind.word(), escape_value(typed)),
     };
-    Failure::new(error::Kind::NotFound, message).hint(format!("see what there is with: {list}"))
+    Failure::new(error::Kind::NotFound, message).hint(format!("list them with: {list}"))
 }
 
 /// Which jobs a list shows: values of the same key are alternatives, different keys must all fit.
@@ -95,7 +95,9 @@ impl Filters {
         let mut parsed = Vec::new();
         for filter in filters {
             let Some((key, value)) = filter.split_once('=') else {
-                return Err(Failure::usage(format!("invalid filter {filter:?}: not of the form KEY=VALUE")).into());
+                return Err(
+                    Failure::usage(format!("invalid filter {filter:?}: it must have the form KEY=VALUE")).into()
+                );
             };
             let key = match key {
                 "status" | "outcome" => Key::Status,
@@ -104,7 +106,7 @@ impl Filters {
                 "image" => Key::Image,
                 "id" => Key::Id,
                 _ => {
-                    return Err(Failure::usage(format!("invalid filter {filter:?}: no key {key:?}"))
+                    return Err(Failure::usage(format!("invalid filter {filter:?}: unknown key {key:?}"))
                         .hint("the keys are: id, image, label, name, outcome, status")
                         .into());
                 }
@@ -117,7 +119,7 @@ impl Filters {
         for (key, value) in &parsed {
             if *key == Key::Status && !WORDS.contains(&value.as_str()) {
                 return Err(Failure::usage(format!("invalid status {value:?}"))
-                    .hint(format!("one of: {}", WORDS.join(", ")))
+                    .hint(format!("use one of: {}", WORDS.join(", ")))
                     .into());
             }
         }

@@ -198,13 +198,13 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
             Standing::Ended(ended(Outcome::Unknown, format!("the engine cannot be asked: {}", why.message)))
         }
         Sighting::OtherEngine => {
-            Standing::Ended(ended(Outcome::Unknown, "another engine answers than the one it was started on"))
+            Standing::Ended(ended(Outcome::Unknown, "the engine that answers is not the one on which it was started"))
         }
         Sighting::Absent => Standing::Ended(ended(Outcome::Lost, absent_reason(facts))),
         Sighting::ImageProven(id) => Standing::Ended(Exit {
             exit_code: Some(0),
             image_id: Some(id.clone()),
-            ..ended(Outcome::Succeeded, "its supervisor was killed; the image carries this build's label")
+            ..ended(Outcome::Succeeded, "its supervisor was killed; the image has the label of this build")
         }),
         Sighting::Alive(_) => Standing::Running(Running::Unsupervised),
         Sighting::NeverStarted(container) => Standing::Ended(Exit {
@@ -230,7 +230,7 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
 /// Why a code that is found out after the fact cannot be believed: engines make up codes after a crash of the host.
 fn doubt(end: &Ended, facts: &Facts) -> Option<String> {
     if end.code == 0 && facts.same_boot != Some(true) {
-        return Some("the host was rebooted while it ran; the engine's exit code 0 proves nothing".into());
+        return Some("the host was rebooted while it ran, so the engine's exit code 0 is not reliable".into());
     }
     end.made_up.clone()
 }
@@ -259,7 +259,7 @@ pub fn conclude(end: &Ended, requests: &Requests, memory: Option<u64>) -> Exit {
 
 fn reason(end: &Ended, behind: Option<Verb>, memory: Option<u64>) -> Option<String> {
     let requested = behind.map(|verb| match verb {
-        Verb::Timeout => "its time ran out",
+        Verb::Timeout => "its time limit passed",
         Verb::Stop => "ended by longshore exec stop",
         Verb::Kill => "ended by longshore exec kill",
         Verb::Cancel => "ended by longshore image cancel",
@@ -284,9 +284,9 @@ fn absent_reason(facts: &Facts) -> String {
         return "the host was rebooted while it ran".into();
     }
     match (facts.kind, &facts.begun) {
-        (_, None) => "it was never started: longshore was killed first".into(),
-        (Kind::Run, Some(_)) => "its container was removed behind longshore's back".into(),
-        (Kind::Build, Some(_)) => "its supervisor and its docker client were killed before an image was made".into(),
+        (_, None) => "it was not started: longshore was killed before that".into(),
+        (Kind::Run, Some(_)) => "its container was removed by another program".into(),
+        (Kind::Build, Some(_)) => "its supervisor and its docker client were killed before the image was built".into(),
     }
 }
 

@@ -142,7 +142,7 @@ impl Store {
         let held = self.hold_names()?;
         let dir = self.root.make_subdir(temporary)?;
         let lock = dir.lock_file(LOCK)?;
-        lock.try_lock().context("could not take the lock of a directory nobody knows")?;
+        lock.try_lock().context("could not lock the new directory")?;
         drop(held);
         dir.write_new(RECORD, &serde_json::to_vec_pretty(record)?)?;
         dir.write_new(EXIT_ROOM, &[b' '; EXIT_SIZE])?;
@@ -160,7 +160,7 @@ impl Store {
         let noun = self.kind.noun();
         let failure = match self.kind {
             Kind::Build => {
-                let forgotten = if before.dir.has(FORGOTTEN) { ", by a build that was forgotten" } else { "" };
+                let forgotten = if before.dir.has(FORGOTTEN) { " by a forgotten build" } else { "" };
                 Failure::new(
                     error::Kind::Conflict,
                     format!("image {name:?} is being built{forgotten} (status: running, id {})", before.id),
@@ -171,7 +171,7 @@ impl Store {
             }
             Kind::Run => {
                 Failure::new(error::Kind::Conflict, format!("a run named {name:?} is still running (id {})", before.id))
-                    .hint(format!("wait for it with: longshore {noun} wait {name}   or give another --name"))
+                    .hint(format!("wait for it with: longshore {noun} wait {name}   or choose another --name"))
             }
         };
         Err(failure.into())
@@ -315,7 +315,7 @@ fn digest(name: &str) -> String {
 fn unusable(env: &Env, error: &io::Error) -> anyhow::Error {
     let place = env.state_dir().map(|dir| dir.display().to_string()).unwrap_or_default();
     Failure::new(error::Kind::State, format!("cannot use the state directory {place}: {error}"))
-        .hint("longshore keeps its jobs there; set XDG_STATE_HOME to use another place")
+        .hint("longshore keeps its jobs there; set XDG_STATE_HOME to use another directory")
         .into()
 }
 
@@ -324,7 +324,7 @@ fn check(env: &Env, root: &Dir) -> Result<()> {
         let place = root.path().display();
         return Err(Failure::new(
             error::Kind::State,
-            format!("cannot use the state directory {place}: it lies on {kind}, where locks cannot be trusted"),
+            format!("cannot use the state directory {place}: it is on {kind}, where locks are not reliable"),
         )
         .hint("set XDG_STATE_HOME to a local directory, or LONGSHORE_ANY_FILE_SYSTEM=1 if you know that its locks work")
         .into());

@@ -39,11 +39,12 @@ pub fn verify(job: &Job, client: Client, fetch: &Fetch) -> (LogState, Option<Str
     };
     match verified {
         Ok(LogState::Incomplete) if client == Client::EndedWithIt => (LogState::Complete, None),
-        Ok(LogState::Incomplete) => {
-            (LogState::Incomplete, Some("the docker client was cut off, and the engine's own copy is shorter".into()))
-        }
+        Ok(LogState::Incomplete) => (
+            LogState::Incomplete,
+            Some("the docker client may have lost lines, and the engine's copy is shorter".into()),
+        ),
         Ok(state) => (state, None),
-        Err(error) => (LogState::Incomplete, Some(format!("the docker client was cut off: {error}"))),
+        Err(error) => (LogState::Incomplete, Some(format!("the docker client may have lost lines: {error}"))),
     }
 }
 

@@ -21,9 +21,9 @@ impl Cpus {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let invalid = |why| Err(Invalid::new("number of cpus", text, why));
         match billionths(text).map(i64::try_from) {
-            None => invalid("it must be a number such as 2 or 1.5, with nine decimals at most"),
+            None => invalid("it must be a number such as 2 or 1.5, with at most nine decimals"),
             Some(Err(_)) => invalid("it is too large"),
-            Some(Ok(0)) => invalid("it must be above zero"),
+            Some(Ok(0)) => invalid("it must be greater than zero"),
             Some(Ok(nanos)) => Ok(Self(nanos.unsigned_abs())),
         }
     }

@@ -58,13 +58,13 @@ fn check_image_name(text: &str) -> Checked {
     }
     let reference = Reference::split(text)?;
     if reference.digest.is_some() {
-        return Err(no("a name cannot carry a digest").hint("leave out the \"@\" and what follows"));
+        return Err(no("a name cannot carry a digest").hint("leave out the \"@\" and the text after it"));
     }
     if is_image_id(reference.name) {
-        return Err(no("docker takes 64 hex digits for an image id"));
+        return Err(no("docker would read 64 hex digits as an image id"));
     }
     if familiar_name(reference.name) == "sha256" {
-        return Err(no("docker would take it for a digest"));
+        return Err(no("docker would read it as a digest"));
     }
     Ok(text.to_owned())
 }
@@ -112,7 +112,7 @@ fn check_reference_characters(text: &str) -> Result<(), Refusal> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-/:@+[]".contains(c);
     only(text, allowed, "letters, digits, \".\", \"_\", \"-\", \"/\", \":\" and \"@\"")?;
     if text.starts_with('-') {
-        return Err(no("it would be read as an option of docker"));
+        return Err(no("docker would read it as an option"));
     }
     if let Some((scheme @ ("http" | "https" | "docker" | "oci"), rest)) = text.split_once("://") {
         return Err(no("it is a URL").hint(format!("leave out \"{scheme}://\": {}", escape_value(rest))));
@@ -128,7 +128,7 @@ fn check_digest(digest: &str) -> Result<(), Refusal> {
         Some(("sha512", hex)) if is_lower_hex(hex) => hex.len() == 128,
         _ => false,
     };
-    if length { Ok(()) } else { Err(no("a digest is \"sha256:\" with 64 hex digits in lower case")) }
+    if length { Ok(()) } else { Err(no("a digest must be \"sha256:\" followed by 64 hex digits in lower case")) }
 }
 
 fn check_tag(tag: &str) -> Result<(), Refusal> {
@@ -137,10 +137,12 @@ fn check_tag(tag: &str) -> Result<(), Refusal> {
         return Err(no("the tag after \":\" is empty"));
     }
     if tag.len() > 128 {
-        return Err(no("a tag has 128 characters at most"));
+        return Err(no("a tag must have at most 128 characters"));
     }
     if tag.starts_with(['.', '-']) || !tag.chars().all(allowed) {
-        return Err(no("a tag is letters, digits, \"_\", \".\" and \"-\", and begins with none of the last two"));
+        return Err(no(
+            "a tag must consist of letters, digits, \"_\", \".\" and \"-\", and must not begin with \".\" or \"-\"",
+        ));
     }
     Ok(())
 }
@@ -150,21 +152,21 @@ fn check_repository(name: &str) -> Result<(), Refusal> {
     if let Some(host) = host
         && !is_host(host)
     {
-        return Err(no("what stands before the first \"/\" is no host name"));
+        return Err(no("the part before the first \"/\" is not a host name"));
     }
     if path.bytes().any(|b| b.is_ascii_uppercase()) {
         let lower = format!("{}{}", &name[..name.len() - path.len()], path.to_ascii_lowercase());
-        return Err(no("a repository name is in lower case").hint(format!("write {}", escape_value(&lower))));
+        return Err(no("a repository name must be in lower case").hint(format!("write {}", escape_value(&lower))));
     }
     if !path.split('/').all(is_path_component) {
         return Err(no(
-            "each part of a repository name is letters and digits, joined by \".\", \"_\", \"__\" or \"-\"",
+            "each part of a repository name must be letters and digits, joined by \".\", \"_\", \"__\" or \"-\"",
         ));
     }
     // Older engines count Docker Hub's host and "library/" too.
     let implied = if host.is_some() { 0 } else { "docker.io/library/".len() };
     if name.len() + implied > 255 {
-        return Err(no("a repository name has 255 characters at most"));
+        return Err(no("a repository name must have at most 255 characters"));
     }
     if familiar_name(name) == "scratch" {
         return Err(no("docker reserves it for the empty image"));
@@ -353,7 +355,7 @@ mod tests {
         for (text, error, hint) in [
             (
                 "Python:3.12",
-                "invalid image reference \"Python:3.12\": a repository name is in lower case",
+                "invalid image reference \"Python:3.12\": a repository name must be in lower case",
                 Some("write python"),
             ),
             (
@@ -361,10 +363,10 @@ mod tests {
                 "invalid image reference \"https://ghcr.io/a/b\": it is a URL",
                 Some("leave out \"https://\": ghcr.io/a/b"),
             ),
-            ("-v", "invalid image reference \"-v\": it would be read as an option of docker", None),
+            ("-v", "invalid image reference \"-v\": docker would read it as an option", None),
             (
                 "a\nb",
-                r#"invalid image reference "a\nb": "\n" is not allowed in it"#,
+                r#"invalid image reference "a\nb": "\n" is not allowed"#,
                 Some("use only letters, digits, \".\", \"_\", \"-\", \"/\", \":\" and \"@\""),
             ),
         ] {

@@ -57,7 +57,7 @@ impl Label {
     /// [`Invalid`] says which rule was broken.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let Some((key, value)) = text.split_once('=') else {
-            return Err(Invalid::new("label", text, "there is no \"=\" in it").with_hint("write KEY=VALUE"));
+            return Err(Invalid::new("label", text, "it has no \"=\"").with_hint("write KEY=VALUE"));
         };
         Self::new(LabelKey::parse(key)?, value)
     }
@@ -108,17 +108,17 @@ fn check_job_name(text: &str) -> Checked {
         return Err(no("it must begin with a letter or a digit"));
     }
     if text.len() > 63 {
-        return Err(no("it has 63 characters at most"));
+        return Err(no("it must have at most 63 characters"));
     }
     if text == "latest" {
-        return Err(no("\"latest\" stands for the newest job"));
+        return Err(no("\"latest\" is reserved for the newest job"));
     }
     Ok(text.to_owned())
 }
 
 fn check_job_id(text: &str) -> Checked {
     if text.len() != JobId::LENGTH || !JobId::is_prefix(text) {
-        return Err(no("an id is 12 of the characters 0-9 and a-z without i, l, o and u"));
+        return Err(no("an id has 12 characters: 0-9 and a-z without i, l, o and u"));
     }
     Ok(text.to_owned())
 }

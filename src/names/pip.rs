@@ -48,19 +48,19 @@ fn check_requirement_line(text: &str) -> Result<(), Refusal> {
     }
     at_most(text, 1000)?;
     if let Some(c) = text.chars().find(|c| !matches!(c, ' '..='~')) {
-        return Err(no(format!("{} is not allowed in it", shown(c))));
+        return Err(no(format!("{} is not allowed", shown(c))));
     }
     if text.split(' ').any(|word| word.starts_with('-')) {
-        return Err(no("a word that begins with \"-\" would be read as an option of pip"));
+        return Err(no("pip would read a word that begins with \"-\" as an option"));
     }
     if text.split(' ').any(|word| word.starts_with('#')) {
-        return Err(no("what follows \"#\" would be read as a comment"));
+        return Err(no("pip would read the text after \"#\" as a comment"));
     }
     if text.contains('\\') {
         return Err(no("\"\\\" would join it to the next line"));
     }
     if text.contains('$') {
-        return Err(no("\"$\" is not allowed: pip would put a variable's value there"));
+        return Err(no("\"$\" is not allowed, because pip would insert the value of a variable"));
     }
     Ok(())
 }
@@ -68,13 +68,13 @@ fn check_requirement_line(text: &str) -> Result<(), Refusal> {
 /// Explains what the grammar would only call an error.
 fn check_requirement_start(text: &str) -> Result<(), Refusal> {
     if text.split([' ', ';', '@']).next().is_some_and(|word| word.contains("://")) {
-        return Err(no("it is a URL without a name").hint("ask for a version with NAME==VERSION"));
+        return Err(no("it is a URL without a name").hint("to choose a version, write NAME==VERSION"));
     }
     if text.starts_with(['.', '/']) {
-        return Err(no("it would be read as the path of a file"));
+        return Err(no("pip would read it as the path of a file"));
     }
     if text.contains(',') && !text.contains(['(', '[', ';', '<', '>', '=', '!', '~', '@']) {
-        return Err(no("there is a comma in it").hint("put blanks between two requirements"));
+        return Err(no("it contains a comma").hint("separate the requirements with spaces"));
     }
     Ok(())
 }
@@ -101,7 +101,7 @@ fn check_not_an_archive(text: &str) -> Result<(), Refusal> {
     }
     let before_extras = before_marker.split('[').next().unwrap_or_default().trim_end();
     if ENDINGS.iter().any(|ending| before_marker.ends_with(ending) || before_extras.ends_with(ending)) {
-        return Err(no("it would be read as the path of a file"));
+        return Err(no("pip would read it as the path of a file"));
     }
     Ok(())
 }
@@ -188,28 +188,28 @@ mod tests {
 
     #[test]
     fn what_pip_would_read_otherwise_is_refused_with_the_reason() {
-        const OPTION: &str = "a word that begins with \"-\" would be read as an option of pip";
-        const FILE: &str = "it would be read as the path of a file";
+        const OPTION: &str = "pip would read a word that begins with \"-\" as an option";
+        const FILE: &str = "pip would read it as the path of a file";
         for (text, why) in [
             ("-r other.txt", OPTION),
             ("--index-url=https://x", OPTION),
             ("-e .", OPTION),
             ("numpy --hash=sha256:0", OPTION),
             ("a; os_name == \" --index-url http://x \"", OPTION),
-            ("numpy==${TOK}", "\"$\" is not allowed: pip would put a variable's value there"),
+            ("numpy==${TOK}", "\"$\" is not allowed, because pip would insert the value of a variable"),
             ("numpy \\", "\"\\\" would join it to the next line"),
-            ("# numpy", "what follows \"#\" would be read as a comment"),
-            ("numpy # x", "what follows \"#\" would be read as a comment"),
-            ("numpy\npandas", "\"\\n\" is not allowed in it"),
-            ("numpy\u{2028}", "\"\\u{2028}\" is not allowed in it"),
-            ("numpÿ", "\"ÿ\" is not allowed in it"),
+            ("# numpy", "pip would read the text after \"#\" as a comment"),
+            ("numpy # x", "pip would read the text after \"#\" as a comment"),
+            ("numpy\npandas", "\"\\n\" is not allowed"),
+            ("numpy\u{2028}", "\"\\u{2028}\" is not allowed"),
+            ("numpÿ", "\"ÿ\" is not allowed"),
             ("", "it is empty"),
             ("./wheel", FILE),
             ("/wheel", FILE),
             ("x-1.0-py3-none-any.whl", FILE),
             ("src.ZIP", FILE),
             ("src.tar.gz[x] ; os_name == 'nt'", FILE),
-            ("numpy,pandas", "there is a comma in it"),
+            ("numpy,pandas", "it contains a comma"),
             ("https://example.org/x.whl", "it is a URL without a name"),
             ("git+https://example.org/x", "it is a URL without a name"),
             ("x @ https://example.org/x.whl", "a URL is not accepted here"),
@@ -226,7 +226,7 @@ mod tests {
     fn a_url_is_refused_with_what_to_write_instead() {
         for text in ["x @ https://example.org/x.whl", "x[y]@git+https://example.org/x", "https://example.org/x"] {
             let refusal = PipRequirement::parse(text).expect_err(text);
-            assert_eq!(refusal.hint.as_deref(), Some("ask for a version with NAME==VERSION"), "{text:?}");
+            assert_eq!(refusal.hint.as_deref(), Some("to choose a version, write NAME==VERSION"), "{text:?}");
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn check_grammar(text: &str) -> Result<(), Refusal> {
     scanner.name()?;
     scanner.extras()?;
     if scanner.rest.starts_with('@') {
-        return Err(no("a URL is not accepted here").hint("ask for a version with NAME==VERSION"));
+        return Err(no("a URL is not accepted here").hint("to choose a version, write NAME==VERSION"));
     }
     let mut wanted = "an operator, \";\" or the end";
     if scanner.rest.starts_with(['(', '<', '>', '=', '!', '~']) {
@@ -109,7 +109,7 @@ impl<'a> Scanner<'a> {
         let name = self.run(|c| c.is_ascii_alphanumeric() || SEPARATORS.contains(&c));
         let name = name.ok_or_else(|| self.expected("a name"))?;
         if name.starts_with(SEPARATORS) || name.ends_with(SEPARATORS) {
-            return Err(no(format!("the name {} does not begin and end with a letter or a digit", quoted(name))));
+            return Err(no(format!("the name {} must begin and end with a letter or a digit", quoted(name))));
         }
         Ok(())
     }
@@ -160,7 +160,7 @@ impl<'a> Scanner<'a> {
         let version = self.run(|c| c != ' ').ok_or_else(|| self.expected("a version"))?;
         version.chars().find(|c| !in_version(*c)).map_or(Ok(()), |c| {
             let why = format!("{} is not allowed in a version after \"===\"", shown(c));
-            Err(no(why).hint("put a blank after the version"))
+            Err(no(why).hint("put a space after the version"))
         })
     }
 
@@ -193,23 +193,23 @@ impl<'a> Scanner<'a> {
         let right = self.operand()?;
         // pip takes the second of two variables for a text, and ends with an internal error for two texts.
         if left == right {
-            return Err(no("a marker compares a variable with a quoted text"));
+            return Err(no("a marker must compare a variable with a quoted text"));
         }
         if operator == "~=" && left == Operand::Text {
-            return Err(no("in a marker \"~=\" stands between a variable and a version"));
+            return Err(no("in a marker \"~=\" must be between a variable and a version"));
         }
         Ok(())
     }
 
     fn operand(&mut self) -> Result<Operand, Refusal> {
         if let Some(quote) = self.rest.chars().next().filter(|c| matches!(c, '"' | '\'')) {
-            let length = self.rest[1..].find(quote).ok_or_else(|| no("a quoted text has no end"))?;
+            let length = self.rest[1..].find(quote).ok_or_else(|| no("a quoted text is not closed"))?;
             self.read = self.take(length + 2).trim_matches(quote);
             return Ok(Operand::Text);
         }
         let word = self.run(in_word).ok_or_else(|| self.expected("a variable or a quoted text"))?;
         if !VARIABLES.contains(&word) {
-            return Err(no(format!("{} is no variable of a marker", quoted(word))).hint("put a text in quotes"));
+            return Err(no(format!("{} is not a variable of a marker", quoted(word))).hint("write text in quotes"));
         }
         Ok(Operand::Variable)
     }
@@ -242,14 +242,16 @@ fn check_version(operator: &str, text: &str) -> Result<(), Refusal> {
     let lower = text.to_ascii_lowercase();
     let is_long = ["alpha", "beta", "preview"].into_iter().any(|label| lower.contains(label));
     match (operator, read_version(&lower)) {
-        (_, None) => Err(no(format!("{} is no version", quoted(text)))),
-        ("~=", Some(Version::Public(1))) => Err(no("after \"~=\" a version has two numbers or more, such as 1.0")),
+        (_, None) => Err(no(format!("{} is not a version", quoted(text)))),
+        ("~=", Some(Version::Public(1))) => {
+            Err(no("after \"~=\" a version must have at least two numbers, for example 1.0"))
+        }
         // A fault of pip before 24.1: there it reads "1.0b" of "1.0beta" and stops.
         ("~=", Some(Version::Public(_))) if is_long => {
-            Err(no("after \"~=\" a pre-release is written as 1.0a1 or 1.0b1"))
+            Err(no("after \"~=\" a pre-release must be written as 1.0a1 or 1.0b1"))
         }
         ("==" | "!=", _) | (_, Some(Version::Public(_))) => Ok(()),
-        _ => Err(no(format!("{} stands after \"==\" and \"!=\" only", quoted(text)))),
+        _ => Err(no(format!("{} is allowed only after \"==\" and \"!=\"", quoted(text)))),
     }
 }
 

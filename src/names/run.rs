@@ -73,7 +73,7 @@ pub fn csv_field(text: &str) -> String {
 
 fn check_network(text: &str) -> Checked {
     if text == "host" || text.starts_with("container:") || text.starts_with("ns:") {
-        return Err(no("sharing the network of the host or of another container is off by design")
+        return Err(no("longshore does not share the network of the host or of another container")
             .hint("use \"bridge\", \"none\" or a network of your own"));
     }
     only(text, |c| c.is_ascii_alphanumeric() || "_.-".contains(c), "letters, digits, \"_\", \".\" and \"-\"")?;
@@ -95,10 +95,10 @@ fn check_main_file(text: &str) -> Checked {
     }
     let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.contains(&"..") {
-        return Err(no("it leads out of the source directory with \"..\""));
+        return Err(no("it points outside the source directory with \"..\""));
     }
     if parts.is_empty() {
-        return Err(no("it names no file"));
+        return Err(no("it does not name a file"));
     }
     Ok(parts.join("/"))
 }
@@ -114,7 +114,9 @@ fn check_gpus(text: &str) -> Checked {
         None => text == "all" || (text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|n| n > 0)),
     };
     if !accepted {
-        return Err(no("it must be \"all\", a number from 1, or \"device=\" with indices or UUIDs and commas"));
+        return Err(no(
+            "it must be \"all\", a number greater than zero, or \"device=\" followed by indices or UUIDs with commas between them",
+        ));
     }
     Ok(text.strip_prefix("device=").map_or_else(|| text.trim_start_matches('0').to_owned(), |_| text.to_owned()))
 }
@@ -124,7 +126,7 @@ fn check_mount_path(text: &str) -> Checked {
         return Err(no("it contains a NUL"));
     }
     if text.contains('\r') {
-        return Err(no("docker cannot carry a carriage return in a path"));
+        return Err(no("docker does not support a carriage return in a path"));
     }
     at_most(text, 4095)?;
     if !text.starts_with('/') {
@@ -135,7 +137,7 @@ fn check_mount_path(text: &str) -> Checked {
         return Err(no("the root directory cannot be mounted"));
     }
     if parts.any(|part| matches!(part, "." | "..")) {
-        return Err(no("it must be resolved, without \".\" and \"..\""));
+        return Err(no("no part of it may be \".\" or \"..\""));
     }
     Ok(text.to_owned())
 }
@@ -151,7 +153,12 @@ mod tests {
             assert_eq!(NetworkName::parse(text).expect(text).as_str(), text);
         }
         for text in ["host", "container:web", "ns:/proc/1/ns/net"] {
-            assert!(NetworkName::parse(text).expect_err(text).why.ends_with("is off by design"));
+            assert!(
+                NetworkName::parse(text)
+                    .expect_err(text)
+                    .why
+                    .ends_with("does not share the network of the host or of another container")
+            );
         }
         for text in ["", "-x", ".x", "a b", "a/b", "name=host", "a,b", "a\n", "é"] {
             assert!(NetworkName::parse(text).is_err(), "{text:?}");

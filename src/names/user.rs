@@ -37,7 +37,11 @@ impl UserSpec {
             "caller" => Ok(Self::Caller),
             "image" => Ok(Self::Image),
             _ => ids().ok_or_else(|| {
-                Invalid::new("user", text, "it must be \"caller\", \"image\", UID or UID:GID, in numbers")
+                Invalid::new(
+                    "user",
+                    text,
+                    "it must be \"caller\", \"image\", UID or UID:GID, and the ids must be numbers",
+                )
             }),
         }
     }

@@ -59,11 +59,14 @@ pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
 
 /// The `docker run` of a recorded run.
 pub fn call(record: &Record, values: &Values) -> Result<Call> {
-    let run = record.run().context("it is no run")?;
+    let run = record.run().context("it is not a run")?;
     let handed = Handed::new(values.0.iter().cloned())?;
     let stdin = handed.text();
     if stdin.as_ref().is_some_and(|text| text.len() > MOST_STDIN) {
-        return Err(Failure::usage("invalid variables: those that the docker client heeds itself are too long").into());
+        return Err(Failure::usage(
+            "invalid variables: the values of those that the docker client uses itself are too long",
+        )
+        .into());
     }
     let args = argv::run(&plan(record, run), &handed.args("/dev/stdin"));
     Ok(Call { args, environment: handed.environment, stdin })
@@ -245,8 +248,10 @@ fn end_run(engine: &Engine, subject: Subject, run: &Run, request: &Request) -> R
     let container = match found.map(|container| sighting(container, run, subject.begun)) {
         Some(Sighting::Alive(alive)) => alive.container,
         Some(Sighting::Ended(_)) if request.ends() => return Ok(()),
-        Some(Sighting::Ended(_)) => return Err(Failure::new(Kind::Conflict, format!("{could_not}: it has ended"))),
-        _ => return Err(Failure::new(Kind::Failed, format!("{could_not}: its container does not run yet"))),
+        Some(Sighting::Ended(_)) => {
+            return Err(Failure::new(Kind::Conflict, format!("{could_not}: it has already ended")));
+        }
+        _ => return Err(Failure::new(Kind::Failed, format!("{could_not}: its container is not running yet"))),
     };
     let (argv, patience) = match (request.verb, crate::names::Signal::from_number(request.signal)) {
         (Verb::Kill, Some(signal)) => (argv::kill(&container, signal.name()), engine.patience),

@@ -26,7 +26,7 @@ pub use run::RunSpec;
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     match json::parse("spec", bytes)? {
         Value::Object(object) => read::object(object),
-        other => Err(Failure::usage(format!("invalid spec: a JSON object is wanted, not {}", json::kind(&other)))),
+        other => Err(Failure::usage(format!("invalid spec: expected a JSON object, not {}", json::kind(&other)))),
     }
 }
 
@@ -39,7 +39,7 @@ pub fn keys_line<T: DeserializeOwned>() -> String {
 /// A field that neither flag nor spec gave.
 #[must_use]
 pub fn missing(key: &str, flag: &str) -> Failure {
-    Failure::usage(format!("missing {flag}")).hint(format!("in a spec it is the key {key:?}"))
+    Failure::usage(format!("missing {flag}")).hint(format!("in a spec, use the key {key:?}"))
 }
 
 /// A list of flags takes the place of the file's.
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_body_is_one_object_with_or_without_a_bom() {
         assert_eq!(parse::<RecipeSpec>(b"\xef\xbb\xbf{}").unwrap(), RecipeSpec::default());
-        assert_eq!(refusal::<RunSpec>("[]").0, "invalid spec: a JSON object is wanted, not an array");
+        assert_eq!(refusal::<RunSpec>("[]").0, "invalid spec: expected a JSON object, not an array");
         for text in ["", "{", "{} {}", "{'a': 1}"] {
             assert!(refusal::<RunSpec>(text).0.starts_with("invalid spec: not JSON: "), "{text}");
         }
@@ -116,16 +116,16 @@ mod tests {
     #[test]
     fn a_refused_value_keeps_its_message_and_its_hint() {
         let (message, hint) = refusal::<RecipeSpec>(r#"{"baseImage": "Python:3"}"#);
-        assert_eq!(message, "invalid image reference \"Python:3\": a repository name is in lower case");
+        assert_eq!(message, "invalid image reference \"Python:3\": a repository name must be in lower case");
         assert_eq!(hint, "write python");
         let (message, hint) = refusal::<RunSpec>(r#"{"network": "host"}"#);
         assert!(message.starts_with("invalid network \"host\": "), "{message}");
         assert!(hint.starts_with("use \"bridge\""), "{hint}");
         for (text, message) in [
-            (r#"{"timeout": 0}"#, "invalid timeout \"0\": it must be longer than nothing"),
+            (r#"{"timeout": 0}"#, "invalid timeout \"0\": it must be greater than zero"),
             (r#"{"args": ["a\u0000b"]}"#, r#"invalid argument "a\u{0}b": it contains a NUL"#),
             (r#"{"env": {"A": "x\u0000"}}"#, r#"invalid environment value "<secret>": it contains a NUL"#),
-            (r#"{"env": {"A-B": "x"}}"#, r#"invalid environment variable "A-B": "-" is not allowed in it"#),
+            (r#"{"env": {"A-B": "x"}}"#, r#"invalid environment variable "A-B": "-" is not allowed"#),
             (
                 r#"{"logDriver": "syslog"}"#,
                 r#"invalid log driver "syslog": it must be local, json-file, journald or none"#,

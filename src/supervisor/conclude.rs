@@ -81,12 +81,12 @@ fn of_run(task: &Task, seen: &Seen) -> Exit {
         Sighting::NeverStarted(container) => never_started(container, code, &requests),
         _ if code == Some(125) => Exit {
             exit_code: code,
-            reason: Some(last_words(task).unwrap_or_else(|| "docker could not make the container".into())),
+            reason: Some(last_words(task).unwrap_or_else(|| "docker could not create the container".into())),
             ..Exit::new(Outcome::Failed)
         },
         _ => {
             let how = seen.client.map_or_else(|| "ended".into(), ended);
-            let reason = format!("its container was removed behind longshore's back (the docker client {how})");
+            let reason = format!("its container was removed by another program (the docker client {how})");
             Exit { reason: Some(reason), log: LogState::Incomplete, ..Exit::new(Outcome::Lost) }
         }
     }
@@ -129,8 +129,8 @@ fn of_build(task: &Task, seen: &Seen) -> Exit {
         (_, None) => Exit::new(Outcome::Cancelled),
         (_, Some(status)) if status.success() => {
             let why = match task.job.image_id() {
-                Some(_) => "docker build exited with status 0, but the image is not this build's",
-                None => "docker build exited with status 0 and left no image id",
+                Some(_) => "docker build exited with status 0, but the image does not have the label of this build",
+                None => "docker build exited with status 0, but wrote no image id",
             };
             Exit { exit_code: Some(0), reason: Some(why.into()), ..Exit::new(Outcome::Failed) }
         }

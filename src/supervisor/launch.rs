@@ -66,14 +66,14 @@ fn await_answer(socket: &UnixStream, mut child: Child) -> Result<()> {
             let _ = child.kill();
             error.to_string()
         }
-        (Err(_), Ok(_)) => child.try_wait()?.map_or_else(|| "it answered nothing".into(), crate::shell::ended),
+        (Err(_), Ok(_)) => child.try_wait()?.map_or_else(|| "it gave no answer".into(), crate::shell::ended),
     };
     bail!("the supervisor of the job did not start: {why}")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program's own path, where /proc does not give it")]
 fn current_program() -> Result<std::path::PathBuf> {
-    std::env::current_exe().context("could not find longshore's own program")
+    std::env::current_exe().context("could not find the path of the longshore program")
 }
 
 /// The command that waits for a supervisor, as the supervisor sees it.
@@ -99,7 +99,7 @@ impl Caller {
     /// When they are cut off.
     pub fn values(&mut self) -> Result<Values> {
         let mut text = String::new();
-        self.0.as_mut().context("it has gone")?.read_to_string(&mut text)?;
+        self.0.as_mut().context("the socket to the command is closed")?.read_to_string(&mut text)?;
         Ok(serde_json::from_str(&text)?)
     }
 

@@ -74,7 +74,7 @@ fn admit(env: &Env, kind: &str, id: &str) -> Result<Admitted> {
     let kind = if kind == Kind::Build.word() { Kind::Build } else { Kind::Run };
     let store = Store::open(env, kind)?.context("there is no state directory")?;
     let job = store.job(&JobId::parse(id)?).context("there is no such job")?;
-    ensure!(holds_lock(&job), "a supervisor is started by longshore only");
+    ensure!(holds_lock(&job), "only longshore itself can start a supervisor");
     let record = job.record().map_err(|damaged| anyhow::anyhow!(damaged.0))?;
     let runner = Runner::of(env, &record);
     let task = Arc::new(Task { job, record, runner });

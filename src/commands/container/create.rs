@@ -66,7 +66,7 @@ fn body(env: &Env, args: &ContainerCreate) -> Result<Value> {
         None => json!({}),
     };
     let Some(object) = body.as_object_mut() else {
-        return Err(Failure::usage("invalid body: a JSON object is wanted").into());
+        return Err(Failure::usage("invalid body: expected a JSON object").into());
     };
     if let Some(image) = &args.image {
         object.insert("Image".into(), image.to_string().into());
@@ -141,7 +141,7 @@ struct MemoryFile(File);
 impl MemoryFile {
     fn new(text: &str) -> Result<Self> {
         let made = rustix::fs::memfd_create("longshore", rustix::fs::MemfdFlags::CLOEXEC);
-        let mut file = File::from(made.context("could not make a file in memory")?);
+        let mut file = File::from(made.context("could not create a file in memory")?);
         file.write_all(text.as_bytes()).context("could not write a file in memory")?;
         Ok(Self(file))
     }

@@ -43,7 +43,7 @@ pub fn export(voice: &Voice, engine: &Engine, args: &ContainerExport) -> Result<
             .into());
     }
     if target.is_none() && voice.form() != Form::Text {
-        return Err(Failure::usage("cannot write an archive and JSON to stdout both")
+        return Err(Failure::usage("cannot write both an archive and JSON to stdout")
             .hint("name a file with -o")
             .into());
     }
@@ -70,7 +70,7 @@ fn replaced(target: &Path) -> Result<PathBuf> {
     if file.metadata().is_ok_and(|data| data.is_file() || data.is_dir()) {
         return Ok(file);
     }
-    let why = format!("could not write {}: it is there and is not a regular file", target.display());
+    let why = format!("could not write {}: it exists and is not a regular file", target.display());
     Err(Failure::new(ErrorKind::Conflict, why).hint("name another file, or leave out -o and redirect stdout").into())
 }
 

@@ -79,7 +79,7 @@ impl Change {
 /// Starts them.
 pub fn start(voice: &Voice, engine: &Engine, args: &Containers) -> Result<u8> {
     change(voice, engine, &args.containers, &|found| {
-        let nothing = (found.state.phase == Phase::Running).then_some("was running already");
+        let nothing = (found.state.phase == Phase::Running).then_some("was already running");
         Ok(Change { nothing, ..Change::new(words(["start"], &found.id)) })
     })
 }
@@ -109,7 +109,7 @@ pub fn remove(voice: &Voice, engine: &Engine, args: &ContainerRm) -> Result<u8> 
     change(voice, engine, &args.containers, &|found| {
         if let Some(job) = found.state.labels.get(argv::JOB_LABEL).filter(|_| !args.force) {
             let message = format!("container {} belongs to run {job}", found.name);
-            let hint = format!("drop the run with: longshore exec forget {job}   or remove its container with -f");
+            let hint = format!("remove the run with: longshore exec forget {job}   or remove its container with -f");
             return Err(Failure::new(ErrorKind::Conflict, message).hint(hint));
         }
         let flags = [("--force", args.force), ("--volumes", args.volumes)];
@@ -139,10 +139,10 @@ fn change(voice: &Voice, engine: &Engine, typed: &[String], decide: &Decide) -> 
         let mut early = BTreeMap::new();
         voice.each((0..typed.len()).map(|wanted| {
             while !early.contains_key(&wanted) {
-                let (at, result) = changed.recv().context("a change came to no end")?;
+                let (at, result) = changed.recv().context("a change did not end")?;
                 early.insert(at, result);
             }
-            Ok(early.remove(&wanted).context("a change came to no end")??)
+            Ok(early.remove(&wanted).context("a change did not end")??)
         }))
     })
 }

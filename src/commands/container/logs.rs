@@ -39,7 +39,7 @@ pub fn logs(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerLogs) -> 
         could_not: format!("could not read the log of container {}", found.name),
     };
     if found.object["HostConfig"]["LogConfig"]["Type"] == "none" {
-        let why = format!("{}: its log driver is \"none\", so the engine kept nothing", call.could_not);
+        let why = format!("{}: its log driver is \"none\", so the engine has no copy of the output", call.could_not);
         return Err(Failure::new(ErrorKind::EngineFailed, why).into());
     }
     let status = match voice.form() {
@@ -48,7 +48,7 @@ pub fn logs(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerLogs) -> 
         Form::Document => call.whole(voice),
     };
     if let Some(interrupt) = &call.interrupt {
-        interrupt.check(|| format!("interrupted; container {} goes on", found.name))?;
+        interrupt.check(|| format!("interrupted; container {} is still running", found.name))?;
     }
     let status = status?;
     if status.success() || stdout_is_closed() { Ok(0) } else { Err(call.failed(status).into()) }

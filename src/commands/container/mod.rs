@@ -58,7 +58,7 @@ struct Found {
 fn find(engine: &Engine, typed: &str) -> Result<Found, Failure> {
     let could_not = format!("could not find container \"{}\"", escape_value(typed));
     if typed.starts_with('-') || typed.is_empty() {
-        return Err(Failure::usage(format!("{could_not}: this is no name and no id of a container")));
+        return Err(Failure::usage(format!("{could_not}: it is neither a name nor an id of a container")));
     }
     let args = argv::container_inspect(&[typed.to_owned()]);
     let output = engine.run(&args, engine.patience).map_err(|error| error.failure(&could_not))?;
@@ -67,7 +67,7 @@ fn find(engine: &Engine, typed: &str) -> Result<Found, Failure> {
             EngineError::Failed { stderr, .. } => {
                 Failure::new(ErrorKind::NotFound, format!("there is no container \"{}\"", escape_value(typed)))
                     .detail(stderr)
-                    .hint("see what there is with: longshore container list -a")
+                    .hint("list containers with: longshore container list -a")
             }
             error => error.failure(&could_not),
         });

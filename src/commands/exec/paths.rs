@@ -55,7 +55,8 @@ impl Paths {
             std::fs::create_dir_all(path).map_err(|error| {
                 let failure =
                     Failure::usage(format!("could not make the directory {}: {}", path.display(), plain(&error)));
-                failure.hint("it is needed as a mount point; make it, or use a source directory that you may write to")
+                failure
+                    .hint("it is needed as a mount point; create it, or use a source directory that you may write to")
             })?;
         }
         Ok(())
@@ -79,7 +80,11 @@ fn check_main(source: &Path, main: &MainFile) -> Result<()> {
     };
     let resolved = std::fs::canonicalize(&file).map_err(|error| could_not(&plain(&error)))?;
     if !resolved.starts_with(source) {
-        return Err(could_not(&format!("it leads out of the source directory, to {}", resolved.display())).into());
+        return Err(could_not(&format!(
+            "it is a link to {}, which is outside the source directory",
+            resolved.display()
+        ))
+        .into());
     }
     if !resolved.is_file() {
         return Err(could_not("it is not a file").into());
@@ -105,7 +110,7 @@ fn check_output(source: &Path, path: &Path, missing: &mut Vec<PathBuf>) -> Resul
         }
     };
     if resolved.starts_with(source) && resolved != source.join("output") {
-        let failure = could_not("it lies in the source directory, where the program would see it twice");
+        let failure = could_not("it is inside the source directory, so the program would see it twice");
         return Err(failure.hint(format!("use {} or a directory elsewhere", source.join("output").display())).into());
     }
     Ok(resolved)
@@ -142,7 +147,7 @@ fn check_mount_point(path: &Path, missing: &mut Vec<PathBuf>) -> Result<()> {
         }
     };
     Err(Failure::usage(format!("cannot use {} as a mount point: {why}", path.display()))
-        .hint("a run with --input needs `data`, one with --output needs `output` as a directory in the source tree")
+        .hint("--input needs the directory `data` in the source tree, and --output the directory `output`")
         .into())
 }
 
@@ -188,7 +193,7 @@ mod tests {
         let dir = tree();
         symlink(dir.path().join("secret.py"), dir.path().join("src/link.py")).unwrap();
         symlink("pkg/job.py", dir.path().join("src/fine.py")).unwrap();
-        assert!(refusal(dir.path(), "link.py", None, None).contains("leads out of the source directory"));
+        assert!(refusal(dir.path(), "link.py", None, None).contains("is outside the source directory"));
         assert!(refusal(dir.path(), "absent.py", None, None).contains("no such file"));
         assert!(refusal(dir.path(), "pkg", None, None).contains("not a file"));
         assert_eq!(refusal(dir.path(), "fine.py", None, None), "");
@@ -197,8 +202,8 @@ mod tests {
     #[test]
     fn an_output_in_the_source_is_refused_unless_it_is_the_mount_point() {
         let dir = tree();
-        assert!(refusal(dir.path(), "main.py", None, Some("src/results")).contains("lies in the source directory"));
-        assert!(refusal(dir.path(), "main.py", None, Some("src")).contains("lies in the source directory"));
+        assert!(refusal(dir.path(), "main.py", None, Some("src/results")).contains("is inside the source directory"));
+        assert!(refusal(dir.path(), "main.py", None, Some("src")).contains("is inside the source directory"));
         assert_eq!(refusal(dir.path(), "main.py", None, Some("src/output")), "");
         assert_eq!(refusal(dir.path(), "main.py", None, Some("elsewhere")), "");
     }

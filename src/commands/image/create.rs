@@ -79,7 +79,7 @@ impl Reply for DryRun<'_> {
 
 /// Answers what would be built.
 fn dry_run(env: &Env, voice: &Voice, engine: &Engine, recipe: &Recipe) -> Result<u8> {
-    let version = engine.version().map_err(|error| error.failure("could not find out which builder there is"))?;
+    let version = engine.version().map_err(|error| error.failure("could not determine the builder"))?;
     let builder = engine.builder(&version, env.docker_buildkit.as_deref());
     let context = rendered(recipe, builder, env.now());
     let files = context.entries();

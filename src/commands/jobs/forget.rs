@@ -33,6 +33,6 @@ fn remove_abandoned_container(env: &Env, voice: &Voice, job: &Job) {
     let Some((runner, sighting)) = look(env, job) else { return };
     let Some(container) = sighting.container() else { return };
     if keep || !runner.remove(container) {
-        voice.note(&format!("note: its container {} is left as it is", container_name(&job.id)));
+        voice.note(&format!("note: its container {} was not removed", container_name(&job.id)));
     }
 }

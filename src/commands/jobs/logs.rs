@@ -76,11 +76,11 @@ pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, interrupt: &Inter
         }
     }
     if view(env, job).is_running() {
-        voice.note("note: the job's supervisor and docker client were killed; following the engine's own log");
+        voice.note("note: the job's supervisor and docker client were killed; following the engine's copy of the log");
         return follow_engine(env, job, follower.position(), interrupt, out);
     }
     if !follower.change_over(job)? {
-        voice.note("note: the docker client was killed; this is the whole log again, as the engine kept it");
+        voice.note("note: the docker client was killed; this is the whole log again, from the engine's copy");
     }
     while follower.advance(out)? > 0 {}
     Ok(out.flush()?)

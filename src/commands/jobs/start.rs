@@ -61,7 +61,7 @@ pub fn begin(
         let prepared = store.prepare(record);
         (question.join(), prepared)
     });
-    checked.map_err(|_| anyhow::anyhow!("the question to the engine was cut off"))??;
+    checked.map_err(|_| anyhow::anyhow!("the check of the engine did not end"))??;
     let prepared = prepared?;
     make()?;
     let (job, lock) = prepared.publish()?;
@@ -99,7 +99,7 @@ impl IdFile {
     pub fn write(mut self, id: &str) -> Result<()> {
         let Some((path, file)) = &mut self.0 else { return Ok(()) };
         file.write_all(format!("{id}\n").as_bytes())
-            .map_err(|error| cannot_write(path, &error).hint(format!("it was started all the same: {id}")))?;
+            .map_err(|error| cannot_write(path, &error).hint(format!("the job was started: {id}")))?;
         self.0 = None;
         Ok(())
     }
@@ -122,7 +122,7 @@ pub fn check_id_file(path: Option<&Path>) -> Result<()> {
         }
         Some(path) if path.symlink_metadata().is_ok() => {
             Err(Failure::usage(format!("could not write {}: the file exists", path.display()))
-                .hint("remove it, or give --id-file another name")
+                .hint("remove it, or choose another file")
                 .into())
         }
         _ => Ok(()),

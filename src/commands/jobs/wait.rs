@@ -107,7 +107,7 @@ fn wait_for_any(env: &Env, jobs: &[Job], deadline: Option<Instant>, interrupt: &
             check(interrupt, job)?;
         }
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            let message = format!("all of {} jobs are still running", jobs.len());
+            let message = format!("all {} jobs are still running", jobs.len());
             return Err(Failure::new(ErrorKind::Timeout, message).into());
         }
         sleep(LOOK);

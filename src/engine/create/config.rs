@@ -30,11 +30,11 @@ pub(super) const KEYS: Table = &[
     ("MacAddress", Rule::Together),
     ("HostConfig", Rule::Together),
     ("NetworkingConfig", Rule::Together),
-    ("NetworkSettings", Rule::Ignored("the API makes nothing of it")),
-    ("ArgsEscaped", Rule::Ignored("it only means something on Windows")),
+    ("NetworkSettings", Rule::Ignored("the API ignores it")),
+    ("ArgsEscaped", Rule::Ignored("it has an effect only on Windows")),
     (
         "NetworkDisabled",
-        Rule::Refused("docker create has no flag for it; for no network say HostConfig.NetworkMode none"),
+        Rule::Refused("docker create has no flag for it; to disable the network, set HostConfig.NetworkMode to none"),
     ),
     ("OnBuild", Rule::Refused("docker create has no flag for it")),
     ("Shell", Rule::Refused("docker create has no flag for it")),
@@ -69,7 +69,9 @@ fn stdin_once(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
         create.notes.push("ignored: StdinOnce: without OpenStdin there is no stdin to close".to_owned());
     }
     if open && !once && !tty {
-        create.notes.push("StdinOnce: docker create makes it true: stdin ends with the first client".to_owned());
+        create
+            .notes
+            .push("StdinOnce: docker create sets it to true, so stdin is closed after the first client".to_owned());
     }
     Ok(())
 }
@@ -82,7 +84,7 @@ fn env(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for (at, (text, item)) in all.iter().enumerate() {
         let name_here = name(text);
         if name_here.is_empty() {
-            return Err(item.refuse("a variable has a name"));
+            return Err(item.refuse("a variable must have a name"));
         }
         if all[at + 1..].iter().any(|(later, _)| name(later) == name_here) {
             continue;
@@ -90,7 +92,7 @@ fn env(item: &Item, create: &mut Create) -> Result<(), BodyError> {
         if let Some((_, value)) = text.split_once('=') {
             create.env.push((name_here, value.to_owned()));
         } else if is_needed(text) {
-            let why = "without a value docker create would put in its own, which it cannot be run without";
+            let why = "without a value, docker create would use its own value, which cannot be removed";
             return Err(item.refuse(why).hint("give it a value"));
         } else {
             create.flag("--env", text);
@@ -103,7 +105,7 @@ fn env(item: &Item, create: &mut Create) -> Result<(), BodyError> {
 fn labels(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for (name, item) in item.entries()? {
         if name.trim_start().is_empty() || name.trim_start().contains(char::is_whitespace) {
-            return Err(item.refuse("docker create takes no label whose name is empty or has blanks in it"));
+            return Err(item.refuse("docker create does not accept a label whose name is empty or contains spaces"));
         }
     }
     create.pairs("--label", &item.pairs()?);
@@ -116,7 +118,7 @@ fn volumes(item: &Item, create: &mut Create) -> Result<(), BodyError> {
             item.fields([])?;
         }
         if path.is_empty() || path.contains(':') {
-            return Err(item.refuse("docker create cannot tell it from a bind: the path is empty or has a : in it"));
+            return Err(item.refuse("docker create needs a path that is not empty and contains no \":\""));
         }
         create.flag("--volume", path);
     }
@@ -138,18 +140,18 @@ fn health(item: &Item, create: &mut Create) -> Result<(), BodyError> {
             create.args.push("--no-healthcheck".to_owned());
             let times = ["Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"].iter();
             let idle = times.filter_map(|name| check.get(name)).filter(|item| !item.says_nothing());
-            create.notes.extend(idle.map(|item| item.ignored("there is no check")));
+            create.notes.extend(idle.map(|item| item.ignored("there is no health check")));
             return Ok(());
         }
         ["CMD-SHELL", command] if !command.is_empty() => create.flag("--health-cmd", command),
         ["CMD", words @ ..] if !words.is_empty() => {
             let line = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-            let why = "docker create can only have a check run by a shell";
-            let hint = format!("if the image has one: [\"CMD-SHELL\", {line:?}]");
+            let why = "docker create runs a health check only in a shell";
+            let hint = format!("if the image has a shell, use [\"CMD-SHELL\", {line:?}]");
             return Err(check.refuse("Test", why).hint(hint));
         }
         _ => {
-            let why = "docker create takes [\"CMD-SHELL\", COMMAND], [\"NONE\"] or []";
+            let why = "docker create accepts only [\"CMD-SHELL\", COMMAND], [\"NONE\"] or []";
             return Err(check.refuse("Test", why));
         }
     }

@@ -152,7 +152,7 @@ fn misplaced(key: &str, item: &Item) -> Result<(), BodyError> {
     if names(config::KEYS).any(|name| same(&name)) {
         Ok(())
     } else if let Some(name) = names(host::KEYS).find(same) {
-        Err(item.refuse("unknown key").hint(format!("it belongs into HostConfig: HostConfig.{name}")))
+        Err(item.refuse("unknown key").hint(format!("it belongs in HostConfig: HostConfig.{name}")))
     } else if INSPECTED.iter().any(same) {
         Err(item.refuse("inspect prints it, but a container cannot be created with it"))
     } else {
@@ -169,7 +169,7 @@ fn command(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
         None => &[],
         Some([]) if cmd.is_empty() => {
             let why = "docker create cannot clear the image's entrypoint and keep the image's command";
-            return Err(config.refuse("Entrypoint", why).hint("say the command in Cmd"));
+            return Err(config.refuse("Entrypoint", why).hint("write the command in Cmd"));
         }
         Some([] | [""]) => {
             create.flag("--entrypoint", "");
@@ -182,7 +182,7 @@ fn command(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
         }
     };
     match config.text("Image")? {
-        "" => return Err(config.refuse("Image", "is wanted")),
+        "" => return Err(config.refuse("Image", "it is required")),
         image if image.starts_with('-') => return Err(config.refuse("Image", "docker create would read it as a flag")),
         image => create.args.push(image.to_owned()),
     }

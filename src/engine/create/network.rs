@@ -30,7 +30,7 @@ const ENGINES_OWN: [&str; 9] = [
 pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let mode = match host.text("NetworkMode")? {
         mode if mode.contains('=') => {
-            return Err(host.refuse("NetworkMode", "docker create would read it as an option"));
+            return Err(host.refuse("NetworkMode", "docker create would read a name with \"=\" as an option"));
         }
         mode => mode,
     };
@@ -41,8 +41,11 @@ pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Resu
         Some(at) => Some(endpoints.remove(at)),
         None if unset => Some(endpoints.remove(0)),
         None => {
-            let why = format!("it is not among NetworkingConfig.EndpointsConfig, where {} is", endpoints[0].name);
-            return Err(host.refuse("NetworkMode", why).hint("name the network there in the same words"));
+            let why = format!(
+                "NetworkingConfig.EndpointsConfig does not contain this network; it contains {}",
+                endpoints[0].name
+            );
+            return Err(host.refuse("NetworkMode", why).hint("use the same name in both places"));
         }
     };
     let name = first.as_ref().map_or(mode, |first| first.name);
@@ -58,7 +61,8 @@ pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Resu
     }
     for further in &endpoints {
         if user_defined(further.name) != user_defined(name) {
-            let why = format!("docker create cannot join it together with {name}, as one of them is the engine's own");
+            let why =
+                format!("docker create cannot join it together with {name}, because one of them is a built-in network");
             return Err(further.item.refuse(why));
         }
         further.long_form(create)?;
@@ -77,14 +81,14 @@ impl<'a> Endpoint<'a> {
         let ours = ["IPAMConfig", "Links", "Aliases", "MacAddress", "DriverOpts", "GwPriority"];
         let settings = item.fields(ours.into_iter().chain(ENGINES_OWN))?;
         for known in ENGINES_OWN.iter().filter_map(|name| settings.get(name)).filter(|item| !item.says_nothing()) {
-            create.notes.push(known.ignored("the engine gives it"));
+            create.notes.push(known.ignored("the engine sets it"));
         }
         let address = match settings.get("IPAMConfig") {
             Some(item) => item.fields(["IPv4Address", "IPv6Address", "LinkLocalIPs"])?,
             None => Fields::default(),
         };
         if name.is_empty() || name.contains('=') {
-            return Err(item.refuse("docker create takes no network whose name is empty or has a = in it"));
+            return Err(item.refuse("docker create does not accept a network whose name is empty or contains \"=\""));
         }
         Ok(Self { name, item, settings, address })
     }
@@ -109,8 +113,8 @@ impl<'a> Endpoint<'a> {
         if !links.is_empty() && !user_defined(self.name) {
             return Err(self
                 .settings
-                .refuse("Links", "the engine's own network has none")
-                .hint("say it in HostConfig.Links"));
+                .refuse("Links", "an endpoint in a built-in network has no links")
+                .hint("use HostConfig.Links"));
         }
         create.flags("--link", &links);
         Ok(())
@@ -119,7 +123,7 @@ impl<'a> Endpoint<'a> {
     /// As one more network, which takes an engine of API 1.44.
     fn long_form(&self, create: &mut Create) -> Result<(), BodyError> {
         if let Some(item) = self.settings.get("Links").filter(|item| !item.says_nothing()) {
-            return Err(item.refuse("docker create can only link in the container's first network"));
+            return Err(item.refuse("docker create supports links only in the container's first network"));
         }
         let mut options: Vec<_> =
             self.settings.texts("Aliases")?.iter().map(|alias| format!("alias={alias}")).collect();
@@ -156,7 +160,7 @@ impl<'a> Endpoint<'a> {
         let kept = |text: &str| text.trim() == text && text.to_lowercase() == text;
         let kept_field = |field: &String| field.split('=').all(kept);
         if let Some(field) = fields.iter().find(|field| !kept_field(field)) {
-            let why = format!("docker create would make small letters of {field:?} and trim it");
+            let why = format!("docker create would change {field:?} to lower case and trim it");
             return Err(self.item.refuse(why));
         }
         csv_line(&fields, &self.item)
@@ -168,9 +172,9 @@ impl<'a> Endpoint<'a> {
 fn links(host: &Fields, network: &str, create: &mut Create) -> Result<(), BodyError> {
     let links = host.texts("Links")?;
     if !links.is_empty() && user_defined(network) {
-        let why = format!("the API makes nothing of them in network {network}, and docker create would");
+        let why = format!("the API ignores them in network {network}, but docker create would not");
         let place = format!("NetworkingConfig.EndpointsConfig[{network:?}].Links");
-        return Err(host.refuse("Links", why).hint(format!("say them in {place}")));
+        return Err(host.refuse("Links", why).hint(format!("use {place}")));
     }
     create.flags("--link", &links);
     Ok(())
@@ -182,7 +186,7 @@ fn mac_address<'a>(config: &Fields<'a>, first: Option<&Endpoint<'a>>) -> Result<
     match first.map_or(Ok(""), |first| first.settings.text("MacAddress"))? {
         "" => Ok(own),
         endpoint if own.is_empty() || own == endpoint => Ok(endpoint),
-        _ => Err(config.refuse("MacAddress", "its endpoint has another")),
+        _ => Err(config.refuse("MacAddress", "its endpoint has a different one")),
     }
 }
 

@@ -27,9 +27,7 @@ pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Resu
             create.flag("--publish", publish(&binding, &port)?);
         }
         if !exposed.contains(&port) {
-            create
-                .notes
-                .push(item.note("exposed too, without which the API publishes it only if the image exposes it"));
+            create.notes.push(item.note("it is also exposed; the API would publish it only if the image exposes it"));
         }
         published.push(port);
     }
@@ -42,7 +40,7 @@ fn port(key: &str, item: &Item) -> Result<String, BodyError> {
     let (number, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
     match number.parse::<u16>() {
         Ok(number) if ["tcp", "udp", "sctp"].contains(&protocol) => Ok(format!("{number}/{protocol}")),
-        _ => Err(item.refuse("expected one port, such as 80/tcp, for a key")),
+        _ => Err(item.refuse("the key must be one port, for example 80/tcp")),
     }
 }
 

@@ -54,7 +54,7 @@ impl<'a> Item<'a> {
     pub(super) fn text(&self) -> Result<&'a str, BodyError> {
         let text = self.value.as_str().ok_or_else(|| self.wrong("a string"))?;
         if text.contains('\0') {
-            Err(self.refuse("an argument of a program cannot hold a NUL character"))
+            Err(self.refuse("it contains a NUL character, which a program argument cannot contain"))
         } else {
             Ok(text)
         }
@@ -83,7 +83,7 @@ impl<'a> Item<'a> {
         if read_back == bytes {
             Ok(bytes)
         } else {
-            Err(self.refuse(format!("docker reads sizes as floating point and would make {read_back} of it")))
+            Err(self.refuse(format!("docker reads sizes as floating-point numbers and would read {read_back}")))
         }
     }
 
@@ -112,7 +112,7 @@ impl<'a> Item<'a> {
         let entry = |(key, value): (&'a String, &'a Value)| {
             let item = Self { path: format!("{}[{key:?}]", self.path), value };
             if key.contains('\0') {
-                Err(item.refuse("an argument of a program cannot hold a NUL character"))
+                Err(item.refuse("it contains a NUL character, which a program argument cannot contain"))
             } else {
                 Ok((key.as_str(), item))
             }
@@ -123,9 +123,9 @@ impl<'a> Item<'a> {
     /// An object of strings whose keys can stand before a `=`.
     pub(super) fn pairs(&self) -> Result<Vec<(&'a str, &'a str)>, BodyError> {
         let pair = |(key, item): (&'a str, Self)| match key {
-            "" => Err(item.refuse("docker create takes no empty name here")),
+            "" => Err(item.refuse("docker create does not accept an empty name here")),
             key if key.contains('=') => {
-                Err(item.refuse("docker create splits at the first =, so the name cannot hold one"))
+                Err(item.refuse("docker create splits it at the first \"=\", so the name must not contain one"))
             }
             key => Ok((key, item.text()?)),
         };
@@ -210,9 +210,9 @@ impl<'a> Fields<'a> {
     /// A non-empty string that has to stand before a `:`.
     pub(super) fn before_colon(&self, name: &str) -> Result<&'a str, BodyError> {
         match self.text(name)? {
-            "" => Err(self.refuse(name, "is wanted")),
+            "" => Err(self.refuse(name, "it is required")),
             text if text.contains(':') => {
-                Err(self.refuse(name, "docker create splits at :, so the path cannot hold one"))
+                Err(self.refuse(name, "docker create splits it at \":\", so the path must not contain one"))
             }
             text => Ok(text),
         }

@@ -82,7 +82,7 @@ impl Rule {
 /// A line of CSV as Go reads it: exact but for CR LF, which it makes LF.
 pub(super) fn csv_line(fields: &[String], item: &Item) -> Result<String, BodyError> {
     if fields.iter().any(|field| field.contains("\r\n")) {
-        Err(item.refuse("docker create cannot be given CR LF here"))
+        Err(item.refuse("docker create does not support CR LF here"))
     } else {
         Ok(fields.iter().map(|field| csv_field(field)).collect::<Vec<_>>().join(","))
     }
