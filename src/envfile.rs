@@ -1,5 +1,5 @@
-//! The grammar of files of environment variables, for `--env-file`. It reads text and gives names and values; which
-//! files there are, and what the caller's environment holds, is not its business, and no error ever shows a value.
+//! The grammar of environment files, for `--env-file`. Pure: this module parses text. It reads no file and no variable
+//! of the caller, and its errors never contain a value.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ const BLANKS: [char; 2] = [' ', '\t'];
 /// Why a file of variables was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvFileError {
-    /// The line on which the faulty entry begins, from 1.
+    /// The number of the line on which the faulty entry begins, from 1.
     pub line: usize,
-    /// The reason, in lower case and without a full stop. It never holds text of the file, which may be a secret.
+    /// The reason, in lower case and without a full stop. It never contains text of the file, which may be a secret.
     pub why: &'static str,
 }
 
@@ -25,18 +25,18 @@ impl fmt::Display for EnvFileError {
 
 impl std::error::Error for EnvFileError {}
 
-/// The variables of a file, in its order; a name may come twice.
+/// The variables of a file, in its order; a name may occur more than once.
 ///
-/// An entry is `KEY=VALUE`, `export KEY=VALUE` or `KEY`, from the first character of a line that is no blank. A line
-/// that begins with `#` is a comment. The value is one of three:
+/// An entry is `KEY=VALUE`, `export KEY=VALUE` or `KEY`; spaces before it are skipped. A line that begins with `#` is a
+/// comment. There are three forms of the value:
 ///
-/// * Without quotes it is the rest of the line, less blanks at both ends and less a comment, which begins at a `#` after a
-///   blank. A quote inside it is a character like any other.
-/// * In single quotes it is exact, over several lines if need be.
-/// * In double quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` stand for one character; any other `\` is itself.
+/// * Without quotes it is the rest of the line, without spaces at both ends and without a comment, which begins at a `#`
+///   after a space. A quote inside it has no special meaning.
+/// * In single quotes it is exact, and may have several lines.
+/// * In double quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are one character each; any other `\` is itself.
 ///
-/// That is what shells and `docker compose` make of such files, but for `$`, which is never expanded; `docker run
-/// --env-file` would keep the quotes. A BOM at the beginning is skipped, and CR LF is read as LF everywhere.
+/// Shells and `docker compose` read such files in the same way, but `$` is never expanded here. `docker run --env-file`
+/// would keep the quotes. A BOM at the beginning is skipped, and CR LF is read as LF everywhere.
 ///
 /// # Errors
 /// [`EnvFileError`] for the first entry that is not of this form, and for a NUL.
@@ -124,7 +124,7 @@ fn unquoted(text: &str) -> (String, &str) {
     (line[..comment].trim_matches(BLANKS).to_owned(), after)
 }
 
-/// The text from the end of this line on, if the line holds nothing more than a comment.
+/// The text from the end of this line on, if the rest of the line is empty or a comment.
 fn end_of_line(text: &str) -> Option<&str> {
     let rest = text.trim_start_matches(BLANKS);
     let is_comment = rest.starts_with('#') && rest.len() < text.len();

@@ -1,9 +1,9 @@
-//! What an image is made of, and how that becomes the context of a build.
+//! What an image is made of, and the build context that is made from it. Pure.
 //!
-//! Everything here is pure. The Dockerfile holds nothing of the user's but the base image's validated
-//! reference: package lists, commands and certificates are files of the context, which the one
-//! constant script `recipe/step.sh` reads as data inside the build. On BuildKit those files are mounts
-//! under `/dev`, a tmpfs of the container, so not even a mount point of them stays in the image.
+//! The Dockerfile contains one value from the user: the checked reference of the base image. Package lists, commands
+//! and certificates are files of the context. The constant script `recipe/step.sh` reads them as data during the build.
+//! With BuildKit these files are mounted under `/dev`, which is a tmpfs of the container, so that not even a mount
+//! point remains in the image.
 
 mod ca_cert;
 
@@ -16,7 +16,7 @@ pub use ca_cert::CaCert;
 
 const STEP_SH: &[u8] = include_bytes!("recipe/step.sh");
 
-/// What an image is made of. Each field holds a valid value or none.
+/// What an image is made of. All values are checked.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     /// The image to make. It is not part of the build itself.
@@ -25,18 +25,17 @@ pub struct Recipe {
     pub base: ImageRef,
     /// Whether to upgrade the base image's own packages.
     pub update: bool,
-    /// Packages for apt; order and repetition mean nothing.
+    /// Packages for apt; order and duplicates have no effect.
     pub apt: Vec<AptPackage>,
-    /// Requirements for pip; order and repetition mean nothing.
+    /// Requirements for pip; order and duplicates have no effect.
     pub pip: Vec<PipRequirement>,
     /// Shell text, run as one script by `sh -e` in `/`. May be empty.
     pub commands: String,
     /// Certificates to trust, in the build and in the image.
     pub ca_cert: Option<CaCert>,
-    /// The index that pip uses in the build and the commands. The image keeps nothing of it.
+    /// The index that pip uses in the build and the commands. It is not stored in the image.
     pub pip_index_url: Option<HttpUrl>,
-    /// The server that takes the place of the distribution's own in the apt step. The image keeps its own
-    /// sources.
+    /// The server that replaces the distribution's archives in the apt step. The image keeps its own sources.
     pub apt_mirror: Option<HttpUrl>,
     /// Whether apt installs recommended packages too.
     pub recommends: bool,
@@ -47,12 +46,12 @@ pub struct Recipe {
 pub enum Builder {
     /// buildx, or a client before 23 with `DOCKER_BUILDKIT=1`.
     BuildKit,
-    /// The classic builder, which knows neither mounts nor secrets.
+    /// The legacy builder, which has neither mounts nor secrets.
     Legacy,
 }
 
-/// The files of a build's context, all in one directory. They must be readable by everybody there, for
-/// a base image may have a user of its own.
+/// The files of a build's context, all in one directory. Every user must be able to read them, because a base image may
+/// have its own user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
     /// The text of `Dockerfile`.
@@ -70,10 +69,10 @@ impl Context {
 }
 
 impl Recipe {
-    /// A recipe of what was asked for. `ca_cert` is what the file that `spec.ca_cert` names holds.
+    /// The recipe for a spec. `ca_cert` is the content of the file that `spec.ca_cert` names.
     ///
     /// # Errors
-    /// When the name or the base image is missing, and for a base image that cannot be built upon.
+    /// When the name or the base image is missing, or the base image is an id.
     pub fn new(spec: &RecipeSpec, ca_cert: Option<CaCert>) -> Result<Self> {
         let name = spec.name.clone().ok_or_else(|| missing("name", "NAME"))?;
         let base = spec.base_image.clone().ok_or_else(|| missing("baseImage", "--base"))?;
@@ -95,8 +94,8 @@ impl Recipe {
         })
     }
 
-    /// The context that builds this recipe. `week` (like `2026-W47`) says how long an upgrade may come from
-    /// the build cache: as long as it is the same. It changes nothing where `update` is not asked for.
+    /// The context that builds this recipe. An upgrade may come from the build cache as long as `week` (such as `2026-W47`)
+    /// is the same. Without `update` it has no effect.
     #[must_use]
     pub fn render(&self, builder: Builder, week: &str) -> Context {
         let steps = self.steps(week);
@@ -143,7 +142,7 @@ impl Recipe {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// One instruction, before the steps: on the legacy builder every instruction, even this, costs a commit.
+    /// One `ENV` instruction for all variables, because the legacy builder makes a layer for each instruction.
     fn environment(&self) -> String {
         let mut line = "ENV PYTHONUNBUFFERED=1".to_owned();
         if self.ca_cert.is_some() {
@@ -154,7 +153,7 @@ impl Recipe {
         line
     }
 
-    /// The steps that have something to do. The certificates go with the first of them.
+    /// The steps that are needed. The first one also installs the certificates.
     fn steps(&self, week: &str) -> Vec<Step> {
         let mut steps: Vec<Step> =
             [self.apt_step(week), self.pip_step(), self.commands_step()].into_iter().flatten().collect();
@@ -218,7 +217,7 @@ impl Recipe {
     }
 }
 
-/// One `RUN` of `step.sh`: what it has to do, what it reads, what it keeps between builds.
+/// One `RUN` of `step.sh`: its words, its files, and its caches between builds.
 #[derive(Default)]
 struct Step {
     words: Vec<&'static str>,
@@ -234,8 +233,8 @@ enum Cache {
 }
 
 impl Cache {
-    /// The options of the mount. Each holds the base image, so that releases never share package lists,
-    /// nor glibc and musl the wheels that pip built for itself. A reference has no comma in it.
+    /// The options of the mount. The id contains the base image, so that releases do not share package lists, and glibc and
+    /// musl do not share the wheels that pip built. A reference contains no comma.
     fn mount(self, base: &str) -> String {
         match self {
             Cache::AptArchives => format!("id=longshore-debs-{base},target=/var/cache/apt,sharing=locked"),

@@ -1,4 +1,4 @@
-//! What a user typed to name a job, and which of the jobs on a list are meant. Pure, but for the look-ups in a store.
+//! Finds jobs by id, prefix or name, and filters lists of jobs. Pure, except for look-ups in a store.
 
 use anyhow::Result;
 
@@ -15,7 +15,7 @@ use crate::terminal::escape_value;
 /// Finds the job: `latest`, a name, an id or a unique prefix of one.
 ///
 /// # Errors
-/// [`error::Kind::NotFound`], or [`error::Kind::Ambiguous`] with the ids that fit.
+/// [`error::Kind::NotFound`], or [`error::Kind::Ambiguous`] with the ids that match.
 pub fn find(env: &Env, kind: Kind, typed: &str) -> Result<(Store, Job)> {
     let Some(store) = Store::open(env, kind)? else { return Err(unknown(kind, typed).into()) };
     let job = resolve(&store, typed)?;
@@ -27,7 +27,7 @@ fn resolve(store: &Store, typed: &str) -> Result<Job> {
         return store.latest().ok_or_else(|| unknown(store.kind, typed).into());
     }
     let heard_of = |job: &Job| !job.dir.has(FORGOTTEN);
-    // A forgotten job whose supervisor was killed is nobody's to clean up; by its id it can be forgotten again.
+    // No process cleans up a forgotten job whose supervisor was killed. It can be forgotten again by its id.
     let reachable = |job: &Job| heard_of(job) || job.has_ended();
     if let Some(job) = JobId::parse(typed).ok().and_then(|id| store.job(&id)).filter(reachable) {
         return Ok(job);
@@ -53,7 +53,7 @@ fn resolve(store: &Store, typed: &str) -> Result<Job> {
     }
 }
 
-/// A build is known by its image's name in full, `web` being `web:latest`.
+/// The full name of a job. For a build, `web` means `web:latest`.
 fn full_name(kind: Kind, typed: &str) -> Option<String> {
     match kind {
         Kind::Build => ImageName::parse(typed).ok().map(|name| name.normalized()),
@@ -73,7 +73,7 @@ fn unknown(kind: Kind, typed: &str) -> Failure {
     Failure::new(error::Kind::NotFound, message).hint(format!("list them with: {list}"))
 }
 
-/// Which jobs a list shows: values of the same key are alternatives, different keys must all fit.
+/// Selects the jobs of a list. One value of each key must match.
 #[derive(Debug, Default)]
 pub struct Filters(Vec<(Key, String)>);
 
@@ -90,7 +90,7 @@ impl Filters {
     /// Reads `--filter KEY=VALUE` and `--status WORD` flags.
     ///
     /// # Errors
-    /// A usage error that names the keys or words there are.
+    /// A usage error that names the known keys or statuses.
     pub fn parse(filters: &[String], statuses: &[String]) -> Result<Self> {
         let mut parsed = Vec::new();
         for filter in filters {
@@ -126,7 +126,7 @@ impl Filters {
         Ok(Self(parsed))
     }
 
-    /// Whether a job is meant.
+    /// Whether a job matches.
     #[must_use]
     pub fn accept(&self, view: &View) -> bool {
         [Key::Status, Key::Label, Key::Name, Key::Image, Key::Id].into_iter().all(|key| {

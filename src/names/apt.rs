@@ -1,4 +1,5 @@
-//! Debian packages, by the grammar of Debian policy less everything that apt reads into its arguments beyond it.
+//! Names of Debian packages, by the grammar of Debian policy. Everything that apt-get would read as something other
+//! than a package to install is refused.
 
 use std::fmt;
 
@@ -19,7 +20,7 @@ impl AptPackage {
     /// The packages of a list separated by blanks, tabs or line ends, in the order given.
     ///
     /// # Errors
-    /// [`Invalid`] for the first entry that is no package.
+    /// [`Invalid`] for the first entry that is not a package.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, Invalid> {
         text.split_ascii_whitespace().map(Self::parse).collect()
     }
@@ -59,7 +60,7 @@ fn check_apt_meaning(text: &str) -> Result<(), Refusal> {
     if text.contains('/') {
         return Err(no("a release after \"/\" is not accepted").hint("to choose a version, write NAME=VERSION"));
     }
-    // Unlike the others a "~" has its place in versions; at the front it begins a pattern.
+    // "~" is allowed in versions. Only at the front does it begin a pattern.
     if let Some(c) = text.chars().find(|&c| "^*?$|()!".contains(c) || (c == '~' && text.starts_with(c))) {
         return Err(no(format!("\"{c}\" would make it a pattern or a task")));
     }

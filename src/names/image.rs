@@ -1,4 +1,4 @@
-//! Image references and names, by the grammar of the `distribution/reference` library, which docker itself uses.
+//! Image references and names, by the grammar of the `distribution/reference` library, which docker also uses.
 
 use std::fmt;
 
@@ -10,26 +10,26 @@ checked_text! {
     /// An image to build on or to run: `[host[:port]/]path[:tag][@algo:hex]`, or an image id.
     ///
     /// The grammar is that of the `distribution/reference` library, which docker itself uses; an id is 64 hex
-    /// digits, alone or after `sha256:`. `scratch` is refused: it is no image but docker's word for an empty one.
+    /// digits, alone or after `sha256:`. `scratch` is refused, because docker uses it for an empty base and not an image.
     ImageRef, "image reference", check_image_ref
 }
 
 checked_text! {
-    /// A name to give to a built image: `[host[:port]/]path[:tag]`.
+    /// A name for a built image: `[host[:port]/]path[:tag]`.
     ///
-    /// What `docker build --tag` refuses is refused: a digest, 64 hex digits, a repository called `sha256`.
+    /// A digest, 64 hex digits and a repository named `sha256` are refused, as `docker build --tag` refuses them.
     ImageName, "image name", check_image_name
 }
 
 impl ImageRef {
-    /// The reference as docker shows it: Docker Hub's prefixes left out, and `:latest` added where there is neither
-    /// tag nor digest. An id stays as it is.
+    /// The reference as docker shows it: without Docker Hub's prefixes, and with `:latest` if it has neither tag nor
+    /// digest. An id is not changed.
     #[must_use]
     pub fn name_and_tag(&self) -> String {
         if self.is_id() { self.0.clone() } else { familiar(&self.0) }
     }
 
-    /// Whether this is a whole image id, which `docker run` takes but a Dockerfile's `FROM` does not.
+    /// Whether this is a full image id, which `docker run` accepts and a Dockerfile's `FROM` does not.
     #[must_use]
     pub fn is_id(&self) -> bool {
         is_image_id(&self.0)
@@ -37,7 +37,7 @@ impl ImageRef {
 }
 
 impl ImageName {
-    /// The name as docker lists it: `name:tag`, Docker Hub's prefixes left out, the tag `latest` unless given.
+    /// The name as docker lists it: `name:tag` without Docker Hub's prefixes, with the tag `latest` if none is given.
     #[must_use]
     pub fn normalized(&self) -> String {
         familiar(&self.0)
@@ -86,7 +86,7 @@ struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    /// Takes `text` apart and checks each part.
+    /// Splits `text` into its parts and checks each.
     fn split(text: &'a str) -> Result<Self, Refusal> {
         check_reference_characters(text)?;
         let reference = Self::cut(text);
@@ -96,7 +96,7 @@ impl<'a> Reference<'a> {
         Ok(reference)
     }
 
-    /// Takes `text` apart where the grammar would: a `:` opens a tag only after the last `/`.
+    /// Splits `text` where the grammar does: a `:` begins a tag only after the last `/`.
     fn cut(text: &'a str) -> Self {
         let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
         let path = rest.rfind('/').map_or(0, |slash| slash + 1);
@@ -120,7 +120,7 @@ fn check_reference_characters(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Only the algorithms that docker has, with their lengths.
+/// Accepts only the algorithms that docker has, with digests of their length.
 fn check_digest(digest: &str) -> Result<(), Refusal> {
     let length = match digest.split_once(':') {
         Some(("sha256", hex)) if is_lower_hex(hex) => hex.len() == 64,
@@ -163,7 +163,7 @@ fn check_repository(name: &str) -> Result<(), Refusal> {
             "each part of a repository name must be letters and digits, joined by \".\", \"_\", \"__\" or \"-\"",
         ));
     }
-    // Older engines count Docker Hub's host and "library/" too.
+    // Older engines also count Docker Hub's host and "library/".
     let implied = if host.is_some() { 0 } else { "docker.io/library/".len() };
     if name.len() + implied > 255 {
         return Err(no("a repository name must have at most 255 characters"));
@@ -174,7 +174,7 @@ fn check_repository(name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Takes the host off a name, by docker's rule: the first part is a host if it has a `.`, a `:` or an upper case
+/// Splits the host from a name, by docker's rule: the first part is a host if it has a `.`, a `:` or an upper case
 /// letter, or is `localhost`.
 fn split_host(name: &str) -> (Option<&str>, &str) {
     match name.split_once('/') {
@@ -228,8 +228,8 @@ fn familiar(text: &str) -> String {
     }
 }
 
-/// A name without Docker Hub's host and, for its official images, without `library/`. The host stays where the rest
-/// would be taken for another host.
+/// A name without Docker Hub's host and, for its official images, without `library/`. The host is kept if the rest would
+/// be read as another host.
 fn familiar_name(name: &str) -> &str {
     let (None | Some("docker.io" | "index.docker.io"), path) = split_host(name) else {
         return name;

@@ -1,5 +1,5 @@
-//! Python requirements, by the grammar of PEP 508 less everything that a line of a requirements file may mean beyond
-//! it.
+//! Python requirements, by the grammar of PEP 508. Everything that pip would read in a requirements file as something
+//! other than a requirement is refused.
 
 use std::fmt;
 
@@ -9,23 +9,23 @@ use super::requirement::check_grammar;
 use super::{Checked, Invalid, Refusal, at_most, no, shown};
 
 checked_text! {
-    /// One requirement of PEP 508, fit to be a line of its own in a requirements file.
+    /// One requirement of PEP 508 that can be a line of a requirements file.
     ///
-    /// What pip would read as something else on such a line is refused: an option, also after a blank, a
+    /// Text that pip would read as something else on such a line is refused: an option, also after a space, a
     /// continuation, a comment, `${VARIABLE}`, and a name that looks like an archive file.
     PipRequirement, "pip requirement", check_requirement
 }
 
 impl PipRequirement {
-    /// The requirements of a list separated by blanks or line ends, in the order given.
+    /// The requirements of a list, in the order given.
     ///
-    /// A line end always separates. On one line a blank separates unless it stands inside quotes, brackets or
-    /// parentheses, or one requirement plainly goes on across it: before a word that begins with one of
-    /// `<>=!~;@,([)]`, after a word that ends with one of `<>=!~;@,` or an opening bracket, and around `and`, `or`,
-    /// `in` and `not` once a `;` has opened the marker. So `numpy<2 pandas >= 2` is two requirements.
+    /// A line end always separates two requirements. A space separates them, except in these places: inside quotes,
+    /// brackets or parentheses; before a word that begins with one of `<>=!~;@,([)]`; after a word that ends with one of
+    /// `<>=!~;@,` or an opening bracket; and, after the `;` of a marker, around `and`, `or`, `in` and `not`. So
+    /// `numpy<2 pandas >= 2` is two requirements.
     ///
     /// # Errors
-    /// [`Invalid`] for the first entry that is no requirement.
+    /// [`Invalid`] for the first entry that is not a requirement.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, Invalid> {
         split_requirements(text).iter().map(|entry| Self::parse(entry)).collect()
     }
@@ -40,8 +40,8 @@ fn check_requirement(text: &str) -> Checked {
     Ok(text.to_owned())
 }
 
-/// Refuses what would not stay one requirement in a requirements file: pip takes any word that begins with `-` for
-/// an option, even one inside a quoted marker, and expands variables before it parses.
+/// Refuses text that is not one requirement in a requirements file. pip reads any word that begins with `-` as an option,
+/// even inside a quoted marker, and expands variables before it parses.
 fn check_requirement_line(text: &str) -> Result<(), Refusal> {
     if text.is_empty() {
         return Err(no("it is empty"));
@@ -65,7 +65,7 @@ fn check_requirement_line(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Explains what the grammar would only call an error.
+/// Gives better reasons than the grammar for some common mistakes.
 fn check_requirement_start(text: &str) -> Result<(), Refusal> {
     if text.split([' ', ';', '@']).next().is_some_and(|word| word.contains("://")) {
         return Err(no("it is a URL without a name").hint("to choose a version, write NAME==VERSION"));
@@ -79,7 +79,7 @@ fn check_requirement_start(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// pip takes a requirement with the ending of an archive for a file in the current directory.
+/// Refuses the endings of archives: pip would read such a requirement as a file in the current directory.
 fn check_not_an_archive(text: &str) -> Result<(), Refusal> {
     const ENDINGS: [&str; 12] = [
         ".whl",
@@ -106,7 +106,7 @@ fn check_not_an_archive(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Cuts a list into the texts of its requirements; the rule is that of [`PipRequirement::parse_list`].
+/// Splits a list into the texts of its requirements, by the rule of [`PipRequirement::parse_list`].
 fn split_requirements(text: &str) -> Vec<String> {
     let mut entries = Vec::new();
     for line in text.lines() {
@@ -125,7 +125,7 @@ fn split_requirements(text: &str) -> Vec<String> {
     entries
 }
 
-/// The words of a line, cut at blanks that are not inside quotes, brackets or parentheses.
+/// The words of a line, split at spaces that are not inside quotes, brackets or parentheses.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
@@ -154,7 +154,7 @@ fn words(line: &str) -> Vec<String> {
 fn goes_on(entry: &str, word: &str) -> bool {
     let last = entry.rsplit(' ').next().unwrap_or_default();
     let in_marker = entry.contains(';');
-    // Between a quote or a parenthesis and one of these a blank may be missing.
+    // The space between a quote or a parenthesis and one of these words may be missing.
     let joins = |word: Option<&str>| matches!(word, Some("and" | "or" | "in" | "not"));
     word.starts_with(['<', '>', '=', '!', '~', ';', '@', ',', '(', '[', ')', ']'])
         || (last.ends_with(['<', '>', '=', '!', '~', ';', '@', ',', '(', '[']))

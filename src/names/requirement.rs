@@ -1,5 +1,7 @@
-//! The grammar of a requirement: PEP 508 without URLs, with the versions of PEP 440. What only some releases of pip
-//! can read is refused; those compared are 23.2 to 26.3. No function here calls itself, so no text exhausts the stack.
+//! The grammar of a requirement: PEP 508 without URLs, with the versions of PEP 440.
+//!
+//! Text that only some releases of pip can read is refused; releases 23.2 to 26.3 were compared. No function here is
+//! recursive, so that no text can exhaust the stack.
 
 use super::{Refusal, escape_value, no, shown};
 use crate::invalid::without_credentials;
@@ -29,12 +31,12 @@ const VARIABLES: [&str; 18] = [
     "sys.platform",
 ];
 
-/// How deep the parentheses of a marker may be nested. pip's parser calls itself for each; older ones fail below 100.
+/// How deep the parentheses of a marker may be nested. pip's parser is recursive; older ones fail at less than 100.
 const DEEPEST: usize = 20;
 
 const SEPARATORS: [char; 3] = ['.', '-', '_'];
 
-/// Refuses a text that is no requirement, or has a blank in front of it.
+/// Refuses a text that is not a requirement or begins with a space.
 pub(super) fn check_grammar(text: &str) -> Result<(), Refusal> {
     if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return Err(no("it does not begin with a name"));
@@ -57,7 +59,7 @@ pub(super) fn check_grammar(text: &str) -> Result<(), Refusal> {
     if scanner.rest.is_empty() { Ok(()) } else { Err(scanner.expected(wanted)) }
 }
 
-/// Reads piece by piece from left to right, and skips the blanks after a piece.
+/// Reads one piece after the other from left to right, and skips the spaces after each.
 struct Scanner<'a> {
     rest: &'a str,
     /// The last piece, for messages.
@@ -82,7 +84,7 @@ impl<'a> Scanner<'a> {
         read
     }
 
-    /// The characters up to the first that does not belong; nothing is read if there are none.
+    /// Reads the characters up to the first that does not belong. If there are none, nothing is read.
     fn run(&mut self, belongs: impl Fn(char) -> bool) -> Option<&'a str> {
         let length = self.rest.find(|c| !belongs(c)).unwrap_or(self.rest.len());
         (length > 0).then(|| self.take(length))
@@ -96,7 +98,7 @@ impl<'a> Scanner<'a> {
         eaten
     }
 
-    /// Like [`Scanner::eat`], for a word that has to end there.
+    /// Like [`Scanner::eat`], for a complete word.
     fn eat_word(&mut self, word: &str) -> bool {
         self.rest.strip_prefix(word).is_some_and(|after| !after.starts_with(in_word)) && self.eat(word)
     }
@@ -154,8 +156,8 @@ impl<'a> Scanner<'a> {
         check_version(operator, version)
     }
 
-    /// The version after `===`. pip before 24.1 reads it up to the next blank, and with "/" in it every pip may take
-    /// the requirement for a path.
+    /// The version after `===`. pip before 24.1 reads it up to the next space. If it contains "/", every pip may read the
+    /// requirement as a path.
     fn any_version(&mut self) -> Result<(), Refusal> {
         let version = self.run(|c| c != ' ').ok_or_else(|| self.expected("a version"))?;
         version.chars().find(|c| !in_version(*c)).map_or(Ok(()), |c| {
@@ -191,7 +193,7 @@ impl<'a> Scanner<'a> {
         let operator = self.operator().or_else(|| words.into_iter().find(|word| self.eat_word(word)));
         let operator = operator.ok_or_else(|| self.expected("an operator such as \"==\" or \"not in\""))?;
         let right = self.operand()?;
-        // pip takes the second of two variables for a text, and ends with an internal error for two texts.
+        // pip reads the second of two variables as a text, and fails with an internal error for two texts.
         if left == right {
             return Err(no("a marker must compare a variable with a quoted text"));
         }
@@ -219,7 +221,7 @@ fn in_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
 }
 
-/// The characters that PEP 508 gives a version.
+/// Whether PEP 508 allows this character in a version.
 fn in_version(c: char) -> bool {
     c.is_ascii_alphanumeric() || ".-_*+!".contains(c)
 }
@@ -228,9 +230,9 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", escape_value(&without_credentials(text)))
 }
 
-/// What decides with which operators a version can stand.
+/// The form of a version, which decides the operators that it may follow.
 enum Version {
-    /// `1.0`, `2!1.0rc1.post2.dev3`, with how many numbers it has between its dots.
+    /// `1.0`, `2!1.0rc1.post2.dev3`; the value is the count of numbers between its dots.
     Public(usize),
     /// `1.*`
     Prefix,

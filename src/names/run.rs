@@ -1,4 +1,4 @@
-//! What a container is given to run with: network, GPUs, mounts, and the file to start.
+//! The checked values of a run: network, GPUs, mount paths and the main file.
 
 use std::fmt;
 use std::path::Path;
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 use super::{Checked, Invalid, Refusal, at_most, no, no_control, only};
 
 checked_text! {
-    /// A docker network by name: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, the engine's own grammar. The host's network and
-    /// another container's are off by design.
+    /// The name of a docker network: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, by the engine's grammar. The networks of the host and
+    /// of other containers are refused.
     NetworkName, "network", check_network
 }
 
 checked_text! {
-    /// The file to start, relative to the source directory, as `a/b.py`: `./` and doubled slashes are gone.
+    /// The file to start, relative to the source directory, as `a/b.py`: without `./` and doubled slashes.
     MainFile, "main file", check_main_file
 }
 
 checked_text! {
-    /// The GPUs of a job: `all`, a count, or `device=0,1` with indices or UUIDs, as `docker run --gpus` takes them.
+    /// The GPUs of a job: `all`, a count, or `device=0,1` with indices or UUIDs, as for `docker run --gpus`.
     Gpus, "gpus value", check_gpus
 }
 
 checked_text! {
-    /// The source or target of a bind mount: absolute, resolved, not `/`. There is no carriage return in it,
-    /// because docker's CSV reader turns a CR LF into a LF; any other character is carried exactly.
+    /// The source or target of a bind mount: absolute, resolved, not `/`. A carriage return is refused, because docker's
+    /// CSV reader changes CR LF to LF. docker reads any other character exactly.
     MountPath, "mount path", check_mount_path
 }
 
 impl MainFile {
-    /// The file as python's argument: a name that begins with `-` gets `./` in front, or it would be an option.
+    /// The file as an argument of python. A name that begins with `-` gets the prefix `./`, so that it is not an option.
     #[must_use]
     pub fn argument(&self) -> String {
         if self.0.starts_with('-') { format!("./{}", self.0) } else { self.0.clone() }
@@ -47,7 +47,7 @@ impl Gpus {
 }
 
 impl MountPath {
-    /// Takes a path of the file system, which must be UTF-8 as well.
+    /// Checks a path of the file system, which must also be UTF-8.
     ///
     /// # Errors
     /// [`Invalid`] says which rule was broken.
@@ -59,8 +59,8 @@ impl MountPath {
     }
 }
 
-/// One whole field, such as `source=/a,b`, of the CSV line that `docker run --mount` takes, quoted where it has to
-/// be. docker reads the line with Go's `encoding/csv`, which carries everything in a quoted field but CR LF.
+/// One field, such as `source=/a,b`, of the CSV line for `docker run --mount`, quoted if necessary. docker reads the line
+/// with Go's `encoding/csv`, which keeps everything in a quoted field except CR LF.
 #[must_use]
 pub fn csv_field(text: &str) -> String {
     let blank_edge = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);

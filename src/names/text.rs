@@ -1,4 +1,4 @@
-//! Text that is carried as it is, and that only a NUL would cut.
+//! Text that is passed on unchanged. Only a NUL is refused, because a program argument cannot contain one.
 
 use std::fmt;
 

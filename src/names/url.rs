@@ -1,4 +1,4 @@
-//! Addresses to fetch from.
+//! The URLs of package indexes and mirrors.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::{Checked, Invalid, Refusal, no};
 
 checked_text! {
     /// An `http://` or `https://` address without a password: `scheme://host[:port][/path]` in plain ASCII.
-    /// What is in it means nothing to a shell, to sed or in a file of lines.
+    /// It contains no character with a meaning to a shell, to sed or in a file of lines.
     HttpUrl, "address", check_url
 }
 

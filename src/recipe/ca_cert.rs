@@ -1,4 +1,4 @@
-//! The certificates that a build is to trust. No file is opened here.
+//! The certificates that a build trusts. Pure: the text is an argument.
 
 use std::fmt;
 

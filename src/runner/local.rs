@@ -1,4 +1,4 @@
-//! Jobs on an engine that sees the same files: docker's client is started, detached, on the job's own log.
+//! Jobs on an engine that sees the same files as the caller. Starts docker's client with the job's log as its output.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -24,24 +24,24 @@ use crate::job::{BEGUN, Job, LOG};
 use crate::names::{Tail, UserSpec};
 use crate::shell::ended;
 
-/// How much the docker client can be given on its stdin before it is started.
+/// The most bytes that are written to the docker client's stdin before it is started, so that the pipe does not block.
 const MOST_STDIN: usize = 60_000;
 
-/// A docker call with what it is handed beside its arguments.
+/// A docker call: arguments, environment and stdin.
 #[derive(Debug, Default)]
 pub struct Call {
     /// The arguments of docker.
     pub args: Vec<String>,
-    /// For the client's environment.
+    /// Variables for the client's environment.
     pub environment: Vec<(String, String)>,
-    /// For the client's stdin.
+    /// Text for the client's stdin.
     pub stdin: Option<String>,
 }
 
 pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
     let image = &record.image;
     if let Work::Build(build) = &record.work {
-        // Whether the base image is there only the build can tell: it may be pulled.
+        // The base image is not checked, because the build may pull it.
         let could_not = format!("could not build image {:?}", build.tag.as_str());
         return engine.version().map(drop).map_err(|error| error.failure(&could_not));
     }
@@ -116,12 +116,12 @@ pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Va
     }
 }
 
-/// Starts docker's client with the locked log as its stdout and stderr. Our own descriptor of the log is closed with the
-/// command, so the lock on it says that a client writes, and nothing else.
+/// Starts docker's client with the locked log as its stdout and stderr. This process closes its own descriptor of the log,
+/// so that the log is locked only while a client has it open.
 fn spawn(engine: &Engine, job: &Job, call: &Call) -> Result<Child> {
     use std::os::unix::process::CommandExt as _;
     let log = job.dir.append(LOG)?;
-    // Not `try_lock`: a reader that asks who holds it has it for a microsecond.
+    // Not `try_lock`: a reader that checks the lock takes it for a moment.
     log.lock().context("could not lock the log")?;
     let mut command = engine.command(&call.args);
     command.stdout(log.try_clone()?).stderr(log).current_dir("/").process_group(0);
@@ -135,7 +135,7 @@ fn spawn(engine: &Engine, job: &Job, call: &Call) -> Result<Child> {
     started.map_err(|error| engine.not_started(&error).failure("could not start the job").into())
 }
 
-/// Writes down what was found at the start. That needs the engine, but no command waits for it.
+/// Records what was found at the start: the versions and the engine's id.
 pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Version)>) {
     let started = env.now();
     let asked = if known.is_none() { engine.version().ok() } else { None };
@@ -148,7 +148,7 @@ pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Ver
         client_version: version.map(|version| version.client.version.clone()),
         builder: known.map(|(builder, _)| builder.word().to_owned()),
     };
-    // A full disk must not stop the job; without this file less is known of it, and nothing wrong.
+    // A full disk must not stop the job. The file is not required.
     let _ = job.write_json(BEGUN, &begun);
 }
 
@@ -168,7 +168,7 @@ pub fn look(engine: &Engine, subject: Subject) -> Sighting {
     }
 }
 
-/// A build's success is proven by the image id that the client left, and this job's label on that very image.
+/// A build has succeeded if the image with the id that the client wrote has the label of this job.
 pub fn proven_image(engine: &Engine, subject: Subject) -> Result<Option<String>, EngineError> {
     let Some(image_id) = subject.image_id else { return Ok(None) };
     let label = format!("label={}={}", argv::JOB_LABEL, subject.record.id);
@@ -176,7 +176,7 @@ pub fn proven_image(engine: &Engine, subject: Subject) -> Result<Option<String>,
     Ok(images.into_iter().find(|image| image == image_id))
 }
 
-/// Absence proves something only on the engine where the job should be.
+/// A missing job proves something only if the engine is the recorded one.
 pub fn absent(begun: Option<&Begun>, engine_id: Result<String, Failure>) -> Sighting {
     match (begun.and_then(|begun| begun.engine_id.as_ref()), engine_id) {
         (Some(recorded), Ok(id)) if *recorded != id => Sighting::OtherEngine,
@@ -185,7 +185,7 @@ pub fn absent(begun: Option<&Begun>, engine_id: Result<String, Failure>) -> Sigh
     }
 }
 
-/// A container in the words of `job`.
+/// The [`Sighting`] of a container.
 pub fn sighting(container: Container, run: &Run, begun: Option<&Begun>) -> Sighting {
     let Container { object, state } = container;
     let code = i32::try_from(state.exit_code).unwrap_or(-1);
@@ -211,7 +211,7 @@ pub fn sighting(container: Container, run: &Run, begun: Option<&Begun>) -> Sight
     }
 }
 
-/// The engine's object without the values of the variables that the run was given: they may be secrets.
+/// The engine's description without the values of the run's variables, which may be secrets.
 pub fn withhold(object: Value, run: &Run) -> Value {
     inspect::withhold(object, |name| run.env.iter().any(|given| given.as_str() == name))
 }
@@ -226,7 +226,7 @@ pub fn end(engine: &Engine, subject: Subject, client: Option<Pid>, request: &Req
     if let Some(run) = subject.record.run() {
         return end_run(engine, subject, run, request);
     }
-    // Only the client knows how to end a build, and it does so with its plugins.
+    // Only the client can end a build, so the client and its plugins get the signal.
     let signal = Signal::from_named_raw(request.signal).unwrap_or(Signal::TERM);
     match client.map(|client| kill_process_group(client, signal)) {
         Some(Ok(())) => Ok(()),
@@ -238,7 +238,7 @@ pub fn end(engine: &Engine, subject: Subject, client: Option<Pid>, request: &Req
     }
 }
 
-/// The container is addressed by its id: another may have its name by now.
+/// The container is addressed by its id, because another may have its name by now.
 fn end_run(engine: &Engine, subject: Subject, run: &Run, request: &Request) -> Result<(), Failure> {
     let could_not = match request.verb {
         Verb::Kill if !request.ends() => format!("could not send the signal to run {}", subject.record.id),

@@ -1,8 +1,8 @@
-//! What `image create` and `exec run` can be asked for, as flags, as the JSON body of `--spec`, or both. Pure.
+//! The types of what `image create` and `exec run` accept as flags, as the JSON body of `--spec`, or both. Pure.
 //!
-//! One struct for each command is filled by clap from the flags and by serde from the body, and the two are merged
-//! once. The doc comment of a field is the flag's help and the description in the JSON Schema, and serde's names are
-//! the list of known keys, so that nothing of it is said twice.
+//! There is one struct for each command. clap fills it from the flags, serde from the body, and the two are merged. The
+//! doc comment of a field is also the help text of the flag and the description in the JSON Schema. The list of known
+//! keys comes from serde.
 
 mod field;
 pub mod json;
@@ -21,8 +21,8 @@ pub use run::RunSpec;
 /// Reads a body: its keys first, then their values.
 ///
 /// # Errors
-/// When it is not one JSON object; for the first key that is given twice or that the struct does not have, with the
-/// nearest known key; for the first value that is of the wrong type or that a checked name refuses.
+/// When it is not one JSON object; for the first duplicate or unknown key, with the nearest known key; for the first value
+/// that has the wrong type or is refused by a checked type.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     match json::parse("spec", bytes)? {
         Value::Object(object) => read::object(object),
@@ -36,13 +36,13 @@ pub fn keys_line<T: DeserializeOwned>() -> String {
     format!("Keys of --spec (JSON): {}. Flags override the file.", keys::<T>().join(", "))
 }
 
-/// A field that neither flag nor spec gave.
+/// The error for a required field that neither a flag nor the spec has.
 #[must_use]
 pub fn missing(key: &str, flag: &str) -> Failure {
     Failure::usage(format!("missing {flag}")).hint(format!("in a spec, use the key {key:?}"))
 }
 
-/// A list of flags takes the place of the file's.
+/// A list of flags replaces the list of the file.
 fn instead<T>(flags: Vec<T>, file: Vec<T>) -> Vec<T> {
     if flags.is_empty() { file } else { flags }
 }

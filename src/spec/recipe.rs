@@ -1,4 +1,4 @@
-//! What an image is to be made of, as it is asked for.
+//! The spec of `image create`.
 
 use std::path::PathBuf;
 

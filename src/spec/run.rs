@@ -1,4 +1,4 @@
-//! What program is to run in which image, and how, as it is asked for.
+//! The spec of `exec run`.
 
 use std::path::PathBuf;
 use std::time::Duration;

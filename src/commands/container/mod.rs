@@ -1,4 +1,4 @@
-//! `container`: the life of containers, with the docker program underneath and the Engine API's answers.
+//! `container`: commands for containers. They call the docker program and print the Engine API's answers.
 
 mod create;
 mod diff;
@@ -85,7 +85,7 @@ fn words<'a>(before: impl IntoIterator<Item = &'a str>, container: &'a str) -> V
     before.into_iter().chain([container]).map(str::to_owned).collect()
 }
 
-/// Our own word on a container of a run, under the one key that is ours.
+/// The id of the run that a container belongs to, under longshore's own key.
 fn ours(labels: &Value) -> Option<Value> {
     let label = |key: &str| labels.get(key).and_then(Value::as_str);
     let run = label(argv::JOB_LABEL)?;

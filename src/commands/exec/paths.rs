@@ -1,4 +1,5 @@
-//! The paths of a run: resolved and checked before anything is started, made where they are ours to make.
+//! The paths of a run. They are resolved and checked before anything is started. Missing output directories and mount
+//! points are created.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use crate::commands::plain;
 use crate::error::Failure;
 use crate::names::{MainFile, MountPath};
 
-/// What a run mounts.
+/// The directories that a run mounts.
 #[derive(Debug)]
 pub struct Paths {
     /// At `/app`.
@@ -17,14 +18,14 @@ pub struct Paths {
     pub input: Option<MountPath>,
     /// At `/app/output`.
     pub output: Option<MountPath>,
-    /// Directories to make before: the output, and mount points in the source tree.
+    /// Directories to create first: the output directory, and mount points in the source tree.
     missing: Vec<PathBuf>,
 }
 
-/// Resolves and checks, and touches nothing.
+/// Resolves and checks the paths, and changes nothing.
 ///
 /// # Errors
-/// One line that says which path, what is wrong with it, and what would be right.
+/// A usage error that names the path and what is wrong with it.
 pub fn resolve(src: &Path, main: &MainFile, input: Option<&Path>, output: Option<&Path>) -> Result<Paths> {
     let source = directory(src, "source")?;
     check_main(&source, main)?;
@@ -46,10 +47,10 @@ pub fn resolve(src: &Path, main: &MainFile, input: Option<&Path>, output: Option
 }
 
 impl Paths {
-    /// Makes what is missing, as the caller. The engine would make the mount points too: as root.
+    /// Creates missing directories as the caller. The engine would create the mount points as root.
     ///
     /// # Errors
-    /// When a directory cannot be made.
+    /// When a directory cannot be created.
     pub fn make(&self) -> Result<()> {
         for path in &self.missing {
             std::fs::create_dir_all(path).map_err(|error| {
@@ -92,7 +93,7 @@ fn check_main(source: &Path, main: &MainFile) -> Result<()> {
     Ok(())
 }
 
-/// The output may be missing; then its place is resolved as far as it exists.
+/// The output directory may be missing. Its path is then resolved as far as it exists.
 fn check_output(source: &Path, path: &Path, missing: &mut Vec<PathBuf>) -> Result<PathBuf> {
     let could_not = |why: &str| Failure::usage(format!("cannot use the output directory {}: {why}", path.display()));
     let absolute = std::path::absolute(path).map_err(|error| could_not(&plain(&error)))?;
@@ -116,7 +117,7 @@ fn check_output(source: &Path, path: &Path, missing: &mut Vec<PathBuf>) -> Resul
     Ok(resolved)
 }
 
-/// Resolves the part of a path that exists, and puts the rest behind it.
+/// Resolves the part of a path that exists, and appends the rest.
 fn resolve_missing(path: &Path) -> Option<PathBuf> {
     let parent = path.parent()?;
     let name = path.file_name()?;
@@ -128,7 +129,7 @@ fn resolve_missing(path: &Path) -> Option<PathBuf> {
     Some(parent.join(name))
 }
 
-/// A mount point in the source tree must be a directory of its own: through a link the engine would mount elsewhere.
+/// A mount point in the source tree must be a real directory. Through a link the engine would mount elsewhere.
 fn check_mount_point(path: &Path, missing: &mut Vec<PathBuf>) -> Result<()> {
     let why = match path.symlink_metadata() {
         Ok(data) if data.is_dir() => return Ok(()),

@@ -1,7 +1,7 @@
-//! Asking jobs to end, for `exec stop`, `exec kill` and `image cancel`: one way for all of them.
+//! Ends jobs, for `exec stop`, `exec kill` and `image cancel`.
 //!
-//! The request is recorded, and the supervisor carries it out. Where the supervisor was killed, the runner is asked from
-//! here.
+//! The request is recorded, and the supervisor carries it out. If the supervisor was killed, the command asks the
+//! runner itself.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -15,23 +15,23 @@ use crate::job::request::Request;
 use crate::runner::{Runner, Subject};
 use crate::survey::view;
 
-/// How long a job may take to end when it was asked to, beside the grace and the engine's own time.
+/// How long a job may take to end after a request, in addition to the grace and the time limit of docker calls.
 const ENDING: Duration = Duration::from_secs(30);
-/// Between two looks.
+/// Pause between two checks.
 const LOOK: Duration = Duration::from_millis(20);
-/// Between two looks that cost an engine call.
+/// Pause between two checks that need an engine call.
 const SLOW_LOOK: Duration = Duration::from_millis(500);
 
-/// Makes the request, and waits until the job has ended; for a signal that need not end it, until that was sent.
+/// Makes the request, and waits until the job has ended. For a signal other than KILL, waits until it was sent.
 ///
 /// # Errors
-/// When it could not be asked, or still runs after the grace.
+/// When the request failed, or the job still runs after the grace.
 pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
     job.ask(request)?;
     let deadline = Instant::now() + ENDING + env.patience + Duration::from_secs(request.grace);
     let mut asked_here = false;
     loop {
-        // Looked at in this order: a supervisor lets go of its lock only once the end is recorded.
+        // The order matters: a supervisor releases its lock only after it has recorded the end.
         let supervised = job.is_supervised();
         if job.has_ended() && !view(env, job).is_running() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The keys at the top of the body: what the engine keeps as the container's `Config`. Pure.
+//! The keys at the top of the body, which the engine stores as the container's `Config`. Pure.
 
 use super::read::{Fields, Item};
 use super::rules::{self, Rule, Table};
@@ -46,8 +46,8 @@ pub(super) fn carry(config: &Fields, create: &mut Create) -> Result<(), BodyErro
     stdin_once(config, create)
 }
 
-/// The attached streams. docker attaches stdout and stderr when told nothing, and has no way to be told of none. An open
-/// stdin it attaches in any case.
+/// The attached streams. Without `--attach` docker attaches stdout and stderr, and there is no way to attach none. It
+/// always attaches an open stdin.
 fn attach(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let open = config.switch("OpenStdin")?;
     let wanted = [
@@ -62,7 +62,7 @@ fn attach(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// docker closes an open stdin after the first client, always, and a closed one has nothing to close.
+/// docker always closes an open stdin after the first client.
 fn stdin_once(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let (once, open, tty) = (config.switch("StdinOnce")?, config.switch("OpenStdin")?, config.switch("Tty")?);
     if once && !open {
@@ -76,8 +76,8 @@ fn stdin_once(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// Variables, the last of each name, which is the one the engine lets count. docker takes a name alone for its own
-/// variable of that name, so it must have none.
+/// Variables. The last value of each name is used, as by the engine. For a name without a value docker would use its own
+/// variable, so docker must not have one with that name.
 fn env(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     let all = item.list()?.into_iter().map(|item| Ok((item.text()?, item))).collect::<Result<Vec<_>, BodyError>>()?;
     let name = |text: &str| text.split_once('=').map_or(text, |(name, _)| name).to_owned();
@@ -125,7 +125,7 @@ fn volumes(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// Zero is a timeout too: to kill at once.
+/// Zero is also a timeout: kill at once.
 fn stop_timeout(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     create.flag("--stop-timeout", item.number()?);
     Ok(())
@@ -173,14 +173,14 @@ fn health(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// Nanoseconds in the greatest unit that is exact.
+/// Nanoseconds in the largest unit that is exact.
 fn duration(nanoseconds: i64) -> String {
     let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
     let exact = units.iter().find(|(unit, _)| nanoseconds % unit == 0);
     exact.map_or_else(|| format!("{nanoseconds}ns"), |(unit, name)| format!("{}{name}", nanoseconds / unit))
 }
 
-/// A word as a shell takes it.
+/// A word, quoted for a shell if necessary.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

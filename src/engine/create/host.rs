@@ -1,4 +1,4 @@
-//! The keys of `HostConfig`, but for mounts, ports and networks. Pure.
+//! The keys of `HostConfig`, except mounts, ports and networks. Pure.
 
 use super::mounts;
 use super::read::{Fields, Item};
@@ -102,7 +102,7 @@ fn restart(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// `false` is no default: it holds against an engine that gives every container an init.
+/// `false` is passed on too: it overrides an engine that gives every container an init.
 fn init(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     if item.switch()? {
         create.args.push("--init".to_owned());
@@ -112,7 +112,7 @@ fn init(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// `NAME:ADDRESS`. Newer docker programs take `NAME=ADDRESS` as well, so a `=` would move the place where they split.
+/// `NAME:ADDRESS`. Newer docker clients also accept `NAME=ADDRESS`, so they would split at a `=`.
 fn extra_hosts(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for item in item.list()? {
         match item.text()? {
@@ -132,7 +132,7 @@ fn memory_swap(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// Zero is no default: it keeps the container's memory out of swap. The default is -1.
+/// Zero is not the default: it keeps the container's memory out of swap. The default is -1.
 fn memory_swappiness(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     match item.number()? {
         -1 => {}
@@ -141,7 +141,7 @@ fn memory_swappiness(item: &Item, create: &mut Create) -> Result<(), BodyError> 
     Ok(())
 }
 
-/// docker reads a decimal fraction and keeps it exact.
+/// docker reads a decimal fraction exactly.
 fn nano_cpus(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     let nano = item.number()?;
     if nano < 0 {
@@ -187,7 +187,7 @@ fn ulimits(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// All three parts are said, for of two docker guesses which ones they are, and the engine has no defaults either.
+/// All three parts are given: with two, docker guesses which ones they are, and the engine has no defaults.
 fn devices(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for item in item.list()? {
         let device = item.fields(["PathOnHost", "PathInContainer", "CgroupPermissions"])?;
@@ -202,7 +202,7 @@ fn devices(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// `--gpus` asks for devices that can do `gpu` and more, and `--device` for those of the container device interface.
+/// `--gpus` requests devices with `gpu` and more capabilities, `--device` those of the container device interface.
 fn device_requests(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for item in item.list()? {
         let request = item.fields(["Driver", "Count", "DeviceIDs", "Capabilities", "Options"])?;
@@ -262,8 +262,8 @@ fn capabilities(flag: &str, item: &Item, create: &mut Create) -> Result<(), Body
     Ok(())
 }
 
-/// docker takes a seccomp profile from a file where the API has it inline, so it is handed over on stdin. Were the text
-/// of `seccomp=` passed on as it is, docker would read whatever file has that name.
+/// The API has a seccomp profile inline and docker reads it from a file, so it is passed on stdin. The text of `seccomp=`
+/// is not passed on, because docker would read the file with that name.
 fn security(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for item in item.list()? {
         let option = item.text()?;
@@ -292,7 +292,7 @@ fn is_object(text: &str) -> bool {
     serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.is_object())
 }
 
-/// docker knows one thing to say of these two: that both lists are empty.
+/// docker can only set both lists to empty.
 fn system_paths(host: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let (masked, readonly) = (host.get("MaskedPaths"), host.get("ReadonlyPaths"));
     match (masked.map(Item::texts).transpose()?.as_deref(), readonly.map(Item::texts).transpose()?.as_deref()) {

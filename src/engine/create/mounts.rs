@@ -4,7 +4,7 @@ use super::read::{Fields, Item};
 use super::rules::csv_line;
 use super::{BodyError, Create};
 
-/// `SOURCE:TARGET[:OPTIONS]`, as `--volume` takes it too, but for what it takes otherwise.
+/// `SOURCE:TARGET[:OPTIONS]`, as for `--volume`. Texts that `--volume` reads in another way are refused.
 pub(super) fn binds(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for item in item.list()? {
         let bind = item.text()?;
@@ -93,7 +93,7 @@ fn mount(item: &Item) -> Result<Vec<String>, BodyError> {
     Ok(fields)
 }
 
-/// `bind-nonrecursive` is the older word for `bind-recursive=disabled`, which docker knows from 25 on.
+/// `bind-nonrecursive` is the older form of `bind-recursive=disabled`, which docker has since version 25.
 fn bind_options(item: &Item, fields: &mut Vec<String>) -> Result<(), BodyError> {
     let names = ["Propagation", "NonRecursive", "CreateMountpoint", "ReadOnlyNonRecursive", "ReadOnlyForceRecursive"];
     let options = item.fields(names)?;

@@ -12,7 +12,7 @@ struct Endpoint<'a> {
     address: Fields<'a>,
 }
 
-/// What the API takes in an endpoint and overwrites, since it is the engine's to know.
+/// Keys of an endpoint that the API accepts and the engine overwrites.
 const ENGINES_OWN: [&str; 9] = [
     "NetworkID",
     "EndpointID",
@@ -25,8 +25,8 @@ const ENGINES_OWN: [&str; 9] = [
     "DNSNames",
 ];
 
-/// The first network comes with flags of its own, which every docker knows; options that have none, and any further
-/// network, in the long form of `--network`.
+/// The first network uses flags of its own, which every docker client has. Options without such a flag and further
+/// networks use the long form of `--network`.
 pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let mode = match host.text("NetworkMode")? {
         mode if mode.contains('=') => {
@@ -93,7 +93,7 @@ impl<'a> Endpoint<'a> {
         Ok(Self { name, item, settings, address })
     }
 
-    /// As the container's first network.
+    /// The flags for the container's first network.
     fn flags(&self, create: &mut Create) -> Result<(), BodyError> {
         let options = self.options()?;
         if options.is_empty() {
@@ -120,7 +120,7 @@ impl<'a> Endpoint<'a> {
         Ok(())
     }
 
-    /// As one more network, which takes an engine of API 1.44.
+    /// The flags for a further network, which needs an engine with API 1.44.
     fn long_form(&self, create: &mut Create) -> Result<(), BodyError> {
         if let Some(item) = self.settings.get("Links").filter(|item| !item.says_nothing()) {
             return Err(item.refuse("docker create supports links only in the container's first network"));
@@ -153,7 +153,7 @@ impl<'a> Endpoint<'a> {
         Ok(options)
     }
 
-    /// `name=…,option=…`. docker (20.10 and 28.2) trims what it reads there and makes small letters of it.
+    /// `name=…,option=…`. docker (20.10 and 28.2) trims these fields and changes them to lower case.
     fn line(&self, options: Vec<String>) -> Result<String, BodyError> {
         let mut fields = vec![format!("name={}", self.name)];
         fields.extend(options);
@@ -167,8 +167,8 @@ impl<'a> Endpoint<'a> {
     }
 }
 
-/// Links of the host's configuration are those of the default network. With any other docker would make endpoint links
-/// of them, where the API does nothing.
+/// Links in `HostConfig` are for the default network. With any other network docker would turn them into links of the
+/// endpoint, while the API ignores them.
 fn links(host: &Fields, network: &str, create: &mut Create) -> Result<(), BodyError> {
     let links = host.texts("Links")?;
     if !links.is_empty() && user_defined(network) {
@@ -180,7 +180,7 @@ fn links(host: &Fields, network: &str, create: &mut Create) -> Result<(), BodyEr
     Ok(())
 }
 
-/// The container's address, or its first endpoint's, which since API 1.44 is the same thing said twice.
+/// The MAC address of the container or of its first endpoint; since API 1.44 both keys mean the same.
 fn mac_address<'a>(config: &Fields<'a>, first: Option<&Endpoint<'a>>) -> Result<&'a str, BodyError> {
     let own = config.text("MacAddress")?;
     match first.map_or(Ok(""), |first| first.settings.text("MacAddress"))? {

@@ -1,12 +1,12 @@
-//! Ports: what is published and what is only exposed. Pure.
+//! Published and exposed ports. Pure.
 
 use std::net::IpAddr;
 
 use super::read::{Fields, Item};
 use super::{BodyError, Create};
 
-/// Carries over `HostConfig.PortBindings` and, of the rest, `ExposedPorts`. Publishing a port exposes it as well, which
-/// the API does not: there a port that neither body nor image exposes is not published.
+/// Translates `HostConfig.PortBindings`, and the `ExposedPorts` that are not published. docker also exposes a published
+/// port. The API does not publish a port that neither the body nor the image exposes.
 pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let mut exposed = Vec::new();
     for (key, item) in config.entries("ExposedPorts")? {
@@ -44,7 +44,7 @@ fn port(key: &str, item: &Item) -> Result<String, BodyError> {
     }
 }
 
-/// One binding, without what it leaves to the engine: any address, a free port.
+/// One binding. An empty address means any address, and an empty port any free port.
 fn publish(item: &Item, port: &str) -> Result<String, BodyError> {
     let binding = item.fields(["HostIp", "HostPort"])?;
     let number = |text: &str| text.parse::<u16>().is_ok();
