@@ -1,4 +1,4 @@
-//! The whole command line and every help text. No behaviour.
+//! The command line and its help texts. This module has no behaviour: `commands` carries out what is parsed here.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,44 +11,45 @@ use crate::spec::{RecipeSpec, RunSpec, keys_line};
 
 /// Background jobs for Docker
 ///
-/// Builds images from a recipe and runs Python in them, in the background, and reads every status and log back, as
-/// text or as JSON. There is no daemon: a job is a directory under $XDG_STATE_HOME/longshore (by default
-/// ~/.local/state/longshore), and what is said of it is derived from its files and from the engine at every call.
+/// Builds images from a recipe and runs Python programs in them, in the background. Prints the status and the log of
+/// each job as text or as JSON. There is no daemon. A job is a directory under $XDG_STATE_HOME/longshore (by default
+/// ~/.local/state/longshore). Its status is derived from its files and from the engine at every call.
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, propagate_version = false, max_term_width = 100, infer_subcommands = false)]
 #[command(after_help = "\
 Exit codes:
-  0        done; for `wait`: every job succeeded
-  1        it ran, and the answer is \"failed\" or \"not found\"; some of several ids failed
-  2        usage
-  124      a time limit ran out (--timeout of a wait, or of the job itself)
-  125      longshore or the engine failed, in a verb that otherwise passes on a program's code
-  126/127  the program in the container could not be run / was not found
+  0        success; for `wait`: every job succeeded
+  1        the command failed, or found nothing; with several ids: at least one failed
+  2        usage error
+  124      a time limit passed: --timeout of `wait`, or of the job
+  125      longshore or the engine failed, in a command that otherwise exits with a job's exit code
+  126/127  the program in the container could not be executed / was not found
   128+n    ended by signal n (130: Ctrl-C)
 
 Environment:
   LONGSHORE_DOCKER            the docker program, instead of `docker` from PATH
+  LONGSHORE_DOCKER_TIMEOUT    how long docker may take to answer, for example 60s (default: 20s)
   LONGSHORE_CA_CERT           certificates for `image create` (as --ca-cert)
-  LONGSHORE_ANY_FILE_SYSTEM   1: keep jobs also on NFS, SMB or FUSE
-  XDG_STATE_HOME              where the jobs are kept
-  DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG, DOCKER_BUILDKIT   as docker reads them
-  NO_COLOR, CLICOLOR_FORCE    as everywhere")]
+  LONGSHORE_ANY_FILE_SYSTEM   1: allow the state directory on NFS, SMB or FUSE
+  XDG_STATE_HOME              the parent of the state directory
+  DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG, DOCKER_BUILDKIT   the same as for docker
+  NO_COLOR, CLICOLOR_FORCE    turn colours off, or on")]
 pub struct Cli {
-    /// What every command takes
+    /// Options of every command
     #[command(flatten)]
     pub global: Global,
-    /// What to do
+    /// The command
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Flags of every command.
+/// Options of every command.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// Print JSON: one document, on failure too
+    /// Print one JSON document, also on failure
     #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,
-    /// Print every docker command line as it is run
+    /// Print each docker command line before it runs
     #[arg(long, global = true, help_heading = "Global options")]
     pub verbose: bool,
     /// The same as --verbose
@@ -57,7 +58,7 @@ pub struct Global {
     /// The docker context to use
     #[arg(long, global = true, value_name = "NAME", conflicts_with = "host", help_heading = "Global options")]
     pub context: Option<String>,
-    /// The docker engine to use: a URL as docker's own --host takes it
+    /// The docker engine to use: a URL, as for docker's --host
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub host: Option<String>,
     /// Use colours
@@ -76,14 +77,14 @@ pub enum ColorWhen {
     Never,
 }
 
-/// The nouns.
+/// The commands of the first level.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Build images from a recipe, in the background
     Image(Noun<Image>),
     /// Run Python source trees in images, in the background
     Exec(Noun<Exec>),
-    /// The life of containers, with the Engine API's JSON
+    /// Create, start, stop and inspect containers, with the JSON of the Engine API
     #[command(subcommand)]
     Container(Container),
     /// Print a completion script for a shell
@@ -91,7 +92,7 @@ pub enum Command {
         after_help = "Example:\n  longshore completions bash > ~/.local/share/bash-completion/completions/longshore"
     )]
     Completions {
-        /// The shell
+        /// The shell to complete for
         shell: Shell,
     },
     /// The supervisor of a job; started by longshore itself
@@ -104,13 +105,13 @@ pub enum Command {
     },
 }
 
-/// A noun whose verbs have no `-v` of their own, so that it is --verbose behind them too.
+/// A group of commands that have no `-v` of their own. `-v` after such a command means --verbose too.
 #[derive(Debug, Args)]
 pub struct Noun<V: Subcommand> {
     /// The same as --verbose
     #[arg(short = 'v', id = "noun_v", global = true, hide = true)]
     pub v: bool,
-    /// What to do
+    /// The command
     #[command(subcommand)]
     pub verb: V,
 }
@@ -118,10 +119,10 @@ pub struct Noun<V: Subcommand> {
 /// `longshore image …`
 #[derive(Debug, Subcommand)]
 pub enum Image {
-    /// Start building an image from a recipe, and return at once
+    /// Start to build an image from a recipe, print its name, and return at once
     #[command(after_help = image_create_help())]
     Create(Box<ImageCreate>),
-    /// Show whether a build still runs, and its output so far
+    /// Show a build's status and its output so far
     Status(OneImage),
     /// Show a build's output
     Logs(ImageLogs),
@@ -129,7 +130,7 @@ pub enum Image {
     Wait(Wait),
     /// End a running build
     Cancel(ImageCancel),
-    /// Drop what is kept about builds; stops nothing and removes no image
+    /// Remove the logs and records of builds; does not stop them, and keeps the images
     Forget(Forget),
     /// List builds
     Builds(JobList),
@@ -145,30 +146,30 @@ pub enum Exec {
     Run(Box<ExecRun>),
     /// List runs
     List(JobList),
-    /// Show everything the engine knows of a run's container; also after it is gone
+    /// Show the engine's description of a run's container, also after its removal
     Inspect(OneJob),
     /// Show a run's output
     Logs(ExecLogs),
     /// Wait until runs have ended, and pass on how
     Wait(Wait),
-    /// Ask runs to end; kill them when they do not
+    /// Send runs the signal TERM, and KILL after a time limit
     Stop(ExecStop),
-    /// Send runs a signal; KILL unless told otherwise
+    /// Send runs a signal, KILL by default
     Kill(ExecKill),
-    /// Drop what is kept about runs; stops nothing
+    /// Remove the logs and records of runs; does not stop them
     Forget(Forget),
 }
 
 /// `longshore container …`
 #[derive(Debug, Subcommand)]
 pub enum Container {
-    /// List containers; with --json what the Engine API's /containers/json gives
+    /// List containers; with --json, in the form of the Engine API's /containers/json
     #[command(visible_aliases = ["ls", "ps"])]
     List(ContainerList),
-    /// Create a container from the Engine API's JSON body, or from flags, and print its id
+    /// Create a container from a JSON body of the Engine API or from flags, and print its id
     #[command(after_help = "\
-The body is that of POST /containers/create. A key that `docker create` cannot express is an error that names it. An
-image that is missing is pulled, as docker does; see --pull.
+The body is that of POST /containers/create. A key that `docker create` cannot express is an error that names the key.
+A missing image is pulled, as with docker; see --pull.
 
 Examples:
   longshore container create db --spec body.json
@@ -177,51 +178,53 @@ Examples:
     Create(Box<ContainerCreate>),
     /// Start containers that are not running
     #[command(after_help = "\
-A container that is running is left as it is: `start` never interrupts. To end it and start it again, use `restart`.")]
+A container that is already running is not changed. To stop it and start it again, use `restart`.")]
     Start(Containers),
     /// Stop containers and start them again
     #[command(after_help = "\
 The difference between start and restart:
-  start    begins a container that is not running, and leaves one that is running alone.
-  restart  first ends one that is running, as `stop` does: it gets its stop signal (TERM), and after -t SECONDS
-           (10, unless the container has a setting of its own) it is killed; then it is started again.
-On a container that is not running the two do the same. Either way it is the same container: its file system,
-configuration and name stay, and the program begins anew.")]
+  start    starts a container that is not running. It does not change one that is running.
+  restart  stops a running container first, as `stop` does: the program gets the container's stop signal (TERM
+           by default), and KILL after -t SECONDS (10, or the container's own setting). Then it starts the
+           container again.
+If a container is not running, both do the same. Both keep the container's file system, configuration and name,
+and start the program from the beginning.")]
     Restart(ContainerStop),
-    /// Ask containers to end, and kill them when they do not
+    /// Send containers their stop signal, and KILL after a time limit
     #[command(after_help = "\
-The program gets the container's stop signal (TERM unless set otherwise), so that it can finish its work, and after
--t SECONDS it is killed. To end it at once, use `kill`.")]
+The program gets the container's stop signal (TERM by default), so that it can finish its work. It gets KILL after
+-t SECONDS. To end it at once, use `kill`.")]
     Stop(ContainerStop),
-    /// Send containers a signal; KILL, which ends them at once, unless told otherwise
+    /// Send containers a signal, KILL by default
     Kill(ContainerKill),
     /// Remove containers
     #[command(
-        after_help = "A container of one of longshore's own runs is left to `longshore exec forget`, unless -f is given."
+        after_help = "A container of one of longshore's runs is not removed without -f. Use `longshore exec forget` for it."
     )]
     Rm(ContainerRm),
-    /// Show everything the engine knows of containers: its own object, or an array for several
+    /// Show the engine's description of containers: one object, or an array for several
     Inspect(Containers),
-    /// Show a container's output as the engine kept it
+    /// Show the engine's copy of a container's output
     Logs(ContainerLogs),
-    /// Show which files of a container differ from its image
+    /// List the files of a container that differ from its image
     #[command(
-        after_help = "A line each: C changed, A added, D deleted. With --json [{\"Path\", \"Kind\"}]: 0 changed, 1 added, 2 deleted."
+        after_help = "Prints one line per file: C changed, A added, D deleted. With --json [{\"Path\", \"Kind\"}]: 0 changed, 1 added, 2 deleted."
     )]
     Changes(OneContainer),
     /// Write a container's files as a tar archive
     #[command(after_help = "\
-The file appears when it is complete, and not at all when something fails or Ctrl-C ends it.
+The file appears when the archive is complete. If the export fails or is interrupted, no file is written.
 
 Examples:
   longshore container export web -o web.tar
   longshore container export web | tar -t")]
     Export(ContainerExport),
-    /// Show what containers use: CPU, memory, network, disk
+    /// Show the CPU, memory, network and disk usage of containers
     #[command(after_help = "\
-With --json an object a line (with --no-stream one array): docker's own fields, which are text, and beside them the same
-as numbers: cpuPercent, memoryUsageBytes, memoryLimitBytes, memoryPercent, networkReceivedBytes, networkSentBytes,
-blockReadBytes, blockWrittenBytes, pids. docker rounds before it prints, so the numbers are as coarse as its text.")]
+With --json, each line is one object; with --no-stream, the output is one array. Each object has docker's own fields,
+which are text, and the same values as numbers: cpuPercent, memoryUsageBytes, memoryLimitBytes, memoryPercent,
+networkReceivedBytes, networkSentBytes, blockReadBytes, blockWrittenBytes, pids. The numbers are computed from docker's
+text and are rounded as it is.")]
     Stats(ContainerStats),
 }
 
@@ -229,9 +232,9 @@ fn image_create_help() -> String {
     let keys = keys_line::<RecipeSpec>();
     format!(
         "\
-The build runs in the background. Follow it by the image's name:
-  longshore image logs -f NAME       its output
-  longshore image wait NAME          until it has ended; exits 0 if it succeeded
+The build runs in the background. Use the image's name to follow it:
+  longshore image logs -f NAME       show its output
+  longshore image wait NAME          wait until it has ended; exits with 0 if it succeeded
 
 {keys}
 
@@ -246,20 +249,21 @@ fn exec_run_help() -> String {
     let keys = keys_line::<RunSpec>();
     format!(
         "\
-The source directory is mounted at /app, which is also the working directory; the input, read-only, at /app/data;
-the output at /app/output. The program runs as you, so what it writes is yours. Directories `data` and `output` are
-made in the source tree where they are needed as mount points.
+The source directory is mounted at /app, which is also the working directory. The input directory is mounted
+read-only at /app/data, and the output directory at /app/output. The program runs with your user id, so the files
+that it writes belong to you. longshore creates the directories `data` and `output` in the source tree if they are
+needed as mount points.
 
 {keys}
 
 Examples:
   id=$(longshore exec run --image web --src src --main train.py --input data --output out -- --epochs 3)
   longshore exec logs -f \"$id\"
-  longshore exec run --spec run.json --wait        exits with the program's own code"
+  longshore exec run --spec run.json --wait        exits with the program's exit code"
     )
 }
 
-/// Containers.
+/// One or more containers.
 #[derive(Debug, Args)]
 pub struct Containers {
     /// Ids, unique prefixes, or names
@@ -278,22 +282,22 @@ pub struct OneContainer {
 /// `longshore container list`
 #[derive(Debug, Args)]
 pub struct ContainerList {
-    /// Also those that are not running
+    /// Also list containers that are not running
     #[arg(short, long)]
     pub all: bool,
-    /// Only those that fit, as `docker ps` filters
+    /// List only containers that match; the keys are those of `docker ps --filter`
     #[arg(short, long = "filter", value_name = "KEY=VALUE")]
     pub filters: Vec<String>,
-    /// Only those: created, restarting, running, removing, paused, exited, dead
+    /// List only containers with this status: created, restarting, running, removing, paused, exited, dead
     #[arg(long = "status", value_name = "STATUS")]
     pub statuses: Vec<String>,
-    /// Only the newest, running or not
+    /// List only the newest N containers, running or not
     #[arg(short = 'n', long, value_name = "N")]
     pub last: Option<u32>,
     /// Print ids only
     #[arg(short, long)]
     pub quiet: bool,
-    /// Show ids in full, and do not cut cells to the terminal's width
+    /// Show full ids, and do not cut cells to the terminal's width
     #[arg(long)]
     pub no_trunc: bool,
 }
@@ -307,40 +311,40 @@ pub struct ContainerCreate {
     /// A name for the container
     #[arg(long = "name", value_name = "NAME", id = "name_flag")]
     pub name_flag: Option<String>,
-    /// Read the Engine API's body from a JSON file, or from stdin (-)
+    /// Read the JSON body of the Engine API from a file, or from stdin (-)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub spec: Option<PathBuf>,
-    /// The image
+    /// The image to create it from
     #[arg(long, value_name = "IMAGE", value_parser = ImageRef::parse)]
     pub image: Option<ImageRef>,
-    /// A variable
+    /// Set an environment variable; without a value, yours is used
     #[arg(short, long, value_name = "KEY[=VALUE]")]
     pub env: Vec<String>,
-    /// Publish a port, as docker writes it
+    /// Publish a port, in docker's syntax
     #[arg(short, long, value_name = "[[IP:]HOST:]PORT[/PROTO]")]
     pub publish: Vec<String>,
-    /// Mount a volume or a directory, as docker writes it
+    /// Mount a volume or a directory, in docker's syntax
     #[arg(long = "volume", short_alias = 'v', value_name = "[SOURCE:]TARGET[:OPTIONS]")]
     pub volumes: Vec<String>,
-    /// Mount something, as docker writes it
+    /// Add a mount, in docker's syntax
     #[arg(long = "mount", value_name = "TYPE,SOURCE,TARGET")]
     pub mounts: Vec<String>,
-    /// A label
+    /// Add a label
     #[arg(short, long = "label", value_name = "KEY=VALUE")]
     pub labels: Vec<String>,
     /// The program to run instead of the image's
     #[arg(long, value_name = "PROGRAM")]
     pub entrypoint: Option<String>,
-    /// Whether to pull the image: missing, always, never
+    /// When to pull the image: missing, always, never
     #[arg(long, value_name = "WHEN", value_parser = ["missing", "always", "never"])]
     pub pull: Option<String>,
-    /// Print the docker command line, and do nothing
+    /// Only print the docker command line
     #[arg(long)]
     pub dry_run: bool,
-    /// Write the container's id to a file, which must not be there yet
+    /// Write the container's id to a new file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub id_file: Option<PathBuf>,
-    /// The command and its arguments
+    /// The command to run, with its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
 }
@@ -351,7 +355,7 @@ pub struct ContainerStop {
     /// Ids, unique prefixes, or names
     #[arg(value_name = "CONTAINER", required = true)]
     pub containers: Vec<String>,
-    /// Seconds to wait for a clean end before killing it; -1: for ever
+    /// Seconds to wait before KILL is sent; -1: no limit
     #[arg(
         short = 't',
         long = "timeout",
@@ -368,7 +372,7 @@ pub struct ContainerKill {
     /// Ids, unique prefixes, or names
     #[arg(value_name = "CONTAINER", required = true)]
     pub containers: Vec<String>,
-    /// The signal: TERM, SIGTERM or 15
+    /// The signal, for example TERM, SIGTERM or 15
     #[arg(short, long, value_name = "SIGNAL", default_value = "KILL", value_parser = Signal::parse)]
     pub signal: Signal,
 }
@@ -379,10 +383,10 @@ pub struct ContainerRm {
     /// Ids, unique prefixes, or names
     #[arg(value_name = "CONTAINER", required = true)]
     pub containers: Vec<String>,
-    /// Also those that run, and those of longshore's own runs
+    /// Also remove running containers, and containers of longshore's runs
     #[arg(short, long)]
     pub force: bool,
-    /// Remove their anonymous volumes too
+    /// Also remove their anonymous volumes
     #[arg(short, long)]
     pub volumes: bool,
 }
@@ -393,19 +397,19 @@ pub struct ContainerLogs {
     /// An id, a unique prefix, or a name
     #[arg(value_name = "CONTAINER")]
     pub container: String,
-    /// Go on until the container ends
+    /// Continue until the container ends
     #[arg(short, long)]
     pub follow: bool,
-    /// Only the last lines: a number, or `all`
+    /// Show only the last lines: a number, or `all`
     #[arg(short = 'n', long, value_name = "LINES", default_value = "all", value_parser = tail)]
     pub tail: Tail,
-    /// Only from this time on: RFC 3339, Unix seconds, or an age such as 42m or 7d
+    /// Show only output since this time: RFC 3339, Unix seconds, or an age such as 42m or 7d
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Only up to this time
+    /// Show only output up to this time
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// Begin every line with its time
+    /// Show a timestamp before each line
     #[arg(short, long)]
     pub timestamps: bool,
 }
@@ -416,7 +420,7 @@ pub struct ContainerExport {
     /// An id, a unique prefix, or a name
     #[arg(value_name = "CONTAINER")]
     pub container: String,
-    /// The file to write; without it, or with -, stdout
+    /// The file to write, or - for stdout [default: stdout]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }
@@ -424,13 +428,13 @@ pub struct ContainerExport {
 /// `longshore container stats`
 #[derive(Debug, Args)]
 pub struct ContainerStats {
-    /// Ids, unique prefixes, or names; without any, all that run
+    /// Ids, unique prefixes, or names [default: all running containers]
     #[arg(value_name = "CONTAINER")]
     pub containers: Vec<String>,
-    /// Also those that are not running
+    /// Also show containers that are not running
     #[arg(short, long)]
     pub all: bool,
-    /// Measure once
+    /// Measure once, then exit
     #[arg(long)]
     pub no_stream: bool,
     /// Do not cut cells to the terminal's width
@@ -447,24 +451,24 @@ pub struct ImageCreate {
     /// Read the recipe from a JSON file, or from stdin (-)
     #[arg(long = "spec", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
-    /// How to stay or what to do instead
+    /// What to do after the start
     #[command(flatten)]
     pub stay: Stay,
 }
 
-/// Whether a command that starts a job stays until its end.
+/// What a command does after it has started a job.
 #[derive(Debug, Args)]
 pub struct Stay {
-    /// Wait for the end, and exit as the job does
+    /// Wait until the job ends, and exit with its exit code
     #[arg(long)]
     pub wait: bool,
-    /// Wait for the end, and show the output meanwhile
+    /// Show the job's output until it ends, and exit with its exit code
     #[arg(long)]
     pub follow: bool,
-    /// Print what would be done, and do nothing
+    /// Only print what would be done
     #[arg(long, conflicts_with_all = ["wait", "follow"])]
     pub dry_run: bool,
-    /// Write the job's id to a file, which must not be there yet
+    /// Write the job's id to a new file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub id_file: Option<PathBuf>,
 }
@@ -510,16 +514,16 @@ pub struct ExecLogs {
 /// How to show a log.
 #[derive(Debug, Args)]
 pub struct LogFlags {
-    /// Go on until the job ends
+    /// Continue until the job ends
     #[arg(short, long)]
     pub follow: bool,
-    /// Only the last lines: a number, or `all`
+    /// Show only the last lines: a number, or `all`
     #[arg(short = 'n', long, value_name = "LINES", default_value = "all", value_parser = tail)]
     pub tail: Tail,
-    /// With --follow: exit as the job does
+    /// With --follow: exit with the job's exit code
     #[arg(long, requires = "follow")]
     pub exit_code: bool,
-    /// Exact bytes, also to a terminal
+    /// Print the log byte for byte, also to a terminal
     #[arg(long)]
     pub raw: bool,
 }
@@ -527,16 +531,16 @@ pub struct LogFlags {
 /// `wait`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-With one id, exits with its code: 0 only if it succeeded, 124 if its time ran out, 125 if nobody can tell.
-With several, prints a line `ID CODE` each, and exits 0 or 1.")]
+With one id, the exit code is that of the job: 0 only if it succeeded, 124 if its time limit passed, 125 if its exit
+code is not known. With several ids, a line `ID CODE` is printed for each, and the exit code is 0 or 1.")]
 pub struct Wait {
     /// Ids, prefixes, names, or `latest`
     #[arg(value_name = "ID", required = true)]
     pub jobs: Vec<String>,
-    /// Return when the first one has ended, with its code
+    /// Return when the first job has ended, with its exit code
     #[arg(long)]
     pub any: bool,
-    /// Stop waiting after this time, with exit code 124; the jobs go on
+    /// Stop waiting after this time, with exit code 124; the jobs continue
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
 }
@@ -544,7 +548,7 @@ pub struct Wait {
 /// `longshore image cancel`
 #[derive(Debug, Args)]
 pub struct ImageCancel {
-    /// The images' names, the builds' ids or prefixes
+    /// Names of images, ids of builds, prefixes of ids, or `latest`
     #[arg(value_name = "NAME", required = true)]
     pub jobs: Vec<String>,
 }
@@ -560,16 +564,17 @@ pub struct Forget {
 /// Lists of jobs.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Keys of --filter: id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, status. The same key twice means
-either; different keys must both fit.")]
+Keys of --filter: id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, status. If a key is given more
+than once, one of its values must match. If several keys are given, all of them must match.")]
 pub struct JobList {
-    /// Only those that fit
+    /// List only jobs that match
     #[arg(long = "filter", value_name = "KEY=VALUE")]
     pub filters: Vec<String>,
-    /// Only those: running, exited, succeeded, failed, cancelled, timeout, lost, unknown, corrupt
+    /// List only jobs with this status or outcome: running, exited, succeeded, failed, cancelled, timeout, lost,
+    /// unknown, corrupt
     #[arg(long = "status", value_name = "STATUS")]
     pub statuses: Vec<String>,
-    /// Only the newest
+    /// List only the newest N jobs
     #[arg(short = 'n', long, value_name = "N")]
     pub last: Option<usize>,
     /// Print ids only
@@ -583,7 +588,7 @@ pub struct JobList {
 /// `longshore image list`
 #[derive(Debug, Args)]
 pub struct ImageList {
-    /// Only those that fit, as `docker image ls` filters
+    /// List only images that match; the keys are those of `docker image ls --filter`
     #[arg(long = "filter", value_name = "KEY=VALUE")]
     pub filters: Vec<String>,
     /// Print ids only
@@ -600,13 +605,13 @@ pub struct ExecRun {
     /// What to run
     #[command(flatten)]
     pub spec: RunSpec,
-    /// Variables from a file; quotes and comments are understood
+    /// Read environment variables from a file; it may have quotes and comments
     #[arg(long = "env-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub env_files: Vec<PathBuf>,
-    /// Read what to run from a JSON file, or from stdin (-)
+    /// Read these options from a JSON file, or from stdin (-)
     #[arg(long = "spec", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
-    /// How to stay or what to do instead
+    /// What to do after the start
     #[command(flatten)]
     pub stay: Stay,
 }
@@ -617,7 +622,7 @@ pub struct ExecStop {
     /// Ids, prefixes, names, or `latest`
     #[arg(value_name = "ID", required = true)]
     pub jobs: Vec<String>,
-    /// Seconds to wait for a clean end before killing it
+    /// Seconds to wait before KILL is sent
     #[arg(short = 't', long = "timeout", value_name = "SECONDS", default_value_t = 10)]
     pub grace: u32,
 }
@@ -628,13 +633,13 @@ pub struct ExecKill {
     /// Ids, prefixes, names, or `latest`
     #[arg(value_name = "ID", required = true)]
     pub jobs: Vec<String>,
-    /// The signal: TERM, SIGTERM or 15
+    /// The signal, for example TERM, SIGTERM or 15
     #[arg(short, long, value_name = "SIGNAL", default_value = "KILL", value_parser = Signal::parse)]
     pub signal: Signal,
 }
 
-/// The command line as man pages and completions show it: without what is hidden, and without clap's `help` below
-/// every noun, which would double both.
+/// The command line as man pages and completions show it: without hidden commands and without clap's `help`
+/// commands, which would double the size of both.
 #[must_use]
 pub fn published() -> clap::Command {
     fn without_help(command: clap::Command) -> clap::Command {

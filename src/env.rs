@@ -1,6 +1,7 @@
-//! Everything read from outside, once: directories, variables, terminal, identity, clock.
+//! Everything that is read from outside: environment variables, directories, terminals, user ids and the clock.
 //!
-//! Commands get an [`Env`] and ask nothing else. Tests set the variables of one process and have a world of their own.
+//! No other module reads the environment or the clock: commands get an [`Env`]. Tests create one that points to their
+//! own directory.
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -29,7 +30,7 @@ pub struct Env {
     docker_host: Option<String>,
     docker_context: Option<String>,
     docker_config: Option<PathBuf>,
-    /// Given on the command line; wins over everything.
+    /// The engine given on the command line, which overrides everything else.
     pub wanted_endpoint: Option<Endpoint>,
     /// Print every engine command line (`-v`).
     pub trace: Option<fn(&str)>,
@@ -43,22 +44,22 @@ pub struct Env {
     pub no_color: bool,
     /// `CLICOLOR_FORCE` is set.
     pub force_color: bool,
-    /// A certificate bundle for builds, for all that do not name one.
+    /// The certificate bundle for builds that do not name one.
     pub ca_cert: Option<PathBuf>,
     /// `DOCKER_BUILDKIT`, docker's own switch between the builders.
     pub docker_buildkit: Option<String>,
-    /// The user takes the risk of a network file system.
+    /// The user allows a network file system for the state directory.
     pub any_file_system: bool,
     /// The caller's user id.
     pub uid: u32,
     /// The caller's group id.
     pub gid: u32,
-    /// The caller's name, if the environment tells.
+    /// The caller's name, if the environment has it.
     pub user: Option<String>,
 }
 
 impl Env {
-    /// Reads it all.
+    /// Reads everything.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn gather() -> Self {
@@ -93,14 +94,14 @@ impl Env {
         }
     }
 
-    /// A world whose jobs lie in `dir`, on whatever file system tests get to run on.
+    /// An environment whose state directory is in `dir`, on any file system.
     #[cfg(test)]
     #[must_use]
     pub fn in_dir(dir: &Path) -> Self {
         Self { state: Ok(dir.join("longshore")), any_file_system: true, ..Self::gather() }
     }
 
-    /// Where the jobs are.
+    /// The state directory.
     ///
     /// # Errors
     /// [`Kind::State`] when no home is known, or when it is another user's (sudo without `-H`).
@@ -112,7 +113,8 @@ impl Env {
         })
     }
 
-    /// Which engine to talk to: what the command line names, else docker's own order: `DOCKER_HOST`, `DOCKER_CONTEXT`, the configuration's current context, the default.
+    /// The engine to use: the one on the command line, or the first of docker's own order: `DOCKER_HOST`,
+    /// `DOCKER_CONTEXT`, the current context of the configuration, the default.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         if let Some(endpoint) = &self.wanted_endpoint {
@@ -130,7 +132,7 @@ impl Env {
         Endpoint::Context(context.unwrap_or_else(|| "default".into()))
     }
 
-    /// The clock.
+    /// The current time.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     pub fn now(&self) -> DateTime<Utc> {
@@ -144,7 +146,7 @@ impl Env {
         std::env::var(key).ok()
     }
 
-    /// The kernel's id of this boot; empty where it has none, and then all boots look alike.
+    /// The kernel's id of this boot. It is empty if the kernel has none; then all boots look the same.
     #[must_use]
     pub fn boot_id(&self) -> String {
         std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
@@ -166,7 +168,7 @@ fn state_dir(uid: u32, sudo: bool) -> Result<PathBuf, String> {
     let home = directories::BaseDirs::new().map(|base| base.home_dir().to_path_buf()).unwrap_or_default();
     let owner = std::fs::metadata(&home).map_or(uid, |data| data.uid());
     if sudo && uid == 0 && owner != 0 && state.starts_with(&home) {
-        return Err(format!("under sudo it would lie in {}, which belongs to uid {owner}", home.display()));
+        return Err(format!("under sudo it would be in {}, which belongs to uid {owner}", home.display()));
     }
     Ok(state)
 }

@@ -1,5 +1,5 @@
-//! The grammar of files of environment variables, for `--env-file`. It reads text and gives names and values; which
-//! files there are, and what the caller's environment holds, is not its business, and no error ever shows a value.
+//! The grammar of environment files, for `--env-file`. Pure: this module parses text. It reads no file and no variable
+//! of the caller, and its errors never contain a value.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ const BLANKS: [char; 2] = [' ', '\t'];
 /// Why a file of variables was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvFileError {
-    /// The line on which the faulty entry begins, from 1.
+    /// The number of the line on which the faulty entry begins, from 1.
     pub line: usize,
-    /// The reason, in lower case and without a full stop. It never holds text of the file, which may be a secret.
+    /// The reason, in lower case and without a full stop. It never contains text of the file, which may be a secret.
     pub why: &'static str,
 }
 
@@ -25,18 +25,18 @@ impl fmt::Display for EnvFileError {
 
 impl std::error::Error for EnvFileError {}
 
-/// The variables of a file, in its order; a name may come twice.
+/// The variables of a file, in its order; a name may occur more than once.
 ///
-/// An entry is `KEY=VALUE`, `export KEY=VALUE` or `KEY`, from the first character of a line that is no blank. A line
-/// that begins with `#` is a comment. The value is one of three:
+/// An entry is `KEY=VALUE`, `export KEY=VALUE` or `KEY`; spaces before it are skipped. A line that begins with `#` is a
+/// comment. There are three forms of the value:
 ///
-/// * Without quotes it is the rest of the line, less blanks at both ends and less a comment, which begins at a `#` after a
-///   blank. A quote inside it is a character like any other.
-/// * In single quotes it is exact, over several lines if need be.
-/// * In double quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` stand for one character; any other `\` is itself.
+/// * Without quotes it is the rest of the line, without spaces at both ends and without a comment, which begins at a `#`
+///   after a space. A quote inside it has no special meaning.
+/// * In single quotes it is exact, and may have several lines.
+/// * In double quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are one character each; any other `\` is itself.
 ///
-/// That is what shells and `docker compose` make of such files, but for `$`, which is never expanded; `docker run
-/// --env-file` would keep the quotes. A BOM at the beginning is skipped, and CR LF is read as LF everywhere.
+/// Shells and `docker compose` read such files in the same way, but `$` is never expanded here. `docker run --env-file`
+/// would keep the quotes. A BOM at the beginning is skipped, and CR LF is read as LF everywhere.
 ///
 /// # Errors
 /// [`EnvFileError`] for the first entry that is not of this form, and for a NUL.
@@ -68,12 +68,12 @@ fn entry(text: &str) -> Result<(Variable, &str), &'static str> {
         .map_or(text, |rest| rest.trim_start_matches(BLANKS));
     let name_end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
     let (name, rest) = text.split_at(name_end);
-    let key =
-        EnvKey::parse(name).map_err(|_| "a name is letters, digits and \"_\", and does not begin with a digit")?;
+    let key = EnvKey::parse(name)
+        .map_err(|_| "a name must consist of letters, digits and \"_\", and must not begin with a digit")?;
     let Some(value) = rest.strip_prefix('=') else {
         return match end_of_line(rest) {
             Some(after) => Ok((Variable { key, value: None }, after)),
-            None => Err("\"=\" must follow the name, without a blank between them"),
+            None => Err("\"=\" must follow the name, without a space between them"),
         };
     };
     let (value, after) = value_text(value)?;
@@ -85,10 +85,10 @@ fn entry(text: &str) -> Result<(Variable, &str), &'static str> {
 fn value_text(text: &str) -> Result<(String, &str), &'static str> {
     let quoted = text.trim_start_matches(BLANKS);
     let (value, rest) = if let Some(inside) = quoted.strip_prefix('\'') {
-        let (value, rest) = inside.split_once('\'').ok_or("the single quotes are never closed")?;
+        let (value, rest) = inside.split_once('\'').ok_or("the single quote is not closed")?;
         (value.to_owned(), rest)
     } else if let Some(inside) = quoted.strip_prefix('"') {
-        unescape(inside).ok_or("the double quotes are never closed")?
+        unescape(inside).ok_or("the double quote is not closed")?
     } else {
         return Ok(unquoted(text));
     };
@@ -124,7 +124,7 @@ fn unquoted(text: &str) -> (String, &str) {
     (line[..comment].trim_matches(BLANKS).to_owned(), after)
 }
 
-/// The text from the end of this line on, if the line holds nothing more than a comment.
+/// The text from the end of this line on, if the rest of the line is empty or a comment.
 fn end_of_line(text: &str) -> Option<&str> {
     let rest = text.trim_start_matches(BLANKS);
     let is_comment = rest.starts_with('#') && rest.len() < text.len();
@@ -199,13 +199,13 @@ mod tests {
         for (text, line, why) in [
             ("A=1\n\nhunter2 x", 3, "\"=\" must follow the name"),
             ("A =hunter2", 1, "\"=\" must follow the name"),
-            ("# a\n1A=hunter2", 2, "a name is letters"),
-            ("=hunter2", 1, "a name is letters"),
+            ("# a\n1A=hunter2", 2, "a name must consist of letters"),
+            ("=hunter2", 1, "a name must consist of letters"),
             ("A-B=hunter2", 1, "\"=\" must follow the name"),
             ("export A B", 1, "\"=\" must follow the name"),
-            ("A='x\ny'\nB='hunter2", 3, "the single quotes are never closed"),
-            ("A=\"hunter2\\\"", 1, "the double quotes are never closed"),
-            ("A=\"hunter2\\", 1, "the double quotes are never closed"),
+            ("A='x\ny'\nB='hunter2", 3, "the single quote is not closed"),
+            ("A=\"hunter2\\\"", 1, "the double quote is not closed"),
+            ("A=\"hunter2\\", 1, "the double quote is not closed"),
             ("A=\"x\"hunter2", 1, "there is text after the closing quote"),
             ("A='x'#hunter2", 1, "there is text after the closing quote"),
             ("A=hunter2\0", 1, "the value contains a NUL"),

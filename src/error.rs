@@ -1,13 +1,13 @@
-//! Exit codes, hints, and what kind of failure an error is.
+//! Failures: their kinds, hints and exit codes.
 //!
-//! Inside, errors are `anyhow` with context. A [`Failure`] is made where somebody branches on the kind (the exit
-//! code, the hint, the JSON document). `main` prints the one error and leaves with the one code.
+//! Most functions return `anyhow` errors with context. A [`Failure`] is used where the kind decides something: the exit
+//! code, the hint or the JSON document. `main` prints the final error and returns its exit code.
 
 use std::fmt;
 
 use crate::invalid::Invalid;
 
-/// What went wrong, as far as somebody may branch on it. The name is what `--json` shows.
+/// The kind of a failure. It decides the exit code, and `--json` shows its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -16,7 +16,7 @@ pub enum Kind {
     Usage,
     /// No job, container, image or file of that name.
     NotFound,
-    /// A prefix that fits several.
+    /// A prefix that matches several jobs.
     Ambiguous,
     /// The name is in use, or the job is in the wrong state for it.
     Conflict,
@@ -24,33 +24,33 @@ pub enum Kind {
     EngineNotFound,
     /// The docker program cannot be run.
     EngineNotExecutable,
-    /// The docker program runs, and no engine answers it.
+    /// The docker program runs, but no engine answers.
     EngineUnreachable,
-    /// An engine call ended badly.
+    /// An engine call failed.
     EngineFailed,
     /// The state directory cannot be used.
     State,
-    /// It ran, and the answer is "failed".
+    /// The command ran, and the job or one of several ids failed.
     Failed,
-    /// A time limit of the caller's ran out.
+    /// A time limit that the caller gave passed.
     Timeout,
     /// Ctrl-C ended it.
     Interrupted,
     /// SIGTERM ended it.
     Terminated,
-    /// Whatever else, a full disk for one.
+    /// Anything else, for example a full disk.
     Internal,
 }
 
-/// A failure of a known kind. `Display` is the one line that says what could not be done, to what, and why. Serialized
-/// when one process tells another of it.
+/// A failure of a known kind. `Display` is one line that says what could not be done, and why. It is serialized in the
+/// supervisor's answer to the command and in `stop.json`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
     /// Decides the exit code.
     pub kind: Kind,
     /// The fact in one line, lower case, no full stop.
     pub message: String,
-    /// The last of somebody else's words (the engine's, a log's), shown indented below.
+    /// The last lines of another program's output (the engine's, a log's), shown indented below the message.
     pub detail: Option<String>,
     /// What the user could do next.
     pub hint: Option<String>,
@@ -80,7 +80,7 @@ impl Failure {
         Self { message: format!("{could_not}: {}", self.message), ..self }
     }
 
-    /// Adds somebody else's words.
+    /// Adds lines of another program's output.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         let detail = detail.into();
@@ -109,9 +109,7 @@ impl Failure {
             .any(|cause| matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded));
         let failure = Self::new(Kind::Internal, one_line(error));
         if full {
-            failure.hint(
-                "the disk is full: free some space; longshore prints where it keeps its files with: longshore --help",
-            )
+            failure.hint("the disk is full; free some space: longshore --help shows where longshore keeps its files")
         } else {
             failure
         }
@@ -130,12 +128,12 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// How a verb uses its exit code.
+/// How a command uses its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     /// The code is longshore's own.
     Plain,
-    /// The code is a program's: `wait`, `--wait`, `--exit-code`. Ours must not be taken for it.
+    /// The code is that of a program: `wait`, `--wait`, `--exit-code`. longshore's own failures use 125.
     PassesOn,
 }
 

@@ -1,8 +1,9 @@
-//! Atomic, private, link-safe files: the only module that writes state.
+//! Private files that are written atomically and without following links. All writes to the state directory go through
+//! this module.
 //!
-//! Everything is opened relative to a held directory descriptor, without following links, and what is found
-//! there is checked before it is trusted: ours, not writable by others, a regular file with one link. Files are
-//! 0600 and directories 0700 whatever the umask is.
+//! Files are opened relative to an open directory. Each is checked first: it must belong to the user, must not be
+//! writable by others, and must be a regular file with one link. Files have mode 0600 and directories 0700, independent
+//! of the umask.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -14,7 +15,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 const FILE: Mode = Mode::from_raw_mode(0o600);
 const DIRECTORY: Mode = Mode::from_raw_mode(0o700);
 
-/// A held, checked directory. Its files are named relative to it, so a rename of it does not lose them.
+/// An open, checked directory. Files are opened relative to it, so it may be renamed meanwhile.
 #[derive(Debug)]
 pub struct Dir {
     fd: OwnedFd,
@@ -22,10 +23,10 @@ pub struct Dir {
 }
 
 impl Dir {
-    /// Opens `path`, creating it (and its parents) when it is missing.
+    /// Opens `path`. Creates it and its parents if they are missing.
     ///
     /// # Errors
-    /// When it is a link, belongs to somebody else, can be written by others, or cannot be made.
+    /// When it is a link, belongs to another user, can be written by others, or cannot be created.
     pub fn make(path: &Path) -> io::Result<Self> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
@@ -87,13 +88,13 @@ impl Dir {
         Ok(Self { fd, path })
     }
 
-    /// Where it was opened; for messages and for programs that need a path.
+    /// The path at which it was opened, for messages and for programs that need a path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The names in it that could be names of ours: UTF-8, in no order.
+    /// The names in it that are UTF-8, in no order.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -110,7 +111,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// Whether something of that name is there, a dangling link included.
+    /// Whether an entry with that name exists, even if it is a dangling link.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.stat(name).is_ok()
@@ -123,7 +124,7 @@ impl Dir {
     /// Opens a file for reading.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotFound`] when there is none; refused when it is no regular file of ours.
+    /// [`io::ErrorKind::NotFound`] when there is none; refused when it is not a regular file that belongs to the user.
     pub fn open_file(&self, name: &str) -> io::Result<File> {
         self.file(name, OFlags::RDONLY)
     }
@@ -136,7 +137,7 @@ impl Dir {
         self.file(name, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE)
     }
 
-    /// Opens a file whose lock is the point of it, creating it when it is missing.
+    /// Opens a file that is used as a lock, creating it when it is missing.
     ///
     /// # Errors
     /// As [`Dir::open_file`].
@@ -144,7 +145,7 @@ impl Dir {
         self.file(name, OFlags::RDWR | OFlags::CREATE)
     }
 
-    /// NONBLOCK keeps a FIFO planted in a file's place from hanging the reader; regular files ignore it.
+    /// NONBLOCK has no effect on regular files. Without it, opening a FIFO with the name of a file would block.
     fn file(&self, name: &str, flags: OFlags) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let fd = rustix::fs::openat(&self.fd, name, flags, FILE)?;
@@ -152,7 +153,7 @@ impl Dir {
         let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
         if !regular || stat.st_nlink > 1 || stat.st_uid != rustix::process::geteuid().as_raw() {
             let path = self.path.join(name);
-            return Err(refused(format!("{} is not a plain file of yours with one link", path.display())));
+            return Err(refused(format!("{} is not a regular file with one link that belongs to you", path.display())));
         }
         if flags.contains(OFlags::CREATE) && stat.st_size == 0 && stat.st_mode & 0o777 != 0o600 {
             rustix::fs::fchmod(&fd, FILE)?;
@@ -160,7 +161,7 @@ impl Dir {
         Ok(File::from(fd))
     }
 
-    /// Reads a whole small file; one of more than `limit` bytes is refused, so that a planted giant costs nothing.
+    /// Reads a whole small file. A file of more than `limit` bytes is refused, so that it cannot fill the memory.
     ///
     /// # Errors
     /// As [`Dir::open_file`], and [`io::ErrorKind::InvalidData`] when it is too large.
@@ -173,10 +174,10 @@ impl Dir {
         Ok(bytes)
     }
 
-    /// Makes a new file with this content; it must not be there yet. Synced, except an empty one.
+    /// Creates a new file with this content, and syncs it unless it is empty.
     ///
     /// # Errors
-    /// When it exists or cannot be written whole; what was written of it is removed again.
+    /// When it exists or cannot be written completely. A partial file is removed.
     pub fn write_new(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut file = self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
         let written = file.write_all(bytes).and_then(|()| if bytes.is_empty() { Ok(()) } else { file.sync_all() });
@@ -186,7 +187,7 @@ impl Dir {
         written
     }
 
-    /// Makes a new file that everybody may read who gets to see its directory: the engine copies it into images.
+    /// Creates a new file that every user may read who has access to its directory. The engine copies it into images.
     ///
     /// # Errors
     /// As [`Dir::write_new`].
@@ -196,17 +197,17 @@ impl Dir {
         file.write_all(bytes)
     }
 
-    /// Puts a file in place whole or not at all: a temporary name, sync, rename.
+    /// Replaces a file atomically: writes a temporary file, syncs it and renames it.
     ///
     /// # Errors
-    /// When it cannot be written; then what was there before is untouched.
+    /// When it cannot be written. The old file is then unchanged.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = format!(".{name}.{}", random_name());
         self.write_new(&temporary, bytes)?;
         self.rename(&temporary, self, name).inspect_err(|_| drop(self.remove(&temporary)))
     }
 
-    /// Overwrites the first bytes of a file in place. Its blocks are there already, so a full disk cannot stop it.
+    /// Overwrites the first bytes of a file in place. Its blocks are already allocated, so this works on a full disk.
     ///
     /// # Errors
     /// When the file is missing or cannot be written.
@@ -233,7 +234,7 @@ impl Dir {
         Ok(rustix::fs::renameat(&self.fd, from, &target.fd, to)?)
     }
 
-    /// Makes entries created, renamed or removed in this directory durable.
+    /// Syncs the directory, so that created, renamed and removed entries survive a crash.
     ///
     /// # Errors
     /// As `fsync(2)`.
@@ -249,7 +250,7 @@ impl Dir {
         Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
     }
 
-    /// Removes a directory and all in it, without following links. One that is gone already is fine.
+    /// Removes a directory and everything in it, without following links. A missing directory is no error.
     ///
     /// # Errors
     /// When something in it cannot be removed.
@@ -260,7 +261,7 @@ impl Dir {
         }
     }
 
-    /// Makes the named pipe by which a running job can be woken.
+    /// Creates the named pipe that is used to wake a supervisor.
     ///
     /// # Errors
     /// As `mkfifo(3)`.
@@ -270,16 +271,16 @@ impl Dir {
         Ok(rustix::fs::chmodat(&self.fd, name, FILE, AtFlags::empty())?)
     }
 
-    /// Opens our end of the named pipe. Open for both directions it never reports an end of file.
+    /// Opens the reading end of the named pipe. It is opened for both directions, so that it never reports an end of file.
     ///
     /// # Errors
-    /// When it is missing or no pipe.
+    /// When it is missing.
     pub fn open_fifo(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.fd, name, flags, Mode::empty())?))
     }
 
-    /// Wakes whoever holds the named pipe open; says whether somebody does.
+    /// Wakes the process that has the named pipe open; returns whether there is one.
     #[must_use]
     pub fn poke_fifo(&self, name: &str) -> bool {
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -297,7 +298,7 @@ impl Dir {
         rustix::fs::fstatvfs(&self.fd).is_ok_and(|stat| stat.f_bavail == 0)
     }
 
-    /// The file system's name when locks and renames on it cannot be trusted: NFS, SMB, FUSE.
+    /// The file system's name if locks and renames on it are not reliable: NFS, SMB, FUSE.
     #[must_use]
     pub fn untrusted_file_system(&self) -> Option<&'static str> {
         // The magic numbers of statfs(2).
@@ -330,7 +331,7 @@ pub fn random_name() -> String {
 /// Random bytes from the kernel.
 ///
 /// # Panics
-/// When the kernel has none to give, which it documents never to happen once booted.
+/// When the kernel returns none. According to its documentation this does not happen after the boot.
 #[must_use]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

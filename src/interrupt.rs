@@ -1,4 +1,5 @@
-//! Ctrl-C and its like, heard as a flag that those who wait look at between two looks. What follows from it is theirs.
+//! Signals that end a command, such as Ctrl-C. They set a flag, and code that waits checks it at intervals. This module
+//! does not decide what follows.
 
 use std::io;
 use std::sync::Arc;
@@ -18,12 +19,12 @@ impl Interrupt {
         Self::of(&[SIGINT])
     }
 
-    /// Listens from now on for every signal by which people and systems end a program.
+    /// Listens from now on for SIGINT, SIGHUP and SIGTERM.
     pub fn any_end() -> io::Result<Self> {
         Self::of(&[SIGINT, SIGHUP, SIGTERM])
     }
 
-    /// One that was heard.
+    /// An interrupt that was already heard.
     #[cfg(test)]
     pub fn heard_already() -> Self {
         Self(Arc::new(AtomicUsize::new(1)))
@@ -37,13 +38,13 @@ impl Interrupt {
         Ok(Self(heard))
     }
 
-    /// Whether one was heard.
+    /// Whether a signal was heard.
     #[must_use]
     pub fn is_heard(&self) -> bool {
         self.0.load(Ordering::Relaxed) != 0
     }
 
-    /// Fails with these words once one was heard.
+    /// Fails with this message if a signal was heard.
     ///
     /// # Errors
     /// [`Kind::Terminated`] after SIGTERM, else [`Kind::Interrupted`].

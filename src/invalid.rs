@@ -1,4 +1,4 @@
-//! How a refused value is told: what it is, the value made safe to print, why, and what to write instead.
+//! The error for a refused value: its kind, the value in a form that is safe to print, the reason and a hint.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ impl Invalid {
         Self { what, value: escape_value(&without_credentials(value)), why: why.into(), hint: None }
     }
 
-    /// The same refusal with advice.
+    /// The same refusal with a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

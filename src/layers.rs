@@ -1,9 +1,9 @@
-//! A test that holds the layers of the source: which module may use which.
+//! A test of the layers of the source: which module may use which.
 
 use std::path::{Path, PathBuf};
 
-/// From the bottom to the top. A module uses only those on lines above its own, so modules on one line do not know each
-/// other: neither `engine` nor `job` knows the other.
+/// The layers, lowest first. A module uses only modules of lower layers, so modules of one layer do not use each other: for
+/// example `engine` and `job`.
 const LAYERS: [&[&str]; 14] = [
     &["fs", "shell", "terminal"],
     &["invalid"],
@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 14] = [
     &["commands"],
 ];
 
-/// Below `commands`: what builds and runs share, and above it the nouns, which do not know each other.
+/// The layers inside `commands`: `jobs` is used by the others, which do not use each other.
 const COMMANDS: [&[&str]; 2] = [&["jobs"], &["container", "exec", "image"]];
 
 /// Every file of the program below `dir` with the text before its tests.
@@ -46,7 +46,7 @@ fn used<'a>(text: &'a str, path: &'a str) -> impl Iterator<Item = &'a str> {
     named.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default())
 }
 
-/// Each use that the layers below `dir` do not allow, as `file: module`; `path` is how the modules name each other.
+/// Each use in `dir` that the layers do not allow, as `file: module`. `path` is the prefix of the modules' paths.
 fn forbidden(dir: &str, path: &str, layers: &[&[&str]]) -> Vec<String> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(dir);
     let layer = |module: &str| layers.iter().position(|modules| modules.contains(&module));
@@ -87,7 +87,7 @@ fn every_module_has_a_layer() {
 }
 
 #[test]
-fn a_use_is_found_wherever_it_stands() {
+fn a_use_is_found_anywhere_in_a_line() {
     let text = "use crate::engine::Engine;\n// crate::fs\nfn f() { crate::job::x(); crate::log::y() }";
     assert_eq!(used(text, "crate::").collect::<Vec<_>>(), ["engine", "job", "log"]);
 }

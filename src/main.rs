@@ -1,6 +1,6 @@
 //! longshore: background jobs for Docker.
 //!
-//! Parse, gather the outside world, run one command, print the one error, leave with the one code.
+//! `main` parses the command line, runs one command, prints its error if it fails, and returns the exit code.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own worlds"))]
 
@@ -44,7 +44,7 @@ use names::Endpoint;
 use output::{Form, Voice};
 
 fn main() -> ExitCode {
-    // Under a caller's `SIGCHLD = SIG_IGN` no child's status could be had; a handler of any kind repairs that.
+    // If the caller ignores SIGCHLD, the exit status of a child is lost. Any handler repairs that.
     let heard = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGCHLD, heard);
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -89,7 +89,7 @@ fn fail(voice: &Voice, failure: &Failure, verb: Verb) -> ExitCode {
     ExitCode::from(exit_code(failure, verb))
 }
 
-/// Help and version are data; everything else clap refuses is a usage error, told as all our errors are.
+/// Prints help and version to stdout. Every other error of clap becomes a usage error in longshore's form.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     use clap::error::ErrorKind;
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -113,7 +113,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     fail(&Voice::new(&Env::gather(), form), &failure, verb)
 }
 
-/// Whether a line that does not parse asks for a program's code, as `commands::verb` tells of one that does.
+/// Whether a command line that does not parse asks for a program's exit code; compare `commands::verb`.
 fn passes_on(command: &str, arguments: &[OsString]) -> bool {
     let has = |flag: &str| arguments.iter().take_while(|word| *word != "--").any(|word| word == flag);
     match command {
@@ -123,7 +123,7 @@ fn passes_on(command: &str, arguments: &[OsString]) -> bool {
     }
 }
 
-/// What was typed of `longshore NOUN VERB`, as far as there is such a command.
+/// The words of `longshore NOUN VERB` that are known commands.
 fn noun_and_verb(arguments: &[OsString]) -> String {
     use clap::CommandFactory as _;
     let mut command = &Cli::command();
@@ -136,14 +136,14 @@ fn noun_and_verb(arguments: &[OsString]) -> String {
     shown
 }
 
-/// Read from the raw words, since a line that does not parse must be answered in JSON too. What follows `--` is not
-/// ours.
+/// Whether `--json` is among the words before `--`. The raw words are searched, because a command line that does not parse
+/// must also be answered in JSON.
 fn wants_json(arguments: &[OsString]) -> bool {
     arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }
 
-/// A reader of our stdout that has gone (`| head`) is silence and success. A pipe that broke elsewhere, to a docker
-/// client for one, is an error like any other.
+/// Whether the error is that the reader of stdout has closed it (`| head`), which counts as success. A broken pipe to
+/// another program, such as a docker client, is an error.
 fn is_silence(error: &anyhow::Error, reader_has_gone: impl Fn() -> bool) -> bool {
     let is_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
     let broken = error.chain().any(|cause| {

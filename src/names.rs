@@ -1,11 +1,12 @@
-//! What every name a user may give has to look like, and how a refusal reads. A value of one of these types has been
-//! checked, so whoever holds it may use it as it stands. Everything here is pure: nothing is looked up, opened or
-//! started.
+//! The checked types for names and values that a user gives, and the text of their refusals.
+//!
+//! A value of one of these types has been checked, so other modules use it without further checks. Everything here is
+//! pure: nothing is looked up, opened or started.
 
 pub use crate::invalid::Invalid;
 use crate::terminal::escape_value;
 
-/// A refusal before it knows which value it is about.
+/// A refusal that does not have the value yet.
 struct Refusal {
     why: String,
     hint: Option<String>,
@@ -26,7 +27,7 @@ fn no(why: impl Into<String>) -> Refusal {
     Refusal { why: why.into(), hint: None }
 }
 
-/// What a check makes of a text: the text to keep, or why not.
+/// The result of a check: the text to keep, or why it is refused.
 type Checked = Result<String, Refusal>;
 
 /// Gives types the conversions that clap and serde use, through `parse` and `Display`; in JSON they are strings.
@@ -71,7 +72,7 @@ macro_rules! through_text {
     )* };
 }
 
-/// Defines a type that holds a text which `$check` has accepted.
+/// Defines a type for a text that `$check` has accepted.
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
         $(#[$doc])*
@@ -80,7 +81,7 @@ macro_rules! checked_text {
         pub struct $name(String);
 
         impl $name {
-            /// Takes `text` if it keeps the rules of this type.
+            /// Checks `text` against the rules of this type.
             ///
             /// # Errors
             /// [`Invalid`] says which rule was broken.
@@ -138,7 +139,7 @@ pub use url::HttpUrl;
 pub use user::UserSpec;
 pub use variable::{EnvKey, EnvValue, Variable};
 
-/// The known word that was probably meant: at most a third of it is written otherwise, and case does not count.
+/// The known word nearest to `word`, if at most a third of its characters differ. Case is ignored.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase();
@@ -147,13 +148,13 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance(&near) <= near.len().div_ceil(3)).then_some(near)
 }
 
-/// Refuses an empty text and one with a character that is not allowed. `allowed` says which are, for the hint.
+/// Refuses an empty text and a text with a character that is not allowed. `allowed` lists the allowed ones, for the hint.
 fn only(text: &str, is_allowed: impl Fn(char) -> bool, allowed: &str) -> Result<(), Refusal> {
     if text.is_empty() {
         return Err(no("it is empty"));
     }
     match text.chars().find(|&c| !is_allowed(c)) {
-        Some(c) => Err(no(format!("{} is not allowed in it", shown(c))).hint(format!("use only {allowed}"))),
+        Some(c) => Err(no(format!("{} is not allowed", shown(c))).hint(format!("use only {allowed}"))),
         None => Ok(()),
     }
 }
@@ -167,7 +168,7 @@ fn no_control(text: &str) -> Result<(), Refusal> {
 
 fn at_most(text: &str, bytes: usize) -> Result<(), Refusal> {
     if text.len() > bytes {
-        return Err(no(format!("it is {} bytes long, and {bytes} are the most", text.len())));
+        return Err(no(format!("it is {} bytes long; at most {bytes} bytes are allowed", text.len())));
     }
     Ok(())
 }
@@ -299,7 +300,7 @@ mod tests {
         let name: JobName = serde_json::from_str("\"web\"").expect("parses");
         assert_eq!(serde_json::to_string(&name).expect("serializes"), "\"web\"");
         let error = serde_json::from_str::<JobName>("\"../x\"").expect_err("no job name").to_string();
-        assert!(error.starts_with("invalid job name \"../x\": \"/\" is not allowed in it"), "{error}");
+        assert!(error.starts_with("invalid job name \"../x\": \"/\" is not allowed"), "{error}");
     }
 
     #[test]

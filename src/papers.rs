@@ -1,8 +1,8 @@
-//! Tests that hold the papers against the program: man pages, completions and the README.
+//! Tests that compare man pages, completions, schemas and the README with the program.
 //!
-//! Man pages, completions and the README's list of commands are generated from the clap tree, most JSON
-//! Schemas from the types (`schemas`), and compared with what is in the repository; `make papers` (`UPDATE_PAPERS=1`)
-//! writes them instead. Every command line in the README is parsed as the program would parse it.
+//! Man pages, completions and the README's list of commands are generated from the clap tree, and the JSON Schemas of
+//! `--spec` from the structs that it fills. `make papers` (`UPDATE_PAPERS=1`) writes them. Every command line in the
+//! README is parsed as the program would parse it.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -32,7 +32,7 @@ fn is_update() -> bool {
     std::env::var_os("UPDATE_PAPERS").is_some_and(|value| value == "1")
 }
 
-/// Compares a directory with what should be in it, or makes it so.
+/// Compares a directory with the files that it should have, or writes them.
 fn hold(directory: &str, files: &BTreeMap<String, Vec<u8>>) {
     let place = root(directory);
     if is_update() {
@@ -189,7 +189,7 @@ fn blocks(markdown: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// What a shell would run of a block: of a transcript only what stands behind the prompt.
+/// The part of a block that a shell runs: of a transcript, only the text after the prompts.
 fn typed((language, text): &(String, String)) -> Option<String> {
     match language.as_str() {
         "sh" | "make" | "cron" => Some(text.replace("$$", "$")),
@@ -209,7 +209,7 @@ fn typed((language, text): &(String, String)) -> Option<String> {
     }
 }
 
-/// Takes shell text apart, as far as the README's goes: quotes, comments, pipes, redirections and `$(…)`.
+/// Splits shell text into words. It knows the syntax that the README uses: quotes, comments, pipes, redirections and `$(…)`.
 struct Splitter<'a> {
     rest: Peekable<Chars<'a>>,
     commands: Vec<Vec<String>>,
@@ -245,7 +245,7 @@ impl Splitter<'_> {
         splitter.commands
     }
 
-    /// Up to the end, or to the parenthesis that closes it.
+    /// Reads up to the end, or to the closing parenthesis.
     fn list(&mut self) {
         let mut simple = Simple::default();
         while let Some(next) = self.rest.next() {
@@ -308,7 +308,7 @@ impl Splitter<'_> {
     }
 }
 
-/// The words of a call of ours in a simple command. What xargs would add stands for one word.
+/// The words of a call of longshore in a simple command. An argument from xargs is replaced by one word.
 fn ours(words: &[String]) -> Option<Vec<String>> {
     let at = words.iter().position(|word| word == "longshore")?;
     let more = words[..at].iter().any(|word| word == "xargs").then(|| "x".to_owned());
@@ -353,7 +353,7 @@ fn papers_readme_shows_only_json_that_parses_and_keys_that_exist() {
         let body: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(text).unwrap_or_else(|error| panic!("in the README: {error}\n{text}"));
         for key in body.keys().filter(|key| key.starts_with(char::is_lowercase)) {
-            assert!(help.contains(key.as_str()), "in the README: no help text speaks of the key {key:?}");
+            assert!(help.contains(key.as_str()), "in the README: no help text names the key {key:?}");
         }
         seen += 1;
     }

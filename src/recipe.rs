@@ -1,9 +1,9 @@
-//! What an image is made of, and how that becomes the context of a build.
+//! What an image is made of, and the build context that is made from it. Pure.
 //!
-//! Everything here is pure. The Dockerfile holds nothing of the user's but the base image's validated
-//! reference: package lists, commands and certificates are files of the context, which the one
-//! constant script `recipe/step.sh` reads as data inside the build. On BuildKit those files are mounts
-//! under `/dev`, a tmpfs of the container, so not even a mount point of them stays in the image.
+//! The Dockerfile contains one value from the user: the checked reference of the base image. Package lists, commands
+//! and certificates are files of the context. The constant script `recipe/step.sh` reads them as data during the build.
+//! With BuildKit these files are mounted under `/dev`, which is a tmpfs of the container, so that not even a mount
+//! point remains in the image.
 
 mod ca_cert;
 
@@ -16,7 +16,7 @@ pub use ca_cert::CaCert;
 
 const STEP_SH: &[u8] = include_bytes!("recipe/step.sh");
 
-/// What an image is made of. Each field holds a valid value or none.
+/// What an image is made of. All values are checked.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     /// The image to make. It is not part of the build itself.
@@ -25,18 +25,17 @@ pub struct Recipe {
     pub base: ImageRef,
     /// Whether to upgrade the base image's own packages.
     pub update: bool,
-    /// Packages for apt; order and repetition mean nothing.
+    /// Packages for apt; order and duplicates have no effect.
     pub apt: Vec<AptPackage>,
-    /// Requirements for pip; order and repetition mean nothing.
+    /// Requirements for pip; order and duplicates have no effect.
     pub pip: Vec<PipRequirement>,
     /// Shell text, run as one script by `sh -e` in `/`. May be empty.
     pub commands: String,
     /// Certificates to trust, in the build and in the image.
     pub ca_cert: Option<CaCert>,
-    /// The index that pip uses in the build and the commands. The image keeps nothing of it.
+    /// The index that pip uses in the build and the commands. It is not stored in the image.
     pub pip_index_url: Option<HttpUrl>,
-    /// The server that takes the place of the distribution's own in the apt step. The image keeps its own
-    /// sources.
+    /// The server that replaces the distribution's archives in the apt step. The image keeps its own sources.
     pub apt_mirror: Option<HttpUrl>,
     /// Whether apt installs recommended packages too.
     pub recommends: bool,
@@ -44,15 +43,15 @@ pub struct Recipe {
 
 /// The two kinds of builder that docker has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Builder {
+pub enum Dialect {
     /// buildx, or a client before 23 with `DOCKER_BUILDKIT=1`.
     BuildKit,
-    /// The classic builder, which knows neither mounts nor secrets.
+    /// The legacy builder, which has neither mounts nor secrets.
     Legacy,
 }
 
-/// The files of a build's context, all in one directory. They must be readable by everybody there, for
-/// a base image may have a user of its own.
+/// The files of a build's context, all in one directory. Every user must be able to read them, because a base image may
+/// have its own user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
     /// The text of `Dockerfile`.
@@ -70,15 +69,15 @@ impl Context {
 }
 
 impl Recipe {
-    /// A recipe of what was asked for. `ca_cert` is what the file that `spec.ca_cert` names holds.
+    /// The recipe for a spec. `ca_cert` is the content of the file that `spec.ca_cert` names.
     ///
     /// # Errors
-    /// When the name or the base image is missing, and for a base image that cannot be built upon.
+    /// When the name or the base image is missing, or the base image is an id.
     pub fn new(spec: &RecipeSpec, ca_cert: Option<CaCert>) -> Result<Self> {
         let name = spec.name.clone().ok_or_else(|| missing("name", "NAME"))?;
         let base = spec.base_image.clone().ok_or_else(|| missing("baseImage", "--base"))?;
         if base.is_id() {
-            let invalid = Invalid::new("base image", base.as_str(), "an image id cannot be built upon");
+            let invalid = Invalid::new("base image", base.as_str(), "an image id cannot be the base of a build");
             return Err(invalid.with_hint("give the image a tag, and use that").into());
         }
         Ok(Self {
@@ -95,16 +94,16 @@ impl Recipe {
         })
     }
 
-    /// The context that builds this recipe. `week` (like `2026-W47`) says how long an upgrade may come from
-    /// the build cache: as long as it is the same. It changes nothing where `update` is not asked for.
+    /// The context that builds this recipe. An upgrade may come from the build cache as long as `week` (such as `2026-W47`)
+    /// is the same. Without `update` it has no effect.
     #[must_use]
-    pub fn render(&self, builder: Builder, week: &str) -> Context {
+    pub fn render(&self, dialect: Dialect, week: &str) -> Context {
         let steps = self.steps(week);
         let mut dockerfile = format!("FROM {}\n{}\n", self.base.as_str(), self.environment());
         for step in &steps {
-            dockerfile += &match builder {
-                Builder::BuildKit => step.mounted(self.base.as_str()),
-                Builder::Legacy => step.copied(),
+            dockerfile += &match dialect {
+                Dialect::BuildKit => step.mounted(self.base.as_str()),
+                Dialect::Legacy => step.copied(),
             };
         }
         dockerfile += "WORKDIR /app\n";
@@ -143,7 +142,7 @@ impl Recipe {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// One instruction, before the steps: on the legacy builder every instruction, even this, costs a commit.
+    /// One `ENV` instruction for all variables, because the legacy builder makes a layer for each instruction.
     fn environment(&self) -> String {
         let mut line = "ENV PYTHONUNBUFFERED=1".to_owned();
         if self.ca_cert.is_some() {
@@ -154,7 +153,7 @@ impl Recipe {
         line
     }
 
-    /// The steps that have something to do. The certificates go with the first of them.
+    /// The steps that are needed. The first one also installs the certificates.
     fn steps(&self, week: &str) -> Vec<Step> {
         let mut steps: Vec<Step> =
             [self.apt_step(week), self.pip_step(), self.commands_step()].into_iter().flatten().collect();
@@ -218,7 +217,7 @@ impl Recipe {
     }
 }
 
-/// One `RUN` of `step.sh`: what it has to do, what it reads, what it keeps between builds.
+/// One `RUN` of `step.sh`: its words, its files, and its caches between builds.
 #[derive(Default)]
 struct Step {
     words: Vec<&'static str>,
@@ -234,8 +233,8 @@ enum Cache {
 }
 
 impl Cache {
-    /// The options of the mount. Each holds the base image, so that releases never share package lists,
-    /// nor glibc and musl the wheels that pip built for itself. A reference has no comma in it.
+    /// The options of the mount. The id contains the base image, so that releases do not share package lists, and glibc and
+    /// musl do not share the wheels that pip built. A reference contains no comma.
     fn mount(self, base: &str) -> String {
         match self {
             Cache::AptArchives => format!("id=longshore-debs-{base},target=/var/cache/apt,sharing=locked"),
@@ -325,13 +324,13 @@ mod tests {
         Recipe::new(spec, ca_cert).unwrap()
     }
 
-    fn dockerfile(spec: &RecipeSpec, builder: Builder) -> String {
-        recipe(spec).render(builder, "2026-W47").dockerfile
+    fn dockerfile(spec: &RecipeSpec, dialect: Dialect) -> String {
+        recipe(spec).render(dialect, "2026-W47").dockerfile
     }
 
     #[test]
     fn a_recipe_with_nothing_to_do_has_no_step_on_either_builder() {
-        for builder in [Builder::BuildKit, Builder::Legacy] {
+        for builder in [Dialect::BuildKit, Dialect::Legacy] {
             let context = recipe(&minimal()).render(builder, "2026-W47");
             assert_eq!(context.dockerfile, "FROM python:3-slim\nENV PYTHONUNBUFFERED=1\nWORKDIR /app\n");
             assert_eq!(context.files, []);
@@ -362,7 +361,7 @@ RUN --mount=type=bind,source=step.sh,target=/dev/longshore/step.sh \
     ["sh", "/dev/longshore/step.sh", "mounted", "commands"]
 WORKDIR /app
 "#;
-        assert_eq!(dockerfile(&full(), Builder::BuildKit), expected);
+        assert_eq!(dockerfile(&full(), Dialect::BuildKit), expected);
     }
 
     #[test]
@@ -377,12 +376,12 @@ COPY step.sh commands.sh pip-index-url.txt /.longshore/
 RUN ["sh", "/.longshore/step.sh", "copied", "commands"]
 WORKDIR /app
 "#;
-        assert_eq!(dockerfile(&full(), Builder::Legacy), expected);
+        assert_eq!(dockerfile(&full(), Dialect::Legacy), expected);
     }
 
     #[test]
     fn the_context_holds_each_file_once_and_lists_in_order() {
-        let context = recipe(&full()).render(Builder::BuildKit, "2026-W47");
+        let context = recipe(&full()).render(Dialect::BuildKit, "2026-W47");
         let text = |contents: &[u8]| String::from_utf8(contents.to_vec()).unwrap();
         let files: Vec<(&str, String)> = context.entries().map(|(name, contents)| (name, text(contents))).collect();
         let expected = [
@@ -402,14 +401,14 @@ WORKDIR /app
     #[test]
     fn certificates_go_with_the_first_step_there_is() {
         let spec = RecipeSpec { ca_cert: Some("company.pem".into()), ..minimal() };
-        assert!(dockerfile(&spec, Builder::Legacy).contains(r#""copied", "ca"]"#));
+        assert!(dockerfile(&spec, Dialect::Legacy).contains(r#""copied", "ca"]"#));
         let spec = RecipeSpec { pip_install: list("six"), ..spec };
-        assert!(dockerfile(&spec, Builder::Legacy).contains(r#""copied", "ca", "pip"]"#));
+        assert!(dockerfile(&spec, Dialect::Legacy).contains(r#""copied", "ca", "pip"]"#));
     }
 
     #[test]
     fn the_week_matters_only_to_an_update() {
-        let render = |spec: &RecipeSpec, week| recipe(spec).render(Builder::BuildKit, week);
+        let render = |spec: &RecipeSpec, week| recipe(spec).render(Dialect::BuildKit, week);
         assert_ne!(render(&full(), "2026-W47"), render(&full(), "2026-W48"));
         let still = RecipeSpec { update: false, ..full() };
         assert_eq!(render(&still, "2026-W47"), render(&still, "2026-W48"));
@@ -418,7 +417,7 @@ WORKDIR /app
     #[test]
     fn blank_commands_are_no_step() {
         let spec = RecipeSpec { additional_command: commands(" \n\t\n"), ..minimal() };
-        assert_eq!(dockerfile(&spec, Builder::BuildKit), dockerfile(&minimal(), Builder::BuildKit));
+        assert_eq!(dockerfile(&spec, Dialect::BuildKit), dockerfile(&minimal(), Dialect::BuildKit));
     }
 
     #[test]
@@ -447,7 +446,7 @@ WORKDIR /app
     fn an_image_id_is_nothing_to_build_upon_and_a_recipe_needs_a_name_and_a_base() {
         let refusal = |spec: &RecipeSpec| Recipe::new(spec, None).unwrap_err().to_string();
         let id = RecipeSpec { base_image: "a".repeat(64).parse().ok(), ..minimal() };
-        assert!(refusal(&id).ends_with("an image id cannot be built upon"), "{}", refusal(&id));
+        assert!(refusal(&id).ends_with("an image id cannot be the base of a build"), "{}", refusal(&id));
         assert_eq!(refusal(&RecipeSpec { name: None, ..minimal() }), "missing NAME");
         assert_eq!(refusal(&RecipeSpec { base_image: None, ..minimal() }), "missing --base");
     }
@@ -463,7 +462,7 @@ WORKDIR /app
             let (Ok(apt), Ok(pip)) = (apt.parse(), pip.parse()) else { return Ok(()) };
             let additional_command = commands(&text);
             let spec = RecipeSpec { additional_command, apt_install: vec![apt], pip_install: vec![pip], ..full() };
-            for builder in [Builder::BuildKit, Builder::Legacy] {
+            for builder in [Dialect::BuildKit, Dialect::Legacy] {
                 prop_assert_eq!(dockerfile(&spec, builder), dockerfile(&full(), builder));
             }
         }
@@ -473,7 +472,7 @@ WORKDIR /app
             let base_image = base.parse::<ImageRef>().ok();
             prop_assume!(base_image.as_ref().is_some_and(|base| !base.is_id()));
             let spec = RecipeSpec { base_image, ..full() };
-            for builder in [Builder::BuildKit, Builder::Legacy] {
+            for builder in [Dialect::BuildKit, Dialect::Legacy] {
                 prop_assert_eq!(dockerfile(&spec, builder), dockerfile(&full(), builder).replace("python:3-slim", &base));
             }
             prop_assert!(!base.contains([',', '"', '\'', '$', '\\', ' ', '\n']));

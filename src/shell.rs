@@ -1,14 +1,14 @@
-//! Command lines as one could paste them into a shell, and how a process ended, in words. Pure.
+//! Command lines in a form that can be pasted into a shell, and the text for how a process ended. Pure.
 
 use std::process::ExitStatus;
 
-/// A command line whose words a shell would read as they are.
+/// A command line, quoted so that a shell reads exactly these words.
 #[must_use]
 pub fn shown(line: &[String]) -> String {
     line.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// A word that a shell reads as this very text.
+/// A word, quoted if necessary, so that a shell reads exactly this text.
 #[must_use]
 pub fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
@@ -18,7 +18,7 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// How a process ended, in words.
+/// How a process ended, as text.
 #[must_use]
 pub fn ended(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt as _;

@@ -1,5 +1,5 @@
-//! How jobs stand right now: the facts of their directories and, only where these are not enough, a look at the engine.
-//! Reads only.
+//! The current status of jobs: from the files and locks of their directories and, only if these are not enough, from
+//! the engine. This module only reads.
 
 use std::io;
 
@@ -12,20 +12,20 @@ use crate::job::view::View;
 use crate::names::JobId;
 use crate::runner::{Lookout, Runner, Subject};
 
-/// How one job stands.
+/// The current status of one job.
 #[must_use]
 pub fn view(env: &Env, job: &Job) -> View {
     see(&Host::new(env), job, &mut |subject| Runner::of(env, subject.record).look(subject))
 }
 
-/// How many jobs stand.
+/// The current status of many jobs.
 #[must_use]
 pub fn views(env: &Env, kind: Kind, jobs: impl Iterator<Item = Result<Job, (JobId, io::Error)>>) -> Vec<View> {
     let host = Host::new(env);
     let mut lookout = Lookout::new(env);
     let one = |job: Result<Job, (JobId, io::Error)>| match job {
         Ok(job) => see(&host, &job, &mut |subject| lookout.look(subject)),
-        Err((id, error)) => View::unreadable(id, kind, &format!("its directory: {error}")),
+        Err((id, error)) => View::unreadable(id, kind, &format!("its directory cannot be read: {error}")),
     };
     jobs.map(one).collect()
 }
@@ -46,7 +46,7 @@ fn see(host: &Host, job: &Job, look: &mut dyn FnMut(Subject) -> Sighting) -> Vie
     View::new(&facts, &standing)
 }
 
-/// This host, asked once however many jobs there are.
+/// This host's boot id and name, read once for all jobs.
 struct Host {
     boot_id: String,
     name: String,
@@ -57,7 +57,8 @@ impl Host {
         Self { boot_id: env.boot_id(), name: env.host() }
     }
 
-    /// A state directory may travel between hosts. A new name alone does not make a host another one.
+    /// Whether the job was started on another host; a state directory can be moved. If only the name of the host changed,
+    /// it is the same host.
     fn is_not_that_of(&self, record: &Record) -> bool {
         record.host != self.name && record.boot_id != self.boot_id
     }

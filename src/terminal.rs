@@ -1,10 +1,10 @@
-//! What may reach a terminal, and how the rest is shown in writing. Pure: bytes and text in, bytes and text out.
+//! Makes text safe for a terminal, and shows unprintable characters in a visible form. Pure.
 
 use std::io::{self, Write};
 
-/// How much of a value an error message shows, in characters.
+/// How many characters of a value an error message shows.
 const SHOWN: usize = 80;
-/// The longest SGR sequence worth waiting for.
+/// The longest SGR sequence that is recognised, in bytes.
 const LONGEST_SGR: usize = 40;
 
 /// Whether a terminal would act on a character or hide it: C0, DEL and C1; soft hyphen, Arabic letter mark, Mongolian
@@ -17,7 +17,7 @@ pub fn is_unprintable(char: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A value as an error may show it: what is not printable is written as `\n` or `\u{…}`, and the rest is cut after 80
+/// A value as an error may show it: unprintable characters are written as `\n` or `\u{…}`, and the text is cut after 80
 /// characters.
 #[must_use]
 pub fn escape_value(text: &str) -> String {
@@ -35,7 +35,7 @@ pub fn escape_value(text: &str) -> String {
     shown
 }
 
-/// A copy of text that can do nothing to a terminal.
+/// A copy of the text in which a terminal acts on nothing but colours.
 #[must_use]
 pub fn safe(text: &str) -> String {
     let mut shown = Vec::with_capacity(text.len());
@@ -44,8 +44,8 @@ pub fn safe(text: &str) -> String {
     String::from_utf8_lossy(&shown).into_owned()
 }
 
-/// The same JSON without a character that could do something to a terminal. JSON has escaped C0; what is left can only
-/// stand in strings, where an escape means the same.
+/// The same JSON with every unprintable character escaped. C0 is already escaped in JSON. The other characters occur only
+/// in strings, where an escape means the same.
 #[must_use]
 pub fn safe_json(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -59,9 +59,9 @@ pub fn safe_json(text: &str) -> String {
     safe
 }
 
-/// Lets text, tab, newline and SGR colours through and shows every other unprintable character in writing: C0 and DEL in
-/// caret notation, the others as `<U+202E>`. Colours end with their line, so that one job's red does not colour what the
-/// shell prints next (git learned that in CVE-2024-52005). State is kept across writes.
+/// Passes text, tab, newline and SGR colours through, and shows every other unprintable character as text: C0 and DEL in
+/// caret notation, the others as `<U+202E>`. Colours are reset at the end of each line, so that a job's colour does not
+/// change what the shell prints next (compare CVE-2024-52005 in git). State is kept across writes.
 #[derive(Debug)]
 pub struct Escaper<W: Write> {
     out: W,
@@ -75,7 +75,7 @@ impl<W: Write> Escaper<W> {
         Self { out, held: Vec::new(), coloured: false }
     }
 
-    /// Shows what was held back because more might have come.
+    /// Writes what was held back, and resets the colour.
     pub fn finish(&mut self) -> io::Result<()> {
         self.pass(true)?;
         if self.coloured {
@@ -98,7 +98,7 @@ impl<W: Write> Escaper<W> {
                 }
                 Next::More if !last => break,
                 Next::More => {
-                    // An escape that never became one is shown; a cut character is replaced.
+                    // An incomplete escape sequence is shown; an incomplete character is replaced.
                     show(if rest[0] == 0x1b { '\x1b' } else { char::REPLACEMENT_CHARACTER }, &mut shown);
                     rest = if rest[0] == 0x1b { &rest[1..] } else { &[] };
                 }

@@ -1,5 +1,5 @@
-//! Durations, sizes and points in time, read and shown as docker does it. Everything here is pure: the present moment
-//! is an argument.
+//! Durations, sizes and points in time, read and shown as docker does. Everything here is pure: the current time is an
+//! argument.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ const TIME_UNITS: [(&str, u128); 6] = [
 
 /// Reads a duration such as `90s`, `5m`, `1h30m`, `7d` or `500ms`; a number alone is seconds.
 ///
-/// Units are `w`, `d`, `h`, `m`, `s` and `ms`, the longer before the shorter and each once. A number may have a
+/// Units are `w`, `d`, `h`, `m`, `s` and `ms`, longer ones first, each at most once. A number may have a
 /// fraction of up to nine digits.
 ///
 /// # Errors
-/// [`Invalid`] for anything else, and beyond about 584 years.
+/// [`Invalid`] for anything else, and for more than about 584 years.
 pub fn duration(text: &str) -> Result<Duration, Invalid> {
-    let invalid = || Invalid::new("duration", text, "it must read like 90s, 5m, 1h30m, 7d or 500ms");
+    let invalid = || Invalid::new("duration", text, "it must be a duration such as 90s, 5m, 1h30m, 7d or 500ms");
     let nanos = match billionths(text) {
         Some(seconds) => seconds,
         None => nanoseconds(text).ok_or_else(invalid)?,
@@ -36,13 +36,13 @@ pub fn duration(text: &str) -> Result<Duration, Invalid> {
     Ok(Duration::from_nanos(nanos))
 }
 
-/// Reads the time that something may take: a duration longer than nothing.
+/// Reads a time limit: a duration greater than zero.
 ///
 /// # Errors
-/// [`Invalid`] for what is no duration, and for nothing.
+/// [`Invalid`] for anything else.
 pub fn limit(text: &str) -> Result<Duration, Invalid> {
     match duration(text)? {
-        Duration::ZERO => Err(Invalid::new("timeout", text, "it must be longer than nothing")),
+        Duration::ZERO => Err(Invalid::new("timeout", text, "it must be greater than zero")),
         limit => Ok(limit),
     }
 }
@@ -72,7 +72,7 @@ pub(crate) fn billionths(text: &str) -> Option<u128> {
     format!("{whole}{fraction:0<9}").parse().ok()
 }
 
-/// A duration as [`duration`] reads it, such as `1h30m`; what is shorter than a millisecond is left out.
+/// A duration as [`duration`] reads it, such as `1h30m`, without fractions of a millisecond.
 #[must_use]
 pub fn show_duration(duration: Duration) -> String {
     let mut rest = duration.as_nanos();
@@ -87,9 +87,9 @@ pub fn show_duration(duration: Duration) -> String {
     if shown.is_empty() { "0s".to_owned() } else { shown }
 }
 
-/// How long ago something was, in docker's words: `3 minutes ago`, `About an hour ago`. The steps and the rounding
-/// are those of `HumanDuration` in docker's `go-units`; what lies in the future, by a clock set back, is `Less than a
-/// second ago`.
+/// An age in docker's words: `3 minutes ago`, `About an hour ago`. The steps and the rounding are those of
+/// `HumanDuration` in docker's `go-units`. A time in the future, after the clock was set back, is `Less than a second
+/// ago`.
 #[must_use]
 pub fn ago(seconds: i64) -> String {
     let minutes = seconds / 60;
@@ -110,13 +110,13 @@ pub fn ago(seconds: i64) -> String {
     format!("{span} ago")
 }
 
-/// Reads a size as docker's `--memory` does: `10b`, `64k`, `512m`, `2g`, `1.5g`, `2GiB`. Units are powers of 1024
-/// however they are written; a number alone is bytes.
+/// Reads a size as docker's `--memory` does: `10b`, `64k`, `512m`, `2g`, `1.5g`, `2GiB`. Units are powers of 1024 in
+/// every spelling; a number alone is bytes.
 ///
 /// # Errors
-/// [`Invalid`] for anything else, for a fraction of a byte, and beyond the engine's 63 bits.
+/// [`Invalid`] for anything else, for a fraction of a byte, and for sizes beyond the engine's 63 bits.
 pub fn bytes(text: &str) -> Result<u64, Invalid> {
-    let invalid = || Invalid::new("size", text, "it must read like 512m, 2g or 1.5GiB");
+    let invalid = || Invalid::new("size", text, "it must be a size such as 512m, 2g or 1.5GiB");
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let shift = match unit.to_ascii_lowercase().as_str() {
@@ -153,8 +153,8 @@ pub fn show_bytes_binary(size: u64) -> String {
     format!("{number} {unit}")
 }
 
-/// A size in the largest unit that leaves one or more, rounded to `digits` digits. What rounds up to a whole next
-/// unit is shown in that one, where docker prints `1e+03MB`.
+/// A size in the largest unit in which it is at least 1, rounded to `digits` digits. A size that rounds up to the next
+/// unit is shown in that unit, where docker prints `1e+03MB`.
 #[expect(clippy::cast_precision_loss, reason = "four digits are shown, and a float has fifteen")]
 fn scaled<'a>(size: u64, base: f64, digits: usize, units: &[&'a str]) -> (f64, &'a str) {
     let mut number = size as f64;
@@ -166,16 +166,15 @@ fn scaled<'a>(size: u64, base: f64, digits: usize, units: &[&'a str]) -> (f64, &
     (rounded(number, digits), units[unit])
 }
 
-/// The float next to `number` that is written with at most `digits` digits.
+/// `number`, rounded to `digits` digits.
 fn rounded(number: f64, digits: usize) -> f64 {
     format!("{number:.*e}", digits - 1).parse().unwrap_or(number)
 }
 
-/// Reads a point in time: RFC 3339, a date with or without a time (taken as UTC, where docker takes the client's
-/// time zone), Unix seconds with or without a fraction, or an age such as `90s`, `1h30m` or `7d` before `now`.
+/// Reads a point in time: RFC 3339, a date with or without a time (in UTC, where docker uses the client's time zone), Unix seconds with or without a fraction, or an age such as `90s`, `1h30m` or `7d` before `now`.
 ///
 /// # Errors
-/// [`Invalid`] for anything else, and for times that no calendar reaches.
+/// [`Invalid`] for anything else, and for times out of the calendar's range.
 pub fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Invalid> {
     let moment = if let Some(nanos) = billionths(text) {
         unix_moment(nanos)
@@ -185,7 +184,7 @@ pub fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Invalid> 
         duration(text).ok().and_then(|age| now.checked_sub_signed(TimeDelta::from_std(age).ok()?))
     };
     moment.ok_or_else(|| {
-        Invalid::new("time", text, "it is neither a date and time, nor Unix seconds, nor an age")
+        Invalid::new("time", text, "it must be a date and time, Unix seconds, or an age")
             .with_hint("write 2024-05-17T08:00:00Z, 1715932800 or 1h30m")
     })
 }

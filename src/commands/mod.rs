@@ -1,4 +1,4 @@
-//! The commands: resolve, ask, decide, print. Each reads like its help text.
+//! The commands. Each finds what it was given, asks the engine or a job, and hands its reply to `output`.
 
 mod container;
 mod exec;
@@ -73,7 +73,7 @@ pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
     }
 }
 
-/// Whether `-v` stands behind the noun, where most people type it.
+/// Whether `-v` was given after the command group.
 #[must_use]
 pub fn is_verbose(command: &Command) -> bool {
     match command {
@@ -83,7 +83,7 @@ pub fn is_verbose(command: &Command) -> bool {
     }
 }
 
-/// Whether the exit code may be a program's.
+/// Whether the exit code may be that of a program.
 #[must_use]
 pub fn verb(command: &Command) -> Verb {
     let passes_on = match command {
@@ -104,7 +104,7 @@ pub fn verb(command: &Command) -> Verb {
     if passes_on { Verb::PassesOn } else { Verb::Plain }
 }
 
-/// Whether its JSON is a stream, one object a line.
+/// Whether its JSON is a stream with one object per line.
 #[must_use]
 pub fn streams(command: &Command) -> bool {
     match command {
@@ -116,13 +116,13 @@ pub fn streams(command: &Command) -> bool {
     }
 }
 
-/// Reads `--spec FILE`, or stdin for `-`; without it nothing is asked for.
+/// Reads `--spec FILE`, or stdin for `-`. Without it, the spec is empty.
 fn read_spec<T: DeserializeOwned + Default>(path: Option<&Path>) -> Result<T> {
     let Some(path) = path else { return Ok(T::default()) };
     Ok(spec::parse(&read_input(path)?)?)
 }
 
-/// Reads `--spec FILE`, or stdin for `-`, as whatever JSON it is.
+/// Reads `--spec FILE`, or stdin for `-`, as any JSON value.
 fn read_body(path: &Path) -> Result<Value> {
     Ok(spec::json::parse("body", &read_input(path)?)?)
 }
@@ -144,7 +144,7 @@ fn read_file(path: &Path, what: &str) -> Result<Vec<u8>> {
     })
 }
 
-/// An I/O error without the number that Rust puts behind it.
+/// An I/O error without the number that Rust appends.
 fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
     let mut text = text.split(" (os error").next().unwrap_or_default().chars();

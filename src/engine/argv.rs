@@ -1,19 +1,19 @@
-//! Command lines as data: what docker is asked, without program and endpoint. Pure.
+//! The arguments of docker calls, without the program and the endpoint. Pure.
 
 use std::collections::BTreeMap;
 
 use super::builder::Builder;
 use crate::names::{Cpus, Gpus, ImageRef, JobId, MountPath, NetworkName, csv_field};
 
-/// The label by which a job's container or image is found, whatever somebody renamed it to.
+/// The label by which a job's container or image is found, even after it was renamed.
 pub const JOB_LABEL: &str = "longshore.job";
 
-/// Everything a `docker run` of ours depends on.
+/// The input of [`run`].
 #[derive(Debug, Clone)]
 pub struct RunPlan {
     /// The job.
     pub id: JobId,
-    /// Name the user gave the run.
+    /// The name that the user gave the run.
     pub name: Option<String>,
     /// The image to run in.
     pub image: ImageRef,
@@ -23,41 +23,41 @@ pub struct RunPlan {
     pub input: Option<MountPath>,
     /// Mounted at `/app/output`.
     pub output: Option<MountPath>,
-    /// The file to run, as python gets it.
+    /// The file to run, as an argument of python.
     pub main: String,
     /// Arguments of the program.
     pub args: Vec<String>,
     /// `UID:GID`; absent for the image's own user.
     pub user: Option<String>,
-    /// A name for that user, for programs that ask.
+    /// A name for that user: `USER` and `LOGNAME`.
     pub user_name: Option<String>,
     /// Names of the variables that the user set.
     pub env: Vec<String>,
     /// The user's labels.
     pub labels: BTreeMap<String, String>,
-    /// Limit.
+    /// Limit of processors.
     pub cpus: Option<Cpus>,
-    /// Limit in bytes.
+    /// Limit of memory, in bytes.
     pub memory: Option<u64>,
-    /// Bytes of `/dev/shm`.
+    /// Size of `/dev/shm`, in bytes.
     pub shm_size: Option<u64>,
-    /// Devices.
+    /// GPUs to use.
     pub gpus: Option<Gpus>,
-    /// Network to join.
+    /// The network to use.
     pub network: Option<NetworkName>,
-    /// Where the engine keeps its own copy of the output.
+    /// The log driver for the engine's copy of the output.
     pub log_driver: String,
 }
 
-/// The container of a run.
+/// The name of a run's container.
 #[must_use]
 pub fn container_name(id: &JobId) -> String {
     format!("longshore-{id}")
 }
 
-/// `docker run …`. Never `--rm`, which loses the exit code when the client dies; never `--cidfile`, which is left
-/// empty by a kill. Name and label are set by the engine in one step with the container. `variables` are the flags that
-/// hand over the user's variables.
+/// `docker run …`. Without `--rm`, because it loses the exit code if the client is killed. Without `--cidfile`, because a
+/// kill leaves it empty; the engine sets name and label in one step with the container. `variables` are the flags that
+/// pass the user's variables.
 #[must_use]
 pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
     let mut argv = words(["run", "--name", &container_name(&plan.id)]);
@@ -67,8 +67,8 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
     }
     argv.extend(plan.labels.iter().flat_map(|(key, value)| words(["--label", &format!("{key}={value}")])));
     argv.extend(words(["--init", "--restart", "no", "--pull", "never", "--log-driver", &plan.log_driver]));
-    // A daemon-wide log-opts default merges into containers of the same driver and may cap the log, so ours are
-    // explicit. One uncompressed file without a limit is what `local` writes fastest.
+    // The daemon's log-opts are merged into containers with the same driver and may limit the log, so the options are
+    // explicit. With `local`, one uncompressed file without a limit is the fastest.
     let options: &[&str] = match plan.log_driver.as_str() {
         "local" => &["max-size=1000p", "max-file=1", "compress=false"],
         "json-file" => &["max-size=1000p", "max-file=1"],
@@ -97,8 +97,8 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
     argv
 }
 
-/// What a program finds in its environment unless the user set it: output at once, and, since a uid without a passwd
-/// entry has neither, a home and a name.
+/// Default variables, unless the user set them: unbuffered output, and a home and a name, because a uid without a passwd
+/// entry has neither.
 fn default_env(plan: &RunPlan) -> Vec<String> {
     let name = plan.user_name.as_deref().unwrap_or("user");
     let mut defaults = vec![("PYTHONUNBUFFERED", "1")];
@@ -110,13 +110,13 @@ fn default_env(plan: &RunPlan) -> Vec<String> {
     defaults.flat_map(|(key, value)| words(["--env", &format!("{key}={value}")])).collect()
 }
 
-/// A path with a colon breaks `-v`, which also makes a missing source directory as root. `--mount` does neither.
+/// `--mount` and not `-v`: `-v` cannot have a colon in the path, and creates a missing source directory as root.
 fn mount(source: &MountPath, target: &str, more: &str) -> Vec<String> {
     let source = csv_field(&format!("source={}", source.as_str()));
     words(["--mount", &format!("type=bind,{source},target={target}{more}")])
 }
 
-/// Everything a `docker build` of ours depends on. Paths are the supervisor's.
+/// The input of [`build`]. Paths are those of the supervisor.
 #[derive(Debug, Clone)]
 pub struct BuildPlan {
     /// `name:tag`
@@ -125,21 +125,21 @@ pub struct BuildPlan {
     pub context: String,
     /// Where the client writes the image's id.
     pub iid: String,
-    /// On the image's configuration; no step's cache depends on them.
+    /// Labels of the image; no step's cache depends on them.
     pub labels: BTreeMap<String, String>,
-    /// Ask the registry for a newer base.
+    /// Ask the registry for a newer base image.
     pub pull: bool,
-    /// Use no cached layer.
+    /// Do not use the build cache.
     pub no_cache: bool,
-    /// Which program builds.
+    /// The builder to use.
     pub builder: Builder,
 }
 
-/// `docker build …`, in the words of the builder that is there.
+/// `docker build …` with the flags of the builder.
 #[must_use]
 pub fn build(plan: &BuildPlan) -> Vec<String> {
     let mut argv = match plan.builder {
-        // --load: a builder in a container of its own would otherwise keep the image to itself.
+        // --load: a builder in its own container would otherwise not give the image to the engine.
         Builder::Buildx => words(["buildx", "build", "--load", "--progress=plain"]),
         Builder::BuiltIn => words(["build", "--progress=plain"]),
         Builder::Legacy => words(["build", "--force-rm"]),
@@ -156,7 +156,7 @@ pub fn build(plan: &BuildPlan) -> Vec<String> {
     argv
 }
 
-/// Both versions; ends with 1 when no engine answers.
+/// The versions of client and engine; exits with 1 if no engine answers.
 #[must_use]
 pub fn version() -> Vec<String> {
     words(["version", "--format", "{{json .}}"])
@@ -168,19 +168,19 @@ pub fn ping() -> Vec<String> {
     words(["ps", "--quiet", "--filter", "id=none"])
 }
 
-/// The engine's own id.
+/// The engine's id.
 #[must_use]
 pub fn engine_id() -> Vec<String> {
     words(["info", "--format", "{{json .ID}}"])
 }
 
-/// Whether the buildx plugin is there.
+/// The version of the buildx plugin; fails without it.
 #[must_use]
 pub fn buildx_version() -> Vec<String> {
     words(["buildx", "version"])
 }
 
-/// Everything about some images.
+/// The engine's descriptions of images.
 #[must_use]
 pub fn image_inspect(images: &[String]) -> Vec<String> {
     let mut argv = words(["image", "inspect"]);
@@ -196,7 +196,7 @@ pub fn image_ids(filters: &[String]) -> Vec<String> {
     argv
 }
 
-/// Everything about some containers.
+/// The engine's descriptions of containers.
 #[must_use]
 pub fn container_inspect(containers: &[String]) -> Vec<String> {
     let mut argv = words(["container", "inspect"]);
@@ -204,7 +204,8 @@ pub fn container_inspect(containers: &[String]) -> Vec<String> {
     argv
 }
 
-/// Ids of the containers with a label, running or not. Unlike `inspect` it exits 0 for "none" and 1 for "no engine".
+/// Ids of the containers with a label, running or not. It exits with 0 if there is none and with 1 if there is no engine;
+/// `inspect` exits with 1 in both cases.
 #[must_use]
 pub fn containers_labelled(label: &str) -> Vec<String> {
     words(["ps", "--all", "--no-trunc", "--filter", &format!("label={label}"), "--format", "{{json .ID}}"])
@@ -222,7 +223,7 @@ pub fn logs(container: &str, tail: &str) -> Vec<String> {
     words(["logs", "--tail", tail, container])
 }
 
-/// Asks a container to end, and kills it after `grace` seconds.
+/// Sends a container its stop signal, and KILL after `grace` seconds.
 #[must_use]
 pub fn stop(container: &str, grace: u64) -> Vec<String> {
     words(["stop", "-t", &grace.to_string(), container])

@@ -1,4 +1,4 @@
-//! The builders that docker has, and which of them there is.
+//! The builders that docker can have, and the choice between them.
 
 use super::inspect::Version;
 use super::{Engine, argv};
@@ -21,7 +21,7 @@ impl Builder {
         [Self::Buildx, Self::BuiltIn, Self::Legacy].map(Self::word)
     }
 
-    /// What a record and `inspect` call it.
+    /// Its name in records and replies.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -39,8 +39,8 @@ impl Builder {
 }
 
 impl Engine {
-    /// BuildKit where there is one. `wanted` is the caller's `DOCKER_BUILDKIT`; `0` asks for the legacy builder, as it
-    /// does with docker.
+    /// BuildKit if docker has it, otherwise the legacy builder. `wanted` is the caller's `DOCKER_BUILDKIT`; as with docker,
+    /// `0` selects the legacy builder.
     #[must_use]
     pub fn builder(&self, version: &Version, wanted: Option<&str>) -> Builder {
         if wanted == Some("0") {

@@ -1,7 +1,7 @@
-//! The engine's JSON, as far as longshore reads it: pure functions of text.
+//! The parts of the engine's JSON that longshore reads. Pure.
 //!
-//! What is used is read with types; what is unknown is tolerated; an answer that lacks what is needed is an error in
-//! words, which makes a status `unknown` instead of wrong.
+//! Fields that are used have types, and unknown fields are ignored. If a required field is missing, the result is an
+//! error with a reason. The status is then `unknown` and not a wrong one.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Made and not started.
+    /// Created and not started.
     Created,
     /// Running.
     Running,
@@ -34,11 +34,11 @@ pub enum Phase {
 pub struct ContainerState {
     /// The container's id.
     pub id: String,
-    /// Where it is in its life.
+    /// The engine's status of it.
     pub phase: Phase,
     /// The code of its process; 0 also while it runs, so read `phase` first.
     pub exit_code: i64,
-    /// The kernel killed it for its memory.
+    /// Whether the kernel killed it because it was out of memory.
     pub oom_killed: bool,
     /// Why it could not be started.
     pub error: String,
@@ -85,7 +85,7 @@ struct RawConfig {
 /// Reads one object of `docker container inspect`.
 ///
 /// # Errors
-/// In words, when it lacks what a status depends on.
+/// A text, when a field that the status depends on is missing.
 pub fn container_state(object: &Value) -> Result<ContainerState, String> {
     let raw = RawContainer::deserialize(object).map_err(|error| error.to_string())?;
     Ok(ContainerState {
@@ -103,23 +103,23 @@ pub fn container_state(object: &Value) -> Result<ContainerState, String> {
 /// Reads the one object out of what `docker … inspect ID` prints.
 ///
 /// # Errors
-/// In words, when it is not an array of one.
+/// A text, when it is not an array with one item.
 pub fn only(array: Value) -> Result<Value, String> {
     match array {
         Value::Array(mut items) if items.len() == 1 => Ok(items.remove(0)),
-        Value::Array(items) => Err(format!("{} objects instead of one", items.len())),
-        _ => Err("not an array".into()),
+        Value::Array(items) => Err(format!("expected one object, found {}", items.len())),
+        _ => Err("expected an array".into()),
     }
 }
 
-/// A time of the engine's; its year 1 means never.
+/// A time as the engine prints it; the year 1 means never.
 fn moment(text: &str) -> Option<DateTime<Utc>> {
     let time = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
     (time.timestamp() > 0).then_some(time)
 }
 
-/// Why an engine of that version may have made up this exit code. After a crash of the host it gives 255, and engines
-/// 24.0.0 to 24.0.2 gave 0 (moby#45788).
+/// Why this exit code from an engine of that version may be wrong. After a crash of the host engines report 255, and
+/// engines 24.0.0 to 24.0.2 report 0 (moby#45788).
 #[must_use]
 pub fn made_up(code: i32, engine_version: Option<&str>) -> Option<String> {
     match (code, engine_version) {
@@ -131,7 +131,7 @@ pub fn made_up(code: i32, engine_version: Option<&str>) -> Option<String> {
     }
 }
 
-/// The description of a container in which the values of these variables read `(withheld)`.
+/// The description of a container with `(withheld)` in place of the values of these variables.
 #[must_use]
 pub fn withhold(mut object: Value, is_secret: impl Fn(&str) -> bool) -> Value {
     for variable in object.pointer_mut("/Config/Env").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -143,13 +143,13 @@ pub fn withhold(mut object: Value, is_secret: impl Fn(&str) -> bool) -> Value {
     object
 }
 
-/// What `docker version` tells of both sides.
+/// The output of `docker version`.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "PascalCase")]
 pub struct Version {
     /// The client's.
     pub client: Side,
-    /// The engine's; absent when none answers.
+    /// The engine's; absent if none answers.
     pub server: Option<Side>,
 }
 
@@ -221,7 +221,7 @@ mod tests {
         for broken in [json!({}), json!({"Id": 3, "State": {}}), json!({"Id": "x", "State": {"Status": "dancing"}})] {
             assert!(container_state(&broken).is_err());
         }
-        assert_eq!(only(json!([])).unwrap_err(), "0 objects instead of one");
-        assert_eq!(only(json!({})).unwrap_err(), "not an array");
+        assert_eq!(only(json!([])).unwrap_err(), "expected one object, found 0");
+        assert_eq!(only(json!({})).unwrap_err(), "expected an array");
     }
 }

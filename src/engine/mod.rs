@@ -1,8 +1,8 @@
-//! The engine: the docker program, which engine it is to talk to, and the ways to call it.
+//! The engine: the docker program, the choice of the engine that it uses, and the ways to call it.
 //!
-//! What is waited for runs under duct, bounded in time; the one detached client is started by the supervisor from
-//! [`Engine::command`]. Arguments come from `argv`, answers are read by `inspect`; both are pure. Error texts are
-//! shown and never matched: whether an engine is there at all is asked, not guessed.
+//! [`Engine::run`] waits for a call with a time limit. [`Engine::command`] is for callers that start and wait for the
+//! process themselves: [`stream`] and the runner. `argv` makes arguments and `inspect` reads answers; both are pure.
+//! Error texts are shown and never parsed: a second call finds out whether the engine answers.
 
 pub mod argv;
 pub mod builder;
@@ -25,34 +25,34 @@ use crate::error::{Failure, Kind};
 use crate::names::Endpoint;
 use crate::shell;
 
-/// As long as a call is waited for that may take as long as it likes.
+/// The longest time limit of a call, used for calls without a limit.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// Why an engine call gave no answer. Exit codes and hints depend on which.
+/// Why an engine call gave no usable answer. Exit codes and hints depend on the variant.
 #[derive(Debug, Clone)]
 pub enum EngineError {
     /// There is no docker program.
     NotFound {
-        /// What was looked for.
+        /// The name or path that was not found.
         program: PathBuf,
     },
-    /// There is one that cannot be run.
+    /// The docker program cannot be executed.
     NotExecutable {
-        /// Which.
+        /// Its path.
         program: PathBuf,
         /// The system's reason.
         why: String,
     },
-    /// It runs, and no engine answers it.
+    /// The docker program runs, but no engine answers.
     Unreachable {
-        /// Whom it asked.
+        /// The engine that was asked.
         endpoint: Endpoint,
-        /// Its words.
+        /// The end of docker's stderr.
         stderr: String,
     },
-    /// The engine is there and the call ended badly.
+    /// The engine answers, but the call failed.
     Failed {
-        /// The command line as one could paste it.
+        /// The command line, quoted for a shell.
         command: String,
         /// How it ended.
         status: String,
@@ -66,7 +66,7 @@ pub enum EngineError {
         /// The limit.
         limit: Duration,
     },
-    /// An answer that is not what was asked for.
+    /// The answer has an unexpected form.
     Nonsense {
         /// The command line.
         command: String,
@@ -78,14 +78,14 @@ pub enum EngineError {
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFound { program } => write!(f, "there is no docker program ({})", program.display()),
+            Self::NotFound { program } => write!(f, "docker program not found ({})", program.display()),
             Self::NotExecutable { program, why } => write!(f, "cannot run {}: {why}", program.display()),
             Self::Unreachable { endpoint, .. } => write!(f, "no docker engine answers at {endpoint}"),
             Self::Failed { command, status, .. } => write!(f, "`{command}` {status}"),
             Self::TimedOut { command, limit } => {
-                write!(f, "`{command}` gave no answer in {}", crate::units::show_duration(*limit))
+                write!(f, "`{command}` did not answer within {}", crate::units::show_duration(*limit))
             }
-            Self::Nonsense { command, why } => write!(f, "`{command}` answered something else than expected: {why}"),
+            Self::Nonsense { command, why } => write!(f, "`{command}` gave an unexpected answer: {why}"),
         }
     }
 }
@@ -93,24 +93,23 @@ impl fmt::Display for EngineError {
 impl std::error::Error for EngineError {}
 
 impl EngineError {
-    /// The same for people: what could not be done, why, the engine's words, and a hint.
+    /// The failure for this error: what could not be done, the reason, docker's stderr and a hint.
     #[must_use]
     pub fn failure(&self, could_not: &str) -> Failure {
         let message = if could_not.is_empty() { self.to_string() } else { format!("{could_not}: {self}") };
         match self {
             Self::NotFound { .. } => Failure::new(Kind::EngineNotFound, message)
-                .hint("install docker, or name the program in LONGSHORE_DOCKER"),
+                .hint("install docker, or set LONGSHORE_DOCKER to the path of the program"),
             Self::NotExecutable { .. } => Failure::new(Kind::EngineNotExecutable, message)
-                .hint("check the file's permissions, or name another in LONGSHORE_DOCKER"),
+                .hint("check the permissions of the file, or set LONGSHORE_DOCKER to another program"),
             Self::Unreachable { stderr, .. } => Failure::new(Kind::EngineUnreachable, message)
                 .detail(stderr)
-                .hint("is the engine running, and may you use its socket? try: docker version"),
-            Self::TimedOut { .. } => {
-                Failure::new(Kind::EngineUnreachable, message).hint("the engine hangs or is overloaded; try again")
-            }
+                .hint("check that the engine runs and that you may use its socket; try: docker version"),
+            Self::TimedOut { .. } => Failure::new(Kind::EngineUnreachable, message)
+                .hint("try again, or set LONGSHORE_DOCKER_TIMEOUT to a longer time"),
             Self::Failed { stderr, .. } => Failure::new(Kind::EngineFailed, message).detail(stderr),
             Self::Nonsense { .. } => Failure::new(Kind::EngineFailed, message)
-                .hint("is LONGSHORE_DOCKER a docker program of version 20.10 or newer?"),
+                .hint("longshore needs a docker client of version 20.10 or later; see LONGSHORE_DOCKER"),
         }
     }
 }
@@ -118,21 +117,21 @@ impl EngineError {
 /// How to call docker.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    /// The program, absolute where it was found.
+    /// The program; an absolute path if it was found.
     pub program: PathBuf,
-    /// Which engine.
+    /// The engine to use.
     pub endpoint: Endpoint,
-    /// Told every command line before it is run (`-v`).
+    /// Called with each command line before it runs (`-v`).
     pub trace: Option<fn(&str)>,
-    /// How long a question may take. `docker` itself waits for ever on an engine that hangs.
+    /// How long a call may take. `docker` itself waits without a limit for an engine that hangs.
     pub patience: Duration,
 }
 
-/// What ended a call: its stdout and how it ended, for those who branch on it.
+/// The result of a call.
 pub type Answer<T> = Result<T, EngineError>;
 
 impl Engine {
-    /// The engine that a command talks to: `--host` or `--context`, else by docker's own rules, but pinned.
+    /// The engine that a command uses: that of `--host` or `--context`, or the one that docker's rules select now.
     ///
     /// # Errors
     /// When there is no docker program that could be run.
@@ -141,7 +140,7 @@ impl Engine {
         Ok(Self { program, endpoint: env.endpoint(), trace: env.trace, patience: env.patience })
     }
 
-    /// The engine that a job was started on, called by today's docker program if the recorded one is gone.
+    /// The engine that a job was started on. If the recorded docker program is gone, the one found now is used.
     #[must_use]
     pub fn recorded(env: &Env, program: &Path, endpoint: &Endpoint) -> Self {
         let found = find(Some(program), None).or_else(|_| find(env.docker.as_deref(), env.path.as_deref()));
@@ -149,7 +148,7 @@ impl Engine {
         Self { program, endpoint: endpoint.clone(), trace: env.trace, patience: env.patience }
     }
 
-    /// The whole command line, program first.
+    /// The complete command line, beginning with the program.
     #[must_use]
     pub fn line(&self, args: &[String]) -> Vec<String> {
         let mut line = vec![self.program.to_string_lossy().into_owned()];
@@ -158,7 +157,7 @@ impl Engine {
         line
     }
 
-    /// The same line, told first to whoever wants to see every call.
+    /// The same line; with `-v` it is printed first.
     fn told(&self, args: &[String]) -> Vec<String> {
         if let Some(trace) = self.trace {
             trace(&self.shown(args));
@@ -166,13 +165,13 @@ impl Engine {
         self.line(args)
     }
 
-    /// A call as one could paste it into a shell. The only values of variables on it are those that our own runs set.
+    /// A call in a form that can be pasted into a shell. It contains no values of the user's variables.
     #[must_use]
     pub fn shown(&self, args: &[String]) -> String {
         shell::shown(&self.line(args))
     }
 
-    /// A call that somebody else starts and waits for: the supervisor, or [`stream`].
+    /// A call that the caller starts and waits for, without stdin.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this module makes the engine's processes")]
     pub fn command(&self, args: &[String]) -> Command {
@@ -182,7 +181,7 @@ impl Engine {
         command
     }
 
-    /// Runs a call to its end, output captured, and gives it whatever its status is.
+    /// Runs a call to its end and returns its output and status, also if it failed.
     ///
     /// # Errors
     /// When it cannot be started or takes longer than `patience`.
@@ -198,7 +197,7 @@ impl Engine {
             .stderr_capture()
             .unchecked();
         let handle = call.start().map_err(|error| self.not_started(&error))?;
-        // duct adds the patience to the clock, which a grace for ever would carry past its end.
+        // duct adds the limit to the clock, which would overflow with an unlimited grace.
         match handle.wait_timeout(patience.min(FOR_EVER)) {
             Ok(Some(output)) => Ok(output.clone()),
             Ok(None) => {
@@ -209,10 +208,10 @@ impl Engine {
         }
     }
 
-    /// Runs a call that must succeed and gives its stdout.
+    /// Runs a call that must succeed and returns its stdout.
     ///
     /// # Errors
-    /// As [`EngineError`]. A call that failed is told from an engine that is not there by asking the engine's version.
+    /// As [`EngineError`]. After a failed call the engine's version is asked, to find out whether there is an engine.
     pub fn read(&self, args: &[String]) -> Answer<Vec<u8>> {
         let output = self.run(args, self.patience)?;
         if output.status.success() { Ok(output.stdout) } else { Err(self.explain(args, &output)) }
@@ -240,7 +239,7 @@ impl Engine {
             .collect()
     }
 
-    /// Why a call ended badly: no engine, or the engine's no. Asks the engine's version to find out.
+    /// Why a call failed: no engine, or a refusal by the engine. Asks the engine's version to find out.
     #[must_use]
     pub fn explain(&self, args: &[String], output: &Output) -> EngineError {
         let stderr = tail(&output.stderr);
@@ -303,7 +302,7 @@ pub fn find(wanted: Option<&Path>, path: Option<&std::ffi::OsStr>) -> Answer<Pat
     })
 }
 
-/// The last lines of somebody's stderr.
+/// The last ten lines of a program's stderr.
 #[must_use]
 pub fn tail(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
@@ -311,8 +310,8 @@ pub fn tail(bytes: &[u8]) -> String {
     lines[lines.len().saturating_sub(10)..].join("\n")
 }
 
-/// Takes the caller's own choice of engine out of the environment, since the pinned one stands on the command line, and
-/// has docker answer without advice.
+/// Removes the caller's choice of engine from the environment, because the engine is on the command line, and turns
+/// docker's hints off.
 fn set_environment(command: &mut Command) {
     command.env_remove("DOCKER_HOST").env_remove("DOCKER_CONTEXT").env("DOCKER_CLI_HINTS", "false");
 }

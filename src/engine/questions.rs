@@ -1,4 +1,5 @@
-//! What longshore asks an engine, each as a method: containers and images of a job, and which engine it is.
+//! The questions that longshore asks an engine, one method for each: about containers and images of jobs, and about the
+//! engine itself.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,24 +10,24 @@ use super::inspect::{self, ContainerState, Version};
 use super::{Answer, Engine, EngineError, argv};
 use crate::names::JobId;
 
-/// How often a container that is listed and cannot be inspected is asked for again, and after which time.
+/// How often, and after which pause, a container that is listed and cannot be inspected is asked for again.
 const LISTED_TRIES: u32 = 5;
 const LISTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// A container as the engine described it, whole, and what a status depends on.
+/// The engine's description of a container, and the state that was read from it.
 #[derive(Debug, Clone)]
 pub struct Container {
     /// The engine's own object.
     pub object: Value,
-    /// What was read of it.
+    /// The state that was read from it.
     pub state: ContainerState,
 }
 
 impl Engine {
-    /// The container of a job: by its name in one call, and by its label when somebody renamed it.
+    /// The container of a job. It is found by its name in one call or, if it was renamed, by its label.
     ///
     /// # Errors
-    /// When the engine does not answer, or makes no sense. "There is none" is an answer.
+    /// When the engine does not answer, or gives an unexpected answer. `None` means that there is no container.
     pub fn container_of(&self, id: &JobId) -> Answer<Option<Container>> {
         let args = argv::container_inspect(&[argv::container_name(id)]);
         let output = self.run(&args, self.patience)?;
@@ -39,8 +40,8 @@ impl Engine {
         self.container_labelled(&format!("{}={id}", argv::JOB_LABEL))
     }
 
-    /// A container that is being made, or removed, can be listed and not be inspected: the list is asked again, since only
-    /// an empty list proves that there is none.
+    /// A container that is being created or removed is listed and cannot be inspected. Then the list is asked for again,
+    /// because only an empty list proves that there is none.
     fn container_labelled(&self, label: &str) -> Answer<Option<Container>> {
         let mut tries = 0;
         loop {
@@ -59,8 +60,8 @@ impl Engine {
         }
     }
 
-    /// The containers of all jobs on this engine, in at most two calls; one whose description makes no sense is there
-    /// with the reason, for a container that is not understood is not absent.
+    /// The containers of all jobs on this engine, in at most two calls. A container whose description cannot be read is in
+    /// the map with the error, because it is not absent.
     ///
     /// # Errors
     /// As [`Engine::container_of`].
@@ -69,18 +70,18 @@ impl Engine {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        // One that is removed meanwhile makes the status 1; the others are printed all the same.
+        // If one was removed meanwhile, docker exits with 1 and still prints the others.
         let args = argv::container_inspect(&ids);
         let output = self.run(&args, self.patience)?;
         let objects: Vec<Value> =
             serde_json::from_slice(&output.stdout).map_err(|error| self.nonsense(&args, &error.to_string()))?;
         if output.status.success() && objects.len() != ids.len() {
-            return Err(self.nonsense(&args, &format!("{} objects instead of {}", objects.len(), ids.len())));
+            return Err(self.nonsense(&args, &format!("expected {} objects, found {}", ids.len(), objects.len())));
         }
         let described = |object: Value| {
             let labels = object.pointer("/Config/Labels").and_then(Value::as_object);
             let job = labels.and_then(|labels| labels.get(argv::JOB_LABEL)?.as_str());
-            let job = job.ok_or_else(|| self.nonsense(&args, "a container without the label that was asked for"));
+            let job = job.ok_or_else(|| self.nonsense(&args, "it has a container without the requested label"));
             let job = job?.to_owned();
             let state = inspect::container_state(&object).map_err(|why| self.nonsense(&args, &why));
             Ok((job, state.map(|state| Container { object, state })))
@@ -88,7 +89,7 @@ impl Engine {
         objects.into_iter().map(described).collect()
     }
 
-    /// Everything about some images. One that is removed meanwhile is left out.
+    /// The engine's descriptions of images, without those that were removed meanwhile.
     ///
     /// # Errors
     /// When the engine does not answer.
@@ -99,7 +100,7 @@ impl Engine {
         let args = argv::image_inspect(ids);
         let output = self.run(&args, self.patience)?;
         if !output.status.success() {
-            // A missing one makes the status 1, and the others are printed all the same.
+            // If one is missing, docker exits with 1 and still prints the others.
             match self.explain(&args, &output) {
                 EngineError::Failed { .. } => {}
                 error => return Err(error),
@@ -108,10 +109,10 @@ impl Engine {
         serde_json::from_slice(&output.stdout).map_err(|error| self.nonsense(&args, &error.to_string()))
     }
 
-    /// Whether there is an image of this name. Only docker's own status 1, with an engine that answers, is a no.
+    /// Whether there is an image with this name. The answer is no only if docker exits with 1 and the engine answers.
     ///
     /// # Errors
-    /// When the engine does not answer, or the question was cut off.
+    /// When the engine does not answer, or docker was killed.
     pub fn has_image(&self, image: &str) -> Answer<bool> {
         let args = argv::image_inspect(&[image.to_owned()]);
         let output = self.run(&args, self.patience)?;
@@ -140,7 +141,7 @@ impl Engine {
         self.json(&argv::version())
     }
 
-    /// The engine's own id.
+    /// The engine's id.
     ///
     /// # Errors
     /// When the engine does not answer.

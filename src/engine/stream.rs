@@ -1,5 +1,5 @@
-//! A docker call whose output is handed on while it comes: one client, a thread for each of its streams, and one that
-//! waits for all of them and for an interrupt. What is done with the output is the caller's.
+//! A docker call whose output is processed while it arrives. There is one thread for each of docker's streams. The
+//! calling thread waits for them and checks for an interrupt.
 
 use std::io::{self, PipeReader};
 use std::process::{Child, Command, ExitStatus};
@@ -11,28 +11,28 @@ use anyhow::Result;
 use super::Engine;
 use crate::interrupt::Interrupt;
 
-/// Between two looks at whether to go on.
+/// Pause between two checks for an interrupt.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Takes what docker writes on a stream, to its end.
+/// Reads what docker writes to a stream, to its end.
 pub type Reader<'a> = Box<dyn FnOnce(PipeReader) -> io::Result<()> + Send + 'a>;
 
 /// Where docker's stdout and stderr go.
 pub enum Readers<'a> {
-    /// Where ours go.
+    /// To longshore's own stdout and stderr.
     Inherited,
-    /// Both through one pipe, in the order in which docker writes.
+    /// Both to one pipe, in the order in which docker writes.
     Merged(Reader<'a>),
-    /// Stdout and stderr, each by itself.
+    /// Stdout and stderr to one pipe each.
     Apart(Reader<'a>, Reader<'a>),
 }
 
 impl Engine {
-    /// Runs a call of [`Engine::command`] to its end. docker is killed when a reader fails, for then it has no more to do,
-    /// and when an interrupt is heard: a signal to longshore alone does not reach it.
+    /// Runs a call of [`Engine::command`] to its end. docker is killed when a reader fails, because its output is then
+    /// useless, and when an interrupt is heard, because a signal to longshore alone does not reach docker.
     ///
     /// # Errors
-    /// When docker cannot be started (`could_not` begins the message) or a reader fails. An interrupt is no error here.
+    /// When docker cannot be started (`could_not` begins the message) or a reader fails. An interrupt is not an error here.
     pub fn stream(
         &self,
         mut command: Command,
@@ -42,7 +42,7 @@ impl Engine {
     ) -> Result<ExitStatus> {
         let readers = connect(&mut command, readers)?;
         let child = command.spawn().map_err(|error| self.not_started(&error).failure(could_not))?;
-        // It holds our ends of the pipes that docker writes to.
+        // The command still has the writing ends of the pipes open; the readers would never see their end.
         drop(command);
         Ok(attend(child, readers, interrupt)?)
     }
@@ -65,7 +65,7 @@ fn connect<'a>(command: &mut Command, readers: Readers<'a>) -> io::Result<Vec<(R
     })
 }
 
-/// The readers come to their end with the pipes, and these with docker.
+/// Waits for the readers, which end when docker closes the pipes, and then for docker.
 fn attend(
     mut child: Child,
     readers: Vec<(Reader<'_>, PipeReader)>,
@@ -83,7 +83,7 @@ fn attend(
         loop {
             match ended.recv_timeout(LOOK) {
                 Ok(Ok(())) => {}
-                // The other stream would be waited for as long as docker runs.
+                // Otherwise the other reader would continue until docker ends.
                 Ok(error) => copied = copied.and(error).inspect_err(|_| drop(child.kill())),
                 Err(RecvTimeoutError::Timeout) if is_interrupted() => drop(child.kill()),
                 Err(RecvTimeoutError::Timeout) => {}

@@ -1,17 +1,16 @@
-//! How the values of variables reach a container without standing on a command line, where everybody on the machine
-//! could read them. Pure.
+//! Passes the values of variables to a container without putting them on a command line, where every user of the
+//! machine could read them. Pure.
 //!
-//! For `--env NAME` docker takes the value from its own environment. A variable that docker would heed there itself
-//! comes as a line of an environment file instead, and so does one whose name a shell would drop from its
-//! environment, for the docker program may be a shell script.
+//! For `--env NAME`, docker takes the value from its own environment. A variable that the docker client itself uses is
+//! passed in an environment file instead. So is a variable whose name a shell would drop from its environment, because
+//! the docker program may be a shell script.
 
 use crate::names::{EnvKey, Invalid};
 
-/// The longest line of an environment file, in bytes; docker gives up at 64 KiB.
+/// The longest line of an environment file, in bytes. docker's limit is 64 KiB.
 const LONGEST_LINE: usize = 60_000;
 
-/// Variables without which docker finds neither its files nor its engine. A `*` stands for any text; case does not
-/// count.
+/// Variables that docker needs to find its files or its engine. A `*` matches any text; case is ignored.
 const NEEDED: [&str; 12] = [
     "PATH",
     "HOME",
@@ -27,7 +26,7 @@ const NEEDED: [&str; 12] = [
     "ALL_PROXY",
 ];
 
-/// Variables that docker, its plugins or Go's runtime would act on if they were there.
+/// Variables that docker, its plugins or Go's runtime would use if they were set.
 const MINDED: [&str; 22] = [
     "USER",
     "TMPDIR",
@@ -53,13 +52,13 @@ const MINDED: [&str; 22] = [
     "GOROOT",
 ];
 
-/// Whether docker works otherwise without this variable of its own.
+/// Whether docker needs this variable in its own environment.
 #[must_use]
 pub fn is_needed(name: &str) -> bool {
     is_among(&NEEDED, name)
 }
 
-/// Whether docker works otherwise with this variable in its environment.
+/// Whether docker uses this variable in its environment.
 #[must_use]
 pub fn is_heeded(name: &str) -> bool {
     is_among(&NEEDED, name) || is_among(&MINDED, name)
@@ -74,28 +73,28 @@ fn is_among(patterns: &[&str], name: &str) -> bool {
     })
 }
 
-/// Variables, name and value, by the way they take.
+/// Names and values of variables, by the way in which docker gets them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Handed {
-    /// In docker's environment; the command line has their names.
+    /// In docker's environment; their names are on the command line.
     pub environment: Vec<(String, String)>,
     /// In an environment file that docker reads.
     pub file: Vec<(String, String)>,
 }
 
 impl Handed {
-    /// Finds a way for each variable. Names have no `=` in them and are not empty; none is there twice.
+    /// Chooses a way for each variable. Names must not be empty, contain `=` or occur twice.
     ///
     /// # Errors
-    /// [`Invalid`] for a variable that docker heeds and whose value no line can hold; the value is not shown.
+    /// [`Invalid`] for a variable that docker uses itself and that cannot be a line of a file; the value is not shown.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, Invalid> {
         let mut handed = Self::default();
         for (name, value) in variables {
             let obstacle = obstacle(&name, &value);
             match obstacle {
                 Some(why) if is_heeded(&name) => {
-                    let why = format!("{why}, and the docker client heeds this variable itself");
-                    return Err(Invalid::new("variable", &name, why).with_hint("give it another name"));
+                    let why = format!("{why}, and the docker client uses this variable itself");
+                    return Err(Invalid::new("variable", &name, why).with_hint("use another name"));
                 }
                 None if is_heeded(&name) || EnvKey::parse(&name).is_err() => handed.file.push((name, value)),
                 _ => handed.environment.push((name, value)),
@@ -104,14 +103,14 @@ impl Handed {
         Ok(handed)
     }
 
-    /// The text of the environment file; none if nothing is in it.
+    /// The text of the environment file; `None` if it would be empty.
     #[must_use]
     pub fn text(&self) -> Option<String> {
         let text: String = self.file.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         (!text.is_empty()).then_some(text)
     }
 
-    /// The flags of a call of docker that finds the environment file at this path.
+    /// docker's flags for these variables, with the environment file at this path.
     #[must_use]
     pub fn args(&self, file: &str) -> Vec<String> {
         let file = (!self.file.is_empty()).then(|| format!("--env-file={file}"));
@@ -119,15 +118,15 @@ impl Handed {
     }
 }
 
-/// Why a variable cannot be a line of an environment file. docker takes what follows the `=` as it stands, but for a
-/// carriage return at the end; it refuses names with blanks in them.
+/// Why a variable cannot be a line of an environment file. docker keeps the text after the `=` exactly, except a carriage
+/// return at the end, and refuses names with spaces.
 fn obstacle(name: &str, value: &str) -> Option<&'static str> {
     if value.contains(['\n', '\r']) {
         Some("its value has several lines")
     } else if name.len() + value.len() > LONGEST_LINE {
         Some("its value is too long")
     } else if name.starts_with(['#', '\u{feff}']) || name.contains(char::is_whitespace) {
-        Some("its name has a blank in it")
+        Some("its name contains a space")
     } else {
         None
     }
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_docker_heeds_itself_is_known_by_name() {
+    fn variables_that_docker_uses_itself_are_known_by_name() {
         for name in [
             "PATH",
             "Path",
@@ -197,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_heeded_variable_whose_value_no_line_can_hold_is_refused_without_showing_it() {
-        let why = "and the docker client heeds this variable itself";
+        let why = "and the docker client uses this variable itself";
         for (value, obstacle) in [
             ("hunter2\n", "its value has several lines"),
             ("hunter2\r", "its value has several lines"),
@@ -205,7 +204,7 @@ mod tests {
         ] {
             let refusal = hand(&[("A", "1"), ("no_proxy", value)]).unwrap_err();
             assert_eq!(refusal.to_string(), format!("invalid variable \"no_proxy\": {obstacle}, {why}"));
-            assert_eq!(refusal.hint.as_deref(), Some("give it another name"));
+            assert_eq!(refusal.hint.as_deref(), Some("use another name"));
         }
     }
 

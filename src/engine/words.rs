@@ -1,7 +1,7 @@
-//! What docker and the programs in a build say of a failure. Pure.
+//! Finds the reason of a failure in the output of docker and of the programs in a build. Pure.
 
-/// The line of a text that says most about a failure, looked for from its end: our own steps mark theirs with
-/// "longshore: ", docker its own with "docker: ", and apt and pip begin theirs with "E: " and "ERROR: ".
+/// The line of a text that gives the reason of a failure, searched from the end. The first of these is used: a line with
+/// "longshore: " from step.sh, a line that begins with "docker: ", or one that begins with "E: " (apt) or "ERROR: " (pip).
 #[must_use]
 pub fn reason(text: &str) -> Option<String> {
     let lines = || text.lines().rev().map(step_output).filter(|line| !line.is_empty());
@@ -13,7 +13,7 @@ pub fn reason(text: &str) -> Option<String> {
     ours.or_else(docker).or_else(|| errors().map(str::to_owned))
 }
 
-/// A line of a step's output without what BuildKit puts before it: `#7 1.234 `.
+/// A line of a step's output without BuildKit's prefix, such as `#7 1.234 `.
 fn step_output(line: &str) -> &str {
     let mut words = line.trim().splitn(3, ' ');
     match (words.next(), words.next(), words.next()) {

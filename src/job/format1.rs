@@ -1,5 +1,5 @@
-//! Records of format 1, in which a run was a frozen `docker run` command line. They are turned into records of the
-//! present format; a record of a build had the same fields then as now.
+//! Reads records of format 1, in which a run was stored as a `docker run` command line. They are converted to the
+//! current format. Records of builds have the same fields in both formats.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use super::record::{FORMAT, Record};
 /// Reads a record of format 1.
 ///
 /// # Errors
-/// In words, when it lacks something or a field has another type.
+/// A text, when a field is missing or has the wrong type.
 pub fn record(bytes: &[u8]) -> Result<Record, String> {
     let mut record: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     record.as_object_mut().ok_or("not an object")?.insert("format".into(), FORMAT.into());
@@ -18,7 +18,7 @@ pub fn record(bytes: &[u8]) -> Result<Record, String> {
     serde_json::from_value(record).map_err(|error| error.to_string())
 }
 
-/// What the command line of a run was made from.
+/// The request from which the command line of a run was made.
 fn asked(run: &Value) -> Result<Value, String> {
     let argv: Vec<&str> = run["argv"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let flags = flags(&argv);
@@ -48,7 +48,7 @@ fn asked(run: &Value) -> Result<Value, String> {
     Ok(Value::Object(asked.into_iter().chain(kept).collect::<Map<_, _>>()))
 }
 
-/// The flags up to the image. All had a value of their own word but `--init`.
+/// The flags before the image. In format 1 each had its value in the next word, except `--init`.
 fn flags<'a>(argv: &[&'a str]) -> Vec<(&'a str, &'a str)> {
     let mut flags = Vec::new();
     let mut words = argv.iter().skip(1).copied();
@@ -60,7 +60,7 @@ fn flags<'a>(argv: &[&'a str]) -> Vec<(&'a str, &'a str)> {
     flags
 }
 
-/// The fields of a line of CSV, in which a quoted field holds `""` for a quote.
+/// The fields of a line of CSV. In a quoted field, `""` is a quote.
 fn csv_fields(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut quoted = false;

@@ -1,8 +1,9 @@
-//! A job: one build or run that was asked for, as a directory.
+//! A job: one build or run, as a directory.
 //!
-//! There is no daemon, no pid and no database. A job runs if and only if a lock in its directory is held; how it
-//! ended is one file that appears whole. Everything a reader says is derived from those facts and, where they are
-//! not enough, from the engine. This module owns one job's directory; `store` owns the directory of all of them.
+//! There is no daemon, no process id and no database. A job runs if and only if a lock in its directory is held. Its
+//! end is recorded in one file, which appears complete or not at all. The status is derived from these facts and, if
+//! they are not enough, from the engine. This module owns the directory of one job; `store` owns the directory of all
+//! jobs.
 
 mod format1;
 pub mod record;
@@ -26,35 +27,35 @@ use standing::{Damaged, Facts};
 
 /// Held from before the job is published until its supervisor ends.
 pub const LOCK: &str = "lock";
-/// What the docker client wrote; locked by that client's own open file.
+/// The output of the docker client, which has a lock on it through its open file.
 pub const LOG: &str = "log";
-/// The log fetched anew from the engine, when the client's copy was short.
+/// The engine's copy of the log, if the client's was incomplete.
 pub const LOG_RECOVERED: &str = "log.recovered";
 /// What was asked.
 pub const RECORD: &str = "job.json";
 /// What the supervisor found when it began.
 pub const BEGUN: &str = "begun.json";
-/// Room for the exit record, written in advance so that a full disk cannot keep a job from ending.
+/// Space for the exit record, written in advance, so that the end can be recorded on a full disk.
 pub const EXIT_ROOM: &str = "exit.tmp";
 /// How it ended.
 pub const EXIT: &str = "exit.json";
-/// Of a run that has ended: all that the engine knew of its container.
+/// Of a run that has ended: the engine's last description of its container.
 pub const INSPECT: &str = "inspect.json";
 /// The requests to end it, and the answers to them.
 pub const STOP: &str = "stop.json";
-/// There while the supervisor waits for an engine that does not answer.
+/// Present while the supervisor waits for an engine that does not answer.
 pub const WAITING: &str = "waiting";
-/// There once a job was forgotten while it runs.
+/// Present if the job was forgotten while it ran.
 pub const FORGOTTEN: &str = "forgotten";
-/// A named pipe by which a supervisor is woken to read `stop.json`. It is removed last: while it is there, something of the job, such as
-/// its container, may still have to be cleaned up.
+/// A named pipe that wakes the supervisor, which then reads `stop.json`. It is removed last: while it exists, something of
+/// the job, such as its container, may still have to be removed.
 pub const CONTROL: &str = "control";
 /// The build context.
 pub const CONTEXT: &str = "ctx";
-/// Where the docker client leaves the id of the image.
+/// The file to which the docker client writes the id of the image.
 pub const IMAGE_ID: &str = "iid";
 
-/// Bytes kept free for the exit record; no record is longer.
+/// The size of the exit record in bytes.
 pub const EXIT_SIZE: usize = 4096;
 const SMALL_FILE: u64 = 4 << 20;
 /// A request and its answer take about 230 bytes.
@@ -77,7 +78,10 @@ impl Job {
     /// # Errors
     /// When the record is missing, damaged, or of a newer format.
     pub fn record(&self) -> Result<Record, Damaged> {
-        let bytes = self.dir.read(RECORD, SMALL_FILE).map_err(|error| Damaged(format!("its record: {error}")))?;
+        let bytes = self
+            .dir
+            .read(RECORD, SMALL_FILE)
+            .map_err(|error| Damaged(format!("its record cannot be read: {error}")))?;
         Record::parse(&bytes).map_err(|why| Damaged(format!("its record {why}")))
     }
 
@@ -86,12 +90,12 @@ impl Job {
     pub fn exit(&self) -> Option<Result<Exit, Damaged>> {
         match self.dir.read(EXIT, EXIT_SIZE as u64) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => Some(Err(Damaged(format!("its exit record: {error}")))),
+            Err(error) => Some(Err(Damaged(format!("its exit record cannot be read: {error}")))),
             Ok(bytes) => Some(Exit::parse(&bytes).map_err(|why| Damaged(format!("its exit record {why}")))),
         }
     }
 
-    /// What the supervisor found when it began; absent before that.
+    /// What the supervisor found when it began; `None` before that.
     #[must_use]
     pub fn begun(&self) -> Option<Begun> {
         serde_json::from_slice(&self.dir.read(BEGUN, SMALL_FILE).ok()?).ok()
@@ -113,12 +117,12 @@ impl Job {
         Ok(())
     }
 
-    /// Has its supervisor read the requests. One that is just starting may not hear it.
+    /// Makes its supervisor read the requests. A supervisor that is just starting may miss this.
     pub fn wake(&self) {
         let _ = self.dir.poke_fifo(CONTROL);
     }
 
-    /// Records what became of a request.
+    /// Records the answer to a request.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -137,7 +141,7 @@ impl Job {
         append().with_context(|| format!("could not write {name} of job {}", self.id))
     }
 
-    /// Puts a small file of ours in place.
+    /// Replaces a JSON file of the job.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -146,17 +150,17 @@ impl Job {
         self.dir.replace(name, &bytes).with_context(|| format!("could not write {name} of job {}", self.id))
     }
 
-    /// All that the engine knew of the container when it had ended.
+    /// The engine's last description of the container, if it was saved.
     #[must_use]
     pub fn account(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&self.dir.read(INSPECT, 64 << 20).ok()?).ok()
     }
 
-    /// Makes the job ended, in one step that cannot be half done and needs no space: fill the room kept for it,
-    /// sync, rename, sync.
+    /// Records the end of the job atomically and without new disk space: overwrites the prepared file, syncs it, renames
+    /// it, and syncs the directory.
     ///
     /// # Errors
-    /// When the state directory has gone or the device fails.
+    /// When the state directory is gone or the device fails.
     pub fn finish(&self, exit: &Exit) -> Result<()> {
         let write = || -> io::Result<()> {
             self.dir.overwrite(EXIT_ROOM, &exit.to_bytes())?;
@@ -165,8 +169,8 @@ impl Job {
         write().with_context(|| format!("could not record the end of job {}", self.id))
     }
 
-    /// Gathers what the directory alone can tell, in the order that makes it safe: the exit record, the lock, and
-    /// the exit record again, because a job may end between the first two.
+    /// Reads the facts from the directory, in a safe order: the exit record, the lock, and the exit record again, because a
+    /// job may end between the first two.
     #[must_use]
     pub fn facts(&self, boot_id: &str) -> Facts {
         let mut exit = self.exit();
@@ -194,25 +198,25 @@ impl Job {
         .on_boot(boot_id)
     }
 
-    /// Whether it has an exit record or nobody holds its locks any more: the cheap question of those who wait.
+    /// Whether it has an exit record or its locks are free. This is cheap, so it is used for waiting.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.dir.has(EXIT) || !(is_locked(&self.dir, LOCK) || is_locked(&self.dir, LOG))
     }
 
-    /// Whether its directory is no longer where it was published: it was forgotten, and files of it may be gone.
+    /// Whether its directory was removed because it was forgotten. Files of it may be gone.
     #[must_use]
     pub fn is_removed(&self) -> bool {
         !self.dir.path().exists()
     }
 
-    /// Whether its supervisor lives: it may have recorded the end already, and still be cleaning up.
+    /// Whether its supervisor lives. It may have recorded the end already and still be cleaning up.
     #[must_use]
     pub fn is_supervised(&self) -> bool {
         is_locked(&self.dir, LOCK)
     }
 
-    /// The image id the docker client left, when it is one.
+    /// The image id that the docker client wrote, if it is valid.
     #[must_use]
     pub fn image_id(&self) -> Option<String> {
         let text = String::from_utf8(self.dir.read(IMAGE_ID, 200).ok()?).ok()?;
@@ -221,14 +225,14 @@ impl Job {
         valid.then(|| text.trim().to_owned())
     }
 
-    /// When it was asked for, for sorting; the epoch when the record is damaged.
+    /// When it was created, for sorting; the epoch if the record is damaged.
     #[must_use]
     pub fn created(&self) -> DateTime<Utc> {
         self.record().map(|record| record.created).unwrap_or_default()
     }
 }
 
-/// Whether somebody holds the lock on this file. The shared lock taken to find out is dropped at once.
+/// Whether a process has a lock on this file. The shared lock that is taken to find out is released at once.
 fn is_locked(dir: &Dir, name: &str) -> bool {
     dir.open_file(name).is_ok_and(|file| try_shared(&file))
 }

@@ -1,7 +1,7 @@
-//! The files of a job as data: what was asked, what was found at the start, how it ended.
+//! The files of a job as data: what was asked, what was found at the start, and how it ended.
 //!
-//! Each carries a format number, has one writer and one moment of writing. An older longshore refuses a newer
-//! format by name instead of misreading it.
+//! Each file has a format number and is written once, by one process. An older longshore refuses a newer format by its
+//! number.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use crate::names::{
     Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, MountPath, NetworkName, UserSpec,
 };
 
-/// The format this longshore writes, and the newest it reads.
+/// The format that is written, and the newest that is read.
 pub const FORMAT: u32 = 2;
 
-/// What a job is.
+/// The kind of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -29,7 +29,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word for it, also its directory's name.
+    /// Its name, which is also the name of its directory.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Kind {
         }
     }
 
-    /// The noun of the commands that read it.
+    /// The command group for this kind.
     #[must_use]
     pub fn noun(self) -> &'static str {
         match self {
@@ -58,29 +58,29 @@ pub struct Record {
     pub id: JobId,
     /// Build or run.
     pub kind: Kind,
-    /// A run's name, or the image's name in full.
+    /// The run's name, or the full name of the image.
     pub name: Option<String>,
     /// When it was asked for.
     pub created: DateTime<Utc>,
-    /// The image to run in, or the base of the one to build.
+    /// The image to run in, or the base image of a build.
     pub image: ImageRef,
     /// The user's labels.
     pub labels: BTreeMap<String, String>,
-    /// The docker program, as it was found.
+    /// The path of the docker program.
     pub docker: PathBuf,
-    /// Which engine, pinned.
+    /// The engine.
     pub endpoint: Endpoint,
-    /// Which boot of the host.
+    /// The id of the host's boot.
     pub boot_id: String,
     /// The caller's user id.
     pub uid: u32,
     /// The caller's group id; 0 in records of format 1.
     #[serde(default)]
     pub gid: u32,
-    /// The caller's name, if the environment told it.
+    /// The caller's name, if the environment had it.
     #[serde(default)]
     pub user: Option<String>,
-    /// The host's name, for state directories that travel.
+    /// The host's name, for state directories that are moved to another host.
     pub host: String,
     /// What to do, by kind.
     pub work: Work,
@@ -102,18 +102,18 @@ pub enum Work {
 pub struct Build {
     /// The tag it gets.
     pub tag: ImageName,
-    /// What it is made of: a `RecipeSpec`, whose grammar is checked when it is built and not when it is read. A record must
-    /// stay readable when a later version refuses a name.
+    /// What it is made of: a `RecipeSpec`. Its grammar is checked when the image is built and not when the record is read, so
+    /// that a record stays readable when a later version refuses a name.
     pub recipe: serde_json::Value,
-    /// The certificates that the recipe names, as they were when it was asked for.
+    /// The content of the certificate file at the time of the request.
     pub ca_cert: Option<String>,
-    /// Ask the registry for a newer base.
+    /// Ask the registry for a newer base image.
     pub pull: bool,
-    /// Use no cached layer.
+    /// Do not use the build cache.
     pub no_cache: bool,
 }
 
-/// What a run was asked to do. How it is run is the business of the runner.
+/// What a run was asked to do. The runner decides how.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
@@ -129,7 +129,7 @@ pub struct Run {
     pub output: Option<MountPath>,
     /// Names of the variables that were given; never their values.
     pub env: Vec<EnvKey>,
-    /// Who the program runs as.
+    /// The user that the program runs as.
     pub user: UserSpec,
     /// Processor limit.
     pub cpus: Option<Cpus>,
@@ -137,15 +137,15 @@ pub struct Run {
     pub memory: Option<u64>,
     /// Size of `/dev/shm` in bytes.
     pub shm_size: Option<u64>,
-    /// Devices.
+    /// GPUs to use.
     pub gpus: Option<Gpus>,
-    /// Network to join.
+    /// The network to use.
     pub network: Option<NetworkName>,
     /// Time limit in seconds.
     pub timeout: Option<f64>,
-    /// Keep the container after the end.
+    /// Keep the container after the run.
     pub keep: bool,
-    /// How the engine keeps its own copy of the output.
+    /// The log driver for the engine's copy of the output.
     pub log_driver: LogDriver,
 }
 
@@ -166,7 +166,7 @@ pub struct Begun {
     pub format: u32,
     /// When.
     pub started: DateTime<Utc>,
-    /// `docker info`'s ID, null when the engine did not tell.
+    /// The ID in `docker info`; null if the engine did not answer.
     pub engine_id: Option<String>,
     /// The engine's version.
     pub engine_version: Option<String>,
@@ -176,20 +176,20 @@ pub struct Begun {
     pub builder: Option<String>,
 }
 
-/// How it ended, in one word.
+/// How a job ended, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It ended with 0, and that is proven.
     Succeeded,
-    /// It ended with something else.
+    /// It ended with another code, or could not be started.
     Failed,
-    /// It was asked to end, and did.
+    /// It was asked to end, and ended.
     Cancelled,
-    /// Its time ran out.
+    /// Its time limit passed.
     Timeout,
-    /// It ended, and how cannot be proven.
+    /// It ended, and its exit code cannot be found out.
     Lost,
     /// The engine cannot be asked now.
     Unknown,
@@ -213,21 +213,21 @@ impl Outcome {
     }
 }
 
-/// What the log is worth.
+/// Whether the log is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LogState {
-    /// Every line is there.
+    /// It has every line.
     #[default]
     Complete,
-    /// Every line is there, fetched again from the engine.
+    /// It has every line; it was fetched from the engine.
     Recovered,
-    /// Something may be missing; the reason says what.
+    /// Lines may be missing; the reason says why.
     Incomplete,
 }
 
-/// The terminal record: how it ended.
+/// The exit record: how a job ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exit {
@@ -239,19 +239,19 @@ pub struct Exit {
     pub exit_code: Option<i32>,
     /// The signal it died of.
     pub signal: Option<i32>,
-    /// In words, for people.
+    /// Details, for people.
     pub reason: Option<String>,
-    /// When it started, by the engine's clock where it tells.
+    /// When it started, by the engine's clock if known.
     pub started: Option<DateTime<Utc>>,
-    /// When it ended, likewise.
+    /// When it ended, by the same clock.
     pub finished: Option<DateTime<Utc>>,
     /// The container it ran in.
     pub container_id: Option<String>,
-    /// The image it made.
+    /// The image that was built.
     pub image_id: Option<String>,
-    /// What the log is worth.
+    /// Whether the log is complete.
     pub log: LogState,
-    /// Whether this was found out after the supervisor was gone.
+    /// Whether this was found out without the supervisor.
     pub recovered: bool,
 }
 
@@ -259,7 +259,7 @@ impl Record {
     /// Reads a record.
     ///
     /// # Errors
-    /// In words that continue "its record …".
+    /// A text that continues "its record …".
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         match format(bytes)? {
             1 => format1::record(bytes).map_err(|error| format!("is damaged: {error}")),
@@ -267,7 +267,7 @@ impl Record {
         }
     }
 
-    /// The run that was asked for; nothing for a build.
+    /// The run that was asked for; `None` for a build.
     #[must_use]
     pub fn run(&self) -> Option<&Run> {
         match &self.work {
@@ -326,7 +326,7 @@ impl Record {
 }
 
 impl Exit {
-    /// An end of which nothing more is known yet.
+    /// An end with this outcome and no details.
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
         Self {
@@ -344,22 +344,22 @@ impl Exit {
         }
     }
 
-    /// Says that lines of the log may be missing, and why, beside what the reason says already.
+    /// Marks the log as incomplete, and adds why to the reason.
     pub fn lack_lines(&mut self, why: &str) {
         let reason = self.reason.take().map(|reason| reason + "; ").unwrap_or_default();
         self.log = LogState::Incomplete;
         self.reason = Some(format!("{reason}log: incomplete: {why}"));
     }
 
-    /// Reads a terminal record, padded as [`Exit::to_bytes`] pads it.
+    /// Reads an exit record, padded as by [`Exit::to_bytes`].
     ///
     /// # Errors
-    /// In words that continue "its exit record …".
+    /// A text that continues "its exit record …".
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         parse(bytes)
     }
 
-    /// Exactly [`super::EXIT_SIZE`] bytes: JSON, then blanks. A reason too long for the room is cut.
+    /// Exactly [`super::EXIT_SIZE`] bytes: JSON, then spaces. A reason that is too long is cut.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut exit = self.clone();
@@ -381,7 +381,7 @@ fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))
 }
 
-/// Reads the format number before anything else, so that a newer record is named as one.
+/// Reads the format number first, so that a newer record is reported as newer and not as damaged.
 fn format(bytes: &[u8]) -> Result<u32, String> {
     #[derive(Deserialize)]
     struct Format {
@@ -389,7 +389,7 @@ fn format(bytes: &[u8]) -> Result<u32, String> {
     }
     let Format { format } = serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))?;
     if format > FORMAT {
-        return Err(format!("has format {format}; this longshore reads up to {FORMAT}"));
+        return Err(format!("has format {format}; this version of longshore reads formats up to {FORMAT}"));
     }
     Ok(format)
 }

@@ -1,7 +1,7 @@
-//! Requests to end a job, and what became of them: the lines of `stop.json`.
+//! Requests to end a job and the answers to them: the lines of `stop.json`.
 //!
-//! A request is one line, appended by whoever asks. Whoever carries it out appends a line that says whether that
-//! succeeded. A line that cannot be read is passed over: it was cut off by a full disk.
+//! The process that makes a request appends a line. The process that carries it out appends a line with the result. A
+//! line that cannot be read is ignored, because a full disk may have truncated it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
 
-/// What was typed, or that the time limit passed.
+/// The command that made the request, or the time limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
@@ -30,14 +30,14 @@ pub enum Verb {
 pub struct Request {
     /// When it was made, by the clock of this host.
     pub at: DateTime<Utc>,
-    /// Which verb.
+    /// The kind of request.
     pub verb: Verb,
     /// The number of the signal.
     pub signal: i32,
     /// Seconds between that signal and KILL.
     #[serde(default)]
     pub grace: u64,
-    /// What an answer names it by; empty in format 1, which had no answers.
+    /// Its id in an answer; empty in format 1, which had no answers.
     #[serde(default)]
     pub token: String,
 }
@@ -49,26 +49,26 @@ impl Request {
         Self { at, verb, signal, grace: grace.as_secs(), token: crate::fs::random_name() }
     }
 
-    /// Whether the job must have ended before the request is carried out: a signal other than KILL may be handled.
+    /// Whether the request is carried out only when the job has ended. A program may handle a signal other than KILL.
     #[must_use]
     pub fn ends(&self) -> bool {
         self.verb != Verb::Kill || self.signal == 9
     }
 
-    /// Whether an end with this signal is what was asked for. A `kill` counts only if the program died of its signal.
+    /// Whether this request explains an end by this signal. A `kill` does only if the program died of its signal.
     #[must_use]
     pub fn explains(&self, died_of: Option<i32>) -> bool {
         self.verb != Verb::Kill || died_of == Some(self.signal)
     }
 }
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
     /// The request's token.
     pub to: String,
-    /// Why it could not be carried out; absent when it was.
+    /// Why it could not be carried out; absent if it was.
     pub failure: Option<Failure>,
 }
 
@@ -116,13 +116,13 @@ impl Requests {
         self.asked.iter().skip(from)
     }
 
-    /// The answer to a request, once there is one.
+    /// The answer to a request, if there is one yet.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Option<&Answer> {
         self.answers.iter().find(|answer| answer.to == request.token)
     }
 
-    /// Whether an end was asked for, by a request that was not refused.
+    /// Whether any request asks for the end of the job.
     #[must_use]
     pub fn ask_for_end(&self) -> bool {
         self.asked.iter().any(|request| request.ends() && !self.refused(request))

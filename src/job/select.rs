@@ -1,4 +1,4 @@
-//! What a user typed to name a job, and which of the jobs on a list are meant. Pure, but for the look-ups in a store.
+//! Finds jobs by id, prefix or name, and filters lists of jobs. Pure, except for look-ups in a store.
 
 use anyhow::Result;
 
@@ -15,7 +15,7 @@ use crate::terminal::escape_value;
 /// Finds the job: `latest`, a name, an id or a unique prefix of one.
 ///
 /// # Errors
-/// [`error::Kind::NotFound`], or [`error::Kind::Ambiguous`] with the ids that fit.
+/// [`error::Kind::NotFound`], or [`error::Kind::Ambiguous`] with the ids that match.
 pub fn find(env: &Env, kind: Kind, typed: &str) -> Result<(Store, Job)> {
     let Some(store) = Store::open(env, kind)? else { return Err(unknown(kind, typed).into()) };
     let job = resolve(&store, typed)?;
@@ -27,7 +27,7 @@ fn resolve(store: &Store, typed: &str) -> Result<Job> {
         return store.latest().ok_or_else(|| unknown(store.kind, typed).into());
     }
     let heard_of = |job: &Job| !job.dir.has(FORGOTTEN);
-    // A forgotten job whose supervisor was killed is nobody's to clean up; by its id it can be forgotten again.
+    // No process cleans up a forgotten job whose supervisor was killed. It can be forgotten again by its id.
     let reachable = |job: &Job| heard_of(job) || job.has_ended();
     if let Some(job) = JobId::parse(typed).ok().and_then(|id| store.job(&id)).filter(reachable) {
         return Ok(job);
@@ -47,13 +47,13 @@ fn resolve(store: &Store, typed: &str) -> Result<Job> {
             fits.sort_by(|a, b| a.id.cmp(&b.id));
             let shown: Vec<&str> = fits.iter().take(10).map(|job| job.id.as_str()).collect();
             let more = if count > 10 { format!(" and {} more", count - 10) } else { String::new() };
-            let message = format!("{typed:?} fits {count} {}s: {}{more}", store.kind.word(), shown.join(", "));
-            Err(Failure::new(error::Kind::Ambiguous, message).hint("type more of the id").into())
+            let message = format!("{typed:?} matches {count} {}s: {}{more}", store.kind.word(), shown.join(", "));
+            Err(Failure::new(error::Kind::Ambiguous, message).hint("type more characters of the id").into())
         }
     }
 }
 
-/// A build is known by its image's name in full, `web` being `web:latest`.
+/// The full name of a job. For a build, `web` means `web:latest`.
 fn full_name(kind: Kind, typed: &str) -> Option<String> {
     match kind {
         Kind::Build => ImageName::parse(typed).ok().map(|name| name.normalized()),
@@ -62,18 +62,18 @@ fn full_name(kind: Kind, typed: &str) -> Option<String> {
 }
 
 fn unknown(kind: Kind, typed: &str) -> Failure {
-    let (what, list) = match kind {
-        Kind::Build => ("no build of an image", "longshore image builds"),
-        Kind::Run => ("no run", "longshore exec list"),
+    let list = match kind {
+        Kind::Build => "longshore image builds",
+        Kind::Run => "longshore exec list",
     };
     let message = match typed {
-        "latest" => format!("there is {what} yet"),
-        _ => format!("there is {what} {:?}", escape_value(typed)),
+        "latest" => format!("there is no {} yet", kind.word()),
+        _ => format!("there is no {} {:?}", kind.word(), escape_value(typed)),
     };
-    Failure::new(error::Kind::NotFound, message).hint(format!("see what there is with: {list}"))
+    Failure::new(error::Kind::NotFound, message).hint(format!("list them with: {list}"))
 }
 
-/// Which jobs a list shows: values of the same key are alternatives, different keys must all fit.
+/// Selects the jobs of a list. One value of each key must match.
 #[derive(Debug, Default)]
 pub struct Filters(Vec<(Key, String)>);
 
@@ -90,12 +90,14 @@ impl Filters {
     /// Reads `--filter KEY=VALUE` and `--status WORD` flags.
     ///
     /// # Errors
-    /// A usage error that names the keys or words there are.
+    /// A usage error that names the known keys or statuses.
     pub fn parse(filters: &[String], statuses: &[String]) -> Result<Self> {
         let mut parsed = Vec::new();
         for filter in filters {
             let Some((key, value)) = filter.split_once('=') else {
-                return Err(Failure::usage(format!("invalid filter {filter:?}: not of the form KEY=VALUE")).into());
+                return Err(
+                    Failure::usage(format!("invalid filter {filter:?}: it must have the form KEY=VALUE")).into()
+                );
             };
             let key = match key {
                 "status" | "outcome" => Key::Status,
@@ -104,7 +106,7 @@ impl Filters {
                 "image" => Key::Image,
                 "id" => Key::Id,
                 _ => {
-                    return Err(Failure::usage(format!("invalid filter {filter:?}: no key {key:?}"))
+                    return Err(Failure::usage(format!("invalid filter {filter:?}: unknown key {key:?}"))
                         .hint("the keys are: id, image, label, name, outcome, status")
                         .into());
                 }
@@ -117,14 +119,14 @@ impl Filters {
         for (key, value) in &parsed {
             if *key == Key::Status && !WORDS.contains(&value.as_str()) {
                 return Err(Failure::usage(format!("invalid status {value:?}"))
-                    .hint(format!("one of: {}", WORDS.join(", ")))
+                    .hint(format!("use one of: {}", WORDS.join(", ")))
                     .into());
             }
         }
         Ok(Self(parsed))
     }
 
-    /// Whether a job is meant.
+    /// Whether a job matches.
     #[must_use]
     pub fn accept(&self, view: &View) -> bool {
         [Key::Status, Key::Label, Key::Name, Key::Image, Key::Id].into_iter().all(|key| {

@@ -1,7 +1,7 @@
-//! The truth table: from facts to how a job stands. Pure: no files, no clock, no engine.
+//! The truth table: derives the status of a job from facts. Pure: no files, no clock, no engine.
 //!
-//! The order of the questions is the point. An exit record wins; then a held lock. Only when neither is there is a look
-//! at the engine needed, and an engine that cannot be asked makes the outcome `unknown`, never `lost`.
+//! The order of the rows matters. An exit record decides first, then a held lock. The engine is needed only if there is
+//! neither. If the engine cannot be asked, the outcome is `unknown`, never `lost`.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -12,34 +12,34 @@ use crate::error::Failure;
 use crate::names::JobId;
 use crate::names::Signal;
 
-/// A file of the job that cannot be used, in words that continue "… of job ID: ".
+/// A file of the job cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damaged(pub String);
 
-/// What the directory alone can tell.
+/// The facts that the directory of a job gives.
 #[derive(Debug)]
 pub struct Facts {
     /// The directory's name.
     pub id: JobId,
-    /// Which kind's directory it lies in.
+    /// Build or run.
     pub kind: Kind,
     /// What was asked.
     pub record: Result<Record, Damaged>,
     /// How it ended, if that is recorded.
     pub exit: Option<Result<Exit, Damaged>>,
-    /// The supervisor lives.
+    /// Whether the supervisor lives.
     pub locked: bool,
-    /// The supervisor does not, but a docker client still writes the log.
+    /// Whether the supervisor is gone, but a docker client still writes the log.
     pub log_locked: bool,
     /// What the supervisor found when it began.
     pub begun: Option<Begun>,
-    /// The supervisor waits for the engine to answer.
+    /// Whether the supervisor waits for the engine to answer.
     pub waiting: bool,
     /// The requests to end it.
     pub requests: Requests,
-    /// A valid image id that the client left.
+    /// The image id that the client wrote, if it is valid.
     pub image_id: Option<String>,
-    /// Whether the host is still in the boot of the record; unknown when the record is.
+    /// Whether the host was not rebooted since the job was created; `None` if the record cannot be read.
     pub same_boot: Option<bool>,
 }
 
@@ -68,28 +68,27 @@ impl Facts {
     }
 }
 
-/// What a look at the place where a job runs shows, in this module's own terms. Needed only for a job without an exit
-/// record and without a supervisor.
+/// What the engine says about a job. It is needed only for a job without an exit record and without a supervisor.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sighting {
-    /// The engine cannot be asked, or its answer makes no sense; why.
+    /// The engine cannot be asked, or gives an unexpected answer; why.
     Unreachable(Failure),
     /// Another engine than the recorded one answers.
     OtherEngine,
-    /// There is nothing of this job.
+    /// The engine has nothing of this job.
     Absent,
-    /// A container was made and never started.
+    /// Its container was created and never started.
     NeverStarted(NeverStarted),
-    /// It runs.
+    /// Its container runs.
     Alive(Alive),
-    /// It has ended.
+    /// Its container has ended.
     Ended(Box<Ended>),
-    /// The image that a build left carries the label of this job; its id.
+    /// The image of a build has the label of this job; the value is its id.
     ImageProven(String),
 }
 
 impl Sighting {
-    /// The id of the container, where there is one.
+    /// The id of the container, if there is one.
     #[must_use]
     pub fn container(&self) -> Option<&str> {
         match self {
@@ -106,20 +105,20 @@ impl Sighting {
 pub struct Alive {
     /// The container's id.
     pub container: String,
-    /// All that the engine knows of it, as it is shown.
+    /// The engine's description of it, as it is shown.
     pub account: Value,
 }
 
-/// A container that was made and never started.
+/// A container that was created and never started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NeverStarted {
     /// The container's id.
     pub container: String,
-    /// The code that the engine gives it; 0 when it was not even tried.
+    /// The exit code in the engine's description; 0 if no start was tried.
     pub code: i32,
-    /// Why it could not be started, if that was tried.
+    /// Why it could not be started, if a start was tried.
     pub why: Option<String>,
-    /// All that the engine knows of it, as it is kept and shown.
+    /// The engine's description of it, as it is saved and shown.
     pub account: Value,
 }
 
@@ -134,39 +133,39 @@ pub struct Ended {
     pub signal: Option<i32>,
     /// When it started, by the engine's clock.
     pub started: Option<DateTime<Utc>>,
-    /// When it ended, likewise.
+    /// When it ended, by the engine's clock.
     pub finished: Option<DateTime<Utc>>,
-    /// The kernel killed it for its memory.
+    /// Whether the kernel killed it because it was out of memory.
     pub out_of_memory: bool,
-    /// What the engine could not do for it.
+    /// The engine's error message, if any.
     pub why: Option<String>,
-    /// Why the code may be made up, if it is found out after the fact.
+    /// Why the exit code may be wrong if no supervisor saw the end.
     pub made_up: Option<String>,
-    /// All that the engine knows of it, as it is kept and shown.
+    /// The engine's description of it, as it is saved and shown.
     pub account: Value,
 }
 
-/// How a job stands.
+/// The status of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Standing {
     /// It runs.
     Running(Running),
-    /// It does not.
+    /// It has ended.
     Ended(Exit),
 }
 
-/// How a running job is known to run.
+/// Why a job is known to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Running {
     /// Its supervisor lives.
     Supervised,
     /// Its supervisor lives and waits for an engine that does not answer.
     Waiting,
-    /// Its supervisor is gone; the client or the container goes on.
+    /// Its supervisor is gone, and the client or the container still runs.
     Unsupervised,
 }
 
-/// What can be said without the engine, or that it must be asked.
+/// The status, if it can be derived without the engine.
 #[must_use]
 pub fn settled(facts: &Facts) -> Option<Standing> {
     if let Some(exit) = &facts.exit {
@@ -187,7 +186,7 @@ pub fn settled(facts: &Facts) -> Option<Standing> {
     }
 }
 
-/// The whole answer, given what a look shows.
+/// The status, derived from the facts and the engine's answer.
 #[must_use]
 pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
     if let Some(standing) = settled(facts) {
@@ -198,13 +197,13 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
             Standing::Ended(ended(Outcome::Unknown, format!("the engine cannot be asked: {}", why.message)))
         }
         Sighting::OtherEngine => {
-            Standing::Ended(ended(Outcome::Unknown, "another engine answers than the one it was started on"))
+            Standing::Ended(ended(Outcome::Unknown, "the engine that answers is not the one on which it was started"))
         }
         Sighting::Absent => Standing::Ended(ended(Outcome::Lost, absent_reason(facts))),
         Sighting::ImageProven(id) => Standing::Ended(Exit {
             exit_code: Some(0),
             image_id: Some(id.clone()),
-            ..ended(Outcome::Succeeded, "its supervisor was killed; the image carries this build's label")
+            ..ended(Outcome::Succeeded, "its supervisor was killed; the image has the label of this build")
         }),
         Sighting::Alive(_) => Standing::Running(Running::Unsupervised),
         Sighting::NeverStarted(container) => Standing::Ended(Exit {
@@ -218,7 +217,7 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
     };
     if let Standing::Ended(exit) = &mut standing {
         exit.recovered = true;
-        // The engine's copy may hold more than ours, and was not read.
+        // The engine's copy of the log may have more lines, and was not read.
         if matches!(exit.outcome, Outcome::Lost | Outcome::Unknown) && exit.container_id.is_none() {
             exit.log = LogState::Incomplete;
         }
@@ -227,16 +226,16 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
     standing
 }
 
-/// Why a code that is found out after the fact cannot be believed: engines make up codes after a crash of the host.
+/// Why an exit code that no supervisor saw is not reliable: engines report wrong codes after a crash of the host.
 fn doubt(end: &Ended, facts: &Facts) -> Option<String> {
     if end.code == 0 && facts.same_boot != Some(true) {
-        return Some("the host was rebooted while it ran; the engine's exit code 0 proves nothing".into());
+        return Some("the host was rebooted while it ran, so the engine's exit code 0 is not reliable".into());
     }
     end.made_up.clone()
 }
 
-/// The end of a run whose program has ended: the one place where a code becomes an outcome, for the supervisor and for
-/// readers alike. A request counts only if it was made before the end.
+/// The exit record of a run whose program has ended. The supervisor and readers both use it to turn an exit code into an
+/// outcome. A request counts only if it was made before the end.
 #[must_use]
 pub fn exit_of(end: &Ended, requests: &Requests, memory: Option<u64>) -> Exit {
     let behind = requests.behind(end.finished, end.signal).map(|request| request.verb);
@@ -259,7 +258,7 @@ pub fn exit_of(end: &Ended, requests: &Requests, memory: Option<u64>) -> Exit {
 
 fn reason(end: &Ended, behind: Option<Verb>, memory: Option<u64>) -> Option<String> {
     let requested = behind.map(|verb| match verb {
-        Verb::Timeout => "its time ran out",
+        Verb::Timeout => "its time limit passed",
         Verb::Stop => "ended by longshore exec stop",
         Verb::Kill => "ended by longshore exec kill",
         Verb::Cancel => "ended by longshore image cancel",
@@ -284,9 +283,9 @@ fn absent_reason(facts: &Facts) -> String {
         return "the host was rebooted while it ran".into();
     }
     match (facts.kind, &facts.begun) {
-        (_, None) => "it was never started: longshore was killed first".into(),
-        (Kind::Run, Some(_)) => "its container was removed behind longshore's back".into(),
-        (Kind::Build, Some(_)) => "its supervisor and its docker client were killed before an image was made".into(),
+        (_, None) => "it was not started: longshore was killed before that".into(),
+        (Kind::Run, Some(_)) => "its container was removed by another program".into(),
+        (Kind::Build, Some(_)) => "its supervisor and its docker client were killed before the image was built".into(),
     }
 }
 

@@ -145,7 +145,8 @@ fn a_damaged_or_newer_file_is_corrupt_and_named() {
         Facts { record: Err(Damaged(format!("its record {newer}"))), ..facts(Kind::Run) },
         Facts { exit: Some(Err(Damaged(format!("its exit record {damaged}")))), ..facts(Kind::Run) },
     ];
-    for (facts, reason) in table.iter().zip(["its record has format 99; this longshore", "its exit record is damaged"])
+    for (facts, reason) in
+        table.iter().zip(["its record has format 99; this version of longshore", "its exit record is damaged"])
     {
         let exit = end(facts, &seen(ended_with(0)));
         assert_eq!((exit.outcome, exit.exit_code), (Outcome::Corrupt, None));
@@ -166,7 +167,7 @@ fn an_engine_that_cannot_tell_makes_it_unknown_and_never_lost() {
                 (Outcome::Unknown, None, None, "the engine cannot be asked: connection refused".into())
             );
             let exit = end(&facts, &Sighting::OtherEngine);
-            let why = "another engine answers than the one it was started on";
+            let why = "the engine that answers is not the one on which it was started";
             assert_eq!(shown(&exit), (Outcome::Unknown, None, None, why.into()));
         }
     }
@@ -174,10 +175,10 @@ fn an_engine_that_cannot_tell_makes_it_unknown_and_never_lost() {
 
 #[test]
 fn nothing_on_the_engine_is_lost_with_the_reason() {
-    let never = "it was never started: longshore was killed first";
+    let never = "it was not started: longshore was killed before that";
     let rebooted = "the host was rebooted while it ran";
-    let removed = "its container was removed behind longshore's back";
-    let killed = "its supervisor and its docker client were killed before an image was made";
+    let removed = "its container was removed by another program";
+    let killed = "its supervisor and its docker client were killed before the image was built";
     let table = [
         (Kind::Run, false, true, never),
         (Kind::Build, false, true, never),
@@ -226,7 +227,7 @@ fn a_container_that_was_never_started_is_lost() {
 #[test]
 fn a_recovered_code_is_believed_only_where_it_proves_something() {
     use Outcome::{Failed, Lost, Succeeded};
-    let rebooted = "the host was rebooted while it ran; the engine's exit code 0 proves nothing";
+    let rebooted = "the host was rebooted while it ran, so the engine's exit code 0 is not reliable";
     let (same, changed, invented) = (Some(true), Some(false), Some("the engine lost its exit code"));
     let table: Vec<(i32, Option<bool>, Option<&str>, Shown)> = vec![
         (0, same, None, (Succeeded, Some(0), None, String::new())),
@@ -271,7 +272,7 @@ fn a_stop_counts_only_when_it_came_before_the_end_and_did_it() {
     use Outcome::{Cancelled, Failed, Succeeded, Timeout};
     let (sigkill, sigterm) = ("killed by signal SIGKILL", "killed by signal SIGTERM");
     let (by_stop, by_kill) = ("ended by longshore exec stop", "ended by longshore exec kill");
-    let time = "its time ran out";
+    let time = "its time limit passed";
     // The container ended in second 60.
     let table = [
         (Verb::Stop, 15, 59, 143, Cancelled, Some(15), by_stop),

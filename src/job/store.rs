@@ -1,12 +1,13 @@
-//! The directory of all jobs: publishing, finding, forgetting.
+//! The directory of all jobs: publishes, finds and removes jobs.
 //!
 //! ```text
-//! STATE/build/<id>/  run/<id>/        a job each
-//! STATE/.new-*  .del-*                being made, being removed; not among the jobs, so that sweeping costs nothing
-//! STATE/<kind>/.names/<sha256>        the id of the newest job of that name; "@latest" is one of them
-//! STATE/.names.lock                   held while a name changes hands or a directory gets its lock
+//! STATE/build/<id>/  run/<id>/        one directory per job
+//! STATE/.new-*  .del-*                directories that are being created or removed; outside build/ and run/, so that sweeping is cheap
+//! STATE/<kind>/.names/<sha256>        the id of the newest job with that name; "@latest" is one of the names
+//! STATE/.names.lock                   held while a name changes its job or a directory gets its lock
 //! ```
-//! A job appears by one rename and disappears by one. Names are data: only their digest is ever part of a path.
+//!
+//! A job appears by one rename and disappears by one rename. A name is never part of a path; only its digest is.
 
 use std::fs::File;
 use std::io;
@@ -25,7 +26,7 @@ const NAMES: &str = ".names";
 const NAMES_LOCK: &str = ".names.lock";
 const LATEST: &str = "@latest";
 
-/// A job that is written and not yet published. It goes away again when it is dropped.
+/// A job that is written and not yet published. It is removed when it is dropped.
 #[derive(Debug)]
 pub struct Prepared<'a> {
     store: &'a Store,
@@ -36,13 +37,13 @@ pub struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
-    /// Makes it a job by one rename. The lock comes back, to be handed to the supervisor.
+    /// Publishes it by one rename. Returns the lock, for the supervisor.
     ///
-    /// A name belongs to the newest job that asked for it, and cannot be taken from one that still runs. A build takes
-    /// the place of the one that had its name before; runs of one name stand beside each other.
+    /// A name refers to the newest job with that name, and cannot be taken from one that still runs. A build replaces the
+    /// older build with its name; older runs with the same name are kept.
     ///
     /// # Errors
-    /// [`error::Kind::Conflict`] when the name is in use; otherwise what the file system says. Nothing is left.
+    /// [`error::Kind::Conflict`] when the name is in use, or an error of the file system. Nothing is left behind.
     pub fn publish(mut self) -> Result<(Job, File)> {
         let (store, record) = (self.store, self.record);
         let could_not = || format!("could not record the new {}", record.kind.word());
@@ -84,11 +85,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the directory for writing, making it when it is missing.
+    /// Opens the directory for writing. Creates it if it is missing.
     ///
     /// # Errors
-    /// [`error::Kind::State`], with the reason: somebody else's, writable by others, read-only, on a file system
-    /// whose locks cannot be trusted, or in another user's home under sudo.
+    /// [`error::Kind::State`], with the reason: it belongs to another user, is writable by others, is read-only, is on a
+    /// file system whose locks are not reliable, or is in another user's home under sudo.
     pub fn make(env: &Env, kind: Kind) -> Result<Self> {
         let place = env.state_dir()?;
         let root = Dir::make(place).map_err(|error| unusable(env, &error))?;
@@ -97,7 +98,7 @@ impl Store {
         Ok(Self { kind, root, dir })
     }
 
-    /// Opens the directory for reading; nothing when there is none yet.
+    /// Opens the directory for reading; `None` if it does not exist yet.
     ///
     /// # Errors
     /// As [`Store::make`].
@@ -119,10 +120,10 @@ impl Store {
         JobId::from_bytes(crate::fs::random_bytes::<12>())
     }
 
-    /// Writes and syncs a job under a name that no reader looks at, with its lock held.
+    /// Writes and syncs a job under a temporary name that readers ignore, with its lock held.
     ///
     /// # Errors
-    /// What the file system says. Nothing is left.
+    /// An error of the file system. Nothing is left behind.
     pub fn prepare<'a>(&'a self, record: &'a Record) -> Result<Prepared<'a>> {
         self.sweep();
         let temporary = format!(".new-{}", random_name());
@@ -139,11 +140,11 @@ impl Store {
     }
 
     fn fill(&self, temporary: &str, record: &Record) -> Result<File> {
-        // A sweep must not come between the directory and its lock.
+        // A sweep must not see the directory before it has its lock.
         let held = self.hold_names()?;
         let dir = self.root.make_subdir(temporary)?;
         let lock = dir.lock_file(LOCK)?;
-        lock.try_lock().context("could not take the lock of a directory nobody knows")?;
+        lock.try_lock().context("could not lock the new directory")?;
         drop(held);
         dir.write_new(RECORD, &serde_json::to_vec_pretty(record)?)?;
         dir.write_new(EXIT_ROOM, &[b' '; EXIT_SIZE])?;
@@ -162,7 +163,7 @@ impl Store {
         let noun = self.kind.noun();
         let failure = match self.kind {
             Kind::Build => {
-                let forgotten = if before.dir.has(FORGOTTEN) { ", by a build that was forgotten" } else { "" };
+                let forgotten = if before.dir.has(FORGOTTEN) { " by a forgotten build" } else { "" };
                 Failure::new(
                     error::Kind::Conflict,
                     format!("image {name:?} is being built{forgotten} (status: running, id {})", before.id),
@@ -173,13 +174,13 @@ impl Store {
             }
             Kind::Run => {
                 Failure::new(error::Kind::Conflict, format!("a run named {name:?} is still running (id {})", before.id))
-                    .hint(format!("wait for it with: longshore {noun} wait {name}   or give another --name"))
+                    .hint(format!("wait for it with: longshore {noun} wait {name}   or choose another --name"))
             }
         };
         Err(failure.into())
     }
 
-    /// Held while a name changes hands or a directory gets its lock, for a few file operations at a time.
+    /// Locks the names. The lock is held for a few file operations at a time.
     fn hold_names(&self) -> Result<File> {
         let lock = self.root.lock_file(NAMES_LOCK)?;
         lock.lock()?;
@@ -190,14 +191,14 @@ impl Store {
         self.dir.make_subdir(NAMES)
     }
 
-    /// The job a name stands for, a forgotten one included: for those who must not start a second of that name.
+    /// The job with this name, even if it was forgotten, so that no second job with this name is started.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<Job> {
         let bytes = self.dir.subdir(NAMES).ok()?.read(&digest(name), 100).ok()?;
         self.job(&JobId::parse(std::str::from_utf8(&bytes).ok()?).ok()?)
     }
 
-    /// The newest job, if it was not forgotten; otherwise the newest of those that are left.
+    /// The newest job that was not forgotten.
     #[must_use]
     pub fn latest(&self) -> Option<Job> {
         let known = self.named(LATEST).filter(|job| !job.dir.has(FORGOTTEN));
@@ -207,14 +208,14 @@ impl Store {
         })
     }
 
-    /// The job of that id.
+    /// The job with this id.
     #[must_use]
     pub fn job(&self, id: &JobId) -> Option<Job> {
         let dir = self.dir.subdir(id.as_str()).ok()?;
         Some(Job { id: id.clone(), kind: self.kind, dir })
     }
 
-    /// Every id there is. What is no id of ours is passed over: it is somebody else's.
+    /// The ids of all jobs. Other names in the directory are ignored.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -223,15 +224,15 @@ impl Store {
         Ok(names.iter().filter_map(|name| JobId::parse(name).ok()).collect())
     }
 
-    /// Every job that was not forgotten, opened one at a time: an open directory costs a descriptor. One that cannot be
-    /// opened comes as its id and the reason.
+    /// Every job that was not forgotten. They are opened one at a time, because an open directory needs a descriptor. For a
+    /// job that cannot be opened the item is its id and the error.
     ///
     /// # Errors
     /// As [`Store::ids`].
     pub fn all(&self) -> Result<impl Iterator<Item = Result<Job, (JobId, io::Error)>>> {
         let open = |id: JobId| match self.dir.subdir(id.as_str()) {
             Ok(dir) => Some(Ok(Job { id, kind: self.kind, dir })).filter(|job| !is_forgotten(job)),
-            // It went away meanwhile, or something else has a name like an id's.
+            // It was removed meanwhile, or it is not a directory.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => None,
             Err(error) => Some(Err((id, error))),
@@ -239,17 +240,18 @@ impl Store {
         Ok(self.ids()?.into_iter().filter_map(open))
     }
 
-    /// Drops what is kept about a job. One that still runs is not stopped: it is hidden at once, and its supervisor
-    /// removes what is left when it has ended.
+    /// Removes a job's log and record. A job that still runs is not stopped: it is hidden at once, and its supervisor
+    /// removes the files when the job has ended.
     ///
     /// # Errors
-    /// What the file system says.
+    /// An error of the file system.
     pub fn forget(&self, job: &Job) -> Result<()> {
         let could_not = || format!("could not forget {}", job.id);
         let _held = self.hold_names().with_context(could_not)?;
         if !job.has_ended() {
             job.dir.replace(FORGOTTEN, b"").with_context(could_not)?;
-            // The supervisor looks for the mark after its last word. If that came first, the rest is ours to do.
+            // The supervisor checks the mark after it has recorded the end. If the job has ended by now, it may have
+            // missed the mark, so the files are removed here.
             if !job.has_ended() {
                 return Ok(());
             }
@@ -259,14 +261,14 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a job that nobody wants to hear of any more, with its name.
+    /// Removes a forgotten job and its name.
     pub fn remove(&self, job: &Job) {
         let _held = self.hold_names();
         self.unname(job);
         self.discard(&job.id);
     }
 
-    /// Removes a job's directory: hidden by one rename, then emptied.
+    /// Removes a job's directory: renames it away, then deletes it.
     fn discard(&self, id: &JobId) {
         let hidden = format!(".del-{}", random_name());
         if self.dir.rename(id.as_str(), &self.root, &hidden).is_ok() {
@@ -274,7 +276,7 @@ impl Store {
         }
     }
 
-    /// Takes the job's name away from it, if it still has it. The lock on the names must be held.
+    /// Removes the job's name, unless a newer job has it. The lock on the names must be held.
     fn unname(&self, job: &Job) {
         let name = job.record().ok().and_then(|record| record.name);
         for name in name.iter().map(String::as_str).chain([LATEST]) {
@@ -286,7 +288,7 @@ impl Store {
         }
     }
 
-    /// Removes what killed commands left half made or half removed. What is being made right now is locked.
+    /// Removes directories that killed commands left incomplete. Those that are being created now are locked and kept.
     pub fn sweep(&self) {
         let mut names = self.root.names().unwrap_or_default();
         let Ok(held) = self.hold_names() else { return };
@@ -310,7 +312,7 @@ fn is_forgotten(job: &Result<Job, (JobId, io::Error)>) -> bool {
     job.as_ref().is_ok_and(|job| job.dir.has(FORGOTTEN))
 }
 
-/// Nobody holds its lock, or it has none: whoever was making it is gone, however far that came.
+/// Whether its lock is free or missing: the process that created it is gone.
 fn is_abandoned(dir: &Dir) -> bool {
     !dir.has(LOCK) || dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok())
 }
@@ -322,7 +324,7 @@ fn digest(name: &str) -> String {
 fn unusable(env: &Env, error: &io::Error) -> anyhow::Error {
     let place = env.state_dir().map(|dir| dir.display().to_string()).unwrap_or_default();
     Failure::new(error::Kind::State, format!("cannot use the state directory {place}: {error}"))
-        .hint("longshore keeps its jobs there; set XDG_STATE_HOME to use another place")
+        .hint("longshore keeps its jobs there; set XDG_STATE_HOME to use another directory")
         .into()
 }
 
@@ -331,7 +333,7 @@ fn check(env: &Env, root: &Dir) -> Result<()> {
         let place = root.path().display();
         return Err(Failure::new(
             error::Kind::State,
-            format!("cannot use the state directory {place}: it lies on {kind}, where locks cannot be trusted"),
+            format!("cannot use the state directory {place}: it is on {kind}, where locks are not reliable"),
         )
         .hint("set XDG_STATE_HOME to a local directory, or LONGSHORE_ANY_FILE_SYSTEM=1 if you know that its locks work")
         .into());

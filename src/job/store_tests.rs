@@ -119,7 +119,7 @@ fn a_job_is_found_by_id_by_prefix_by_name_and_as_the_latest() {
         assert_eq!(world.found(typed), id, "{typed}");
     }
     assert_eq!(world.found("latest"), B);
-    assert_eq!(world.found("aaa"), format!("\"aaa\" fits 2 runs: {A}, {AB}"));
+    assert_eq!(world.found("aaa"), format!("\"aaa\" matches 2 runs: {A}, {AB}"));
     let (_, error) = (world.found("aaa"), find(&world.env, Kind::Run, "aaa").unwrap_err());
     assert_eq!(kind_of(&error), error::Kind::Ambiguous);
 }
@@ -141,7 +141,7 @@ fn without_a_state_directory_there_is_no_job_and_none_is_made() {
     let env = Env::in_dir(dir.path());
     assert!(Store::open(&env, Kind::Run).unwrap().is_none());
     let error = find(&env, Kind::Build, "latest").unwrap_err();
-    assert_eq!(error.to_string(), "there is no build of an image yet");
+    assert_eq!(error.to_string(), "there is no build yet");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -223,9 +223,9 @@ fn a_forgotten_build_that_still_runs_keeps_its_name() {
     let world = World::new(Kind::Build);
     let (job, lock) = world.start(A, Some("web:latest"));
     world.store.forget(&job).unwrap();
-    assert_eq!(world.found("web"), "there is no build of an image \"web\"");
+    assert_eq!(world.found("web"), "there is no build \"web\"");
     let failure = Failure::of(&world.try_start(B, Some("web:latest")).unwrap_err());
-    assert!(failure.message.contains("by a build that was forgotten"), "{}", failure.message);
+    assert!(failure.message.contains("by a forgotten build"), "{}", failure.message);
     drop(lock);
     world.start(B, Some("web:latest"));
     assert_eq!(world.found("web"), B);

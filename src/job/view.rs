@@ -1,4 +1,4 @@
-//! A job as every command shows it: what was asked and how it stands, put together.
+//! A job in the form that every command shows: its record and its status together.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ pub struct View {
 }
 
 impl View {
-    /// Puts record and standing together.
+    /// Combines the facts and the status.
     #[must_use]
     pub fn new(facts: &Facts, standing: &Standing) -> Self {
         let record = facts.record.as_ref().ok();
@@ -90,7 +90,7 @@ impl View {
         view
     }
 
-    /// A job of which not even the directory can be opened.
+    /// A job whose directory cannot be opened.
     #[must_use]
     pub fn unreadable(id: JobId, kind: Kind, why: &str) -> Self {
         let corrupt = Exit { reason: Some(why.to_owned()), ..Exit::new(Outcome::Corrupt) };
@@ -117,7 +117,7 @@ impl View {
         self.outcome.is_none()
     }
 
-    /// The code that `wait` passes on: the program's own, 124 for a time limit, and never 0 unless it succeeded.
+    /// The exit code of `wait`: that of the program, 124 for a time limit, and 0 only if the job succeeded.
     #[must_use]
     pub fn wait_code(&self) -> u8 {
         let code = self.exit_code.and_then(|code| u8::try_from(code).ok());

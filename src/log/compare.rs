@@ -1,5 +1,5 @@
-//! Holding a log against the engine's copy of it, and recovering it from there. The two are never spliced: the engine's
-//! copy is put beside ours, whole.
+//! Compares a log with the engine's copy, and recovers it from there. The two are never spliced: the engine's copy
+//! becomes a second file.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
@@ -9,45 +9,46 @@ use crate::job::record::LogState;
 use crate::job::{Job, LOG, LOG_RECOVERED};
 use crate::names::Tail;
 
-/// Last lines that are compared where nothing speaks for a loss.
+/// How many last lines are compared if no loss is suspected.
 const COMPARED: Tail = Tail::Lines(20);
 
-/// How docker's client ended, as far as it speaks for lost lines.
+/// Whether docker's client may have lost lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Client {
-    /// As the container did.
+pub enum ClientEnd {
+    /// It ended with the exit code of the container.
     EndedWithIt,
-    /// In another way, or it is known to cut its output.
+    /// It ended in another way, or it is known to lose output.
     CutOff,
 }
 
 /// Writes the engine's copy of the last lines into a file.
 pub type Fetch<'a> = dyn Fn(Tail, File) -> io::Result<()> + 'a;
 
-/// The state of the log of a container that has ended, and why it is incomplete. Where ours is short, the engine's copy is
-/// put beside it.
-pub fn verify(job: &Job, client: Client, fetch: &Fetch) -> (LogState, Option<String>) {
+/// The state of the log of a container that has ended and, if it is incomplete, why. If the log is shorter than the
+/// engine's copy, the copy is saved beside it.
+pub fn verify(job: &Job, client: ClientEnd, fetch: &Fetch) -> (LogState, Option<String>) {
     let verified = match client {
-        Client::CutOff => recover(job, fetch, |_, _| true),
-        Client::EndedWithIt => match ends_alike(job, fetch) {
-            // A log driver that cannot be read. The client ended as the container did, so its copy stands.
+        ClientEnd::CutOff => recover(job, fetch, |_, _| true),
+        ClientEnd::EndedWithIt => match ends_alike(job, fetch) {
+            // An error means that the log driver cannot be read. The client saw the container's end, so its log is used.
             Ok(true) | Err(_) => Ok(LogState::Complete),
-            // Where both streams were written at once, the engine's order of lines may differ. Then only a longer copy
-            // proves that something is missing.
+            // The engine's order of lines may differ if both streams were written at the same time. So only a longer
+            // copy proves that lines are missing.
             Ok(false) => recover(job, fetch, |theirs, ours| theirs > ours),
         },
     };
     match verified {
-        Ok(LogState::Incomplete) if client == Client::EndedWithIt => (LogState::Complete, None),
-        Ok(LogState::Incomplete) => {
-            (LogState::Incomplete, Some("the docker client was cut off, and the engine's own copy is shorter".into()))
-        }
+        Ok(LogState::Incomplete) if client == ClientEnd::EndedWithIt => (LogState::Complete, None),
+        Ok(LogState::Incomplete) => (
+            LogState::Incomplete,
+            Some("the docker client may have lost lines, and the engine's copy is shorter".into()),
+        ),
         Ok(state) => (state, None),
-        Err(error) => (LogState::Incomplete, Some(format!("the docker client was cut off: {error}"))),
+        Err(error) => (LogState::Incomplete, Some(format!("the docker client may have lost lines: {error}"))),
     }
 }
 
-/// Puts the engine's copy beside ours if it is not shorter, differs, and `prefer`s (theirs, ours) says so.
+/// Saves the engine's copy beside the log if it is not shorter, differs, and `prefer` (of both lengths) is true.
 fn recover(job: &Job, fetch: &Fetch, prefer: fn(u64, u64) -> bool) -> io::Result<LogState> {
     let copy = Copy::fetch(job, Tail::All, fetch)?;
     let ours = job.dir.open_file(LOG)?;
@@ -74,15 +75,15 @@ fn ends_alike(job: &Job, fetch: &Fetch) -> io::Result<bool> {
     agree(&log, &copy.file)
 }
 
-/// The engine's copy for one reader: a file without a name, from its beginning.
+/// The engine's copy as an open file without a name, at its beginning.
 ///
 /// # Errors
-/// When the engine does not give it.
+/// When the engine does not return it.
 pub fn fetch_unnamed(job: &Job, fetch: &Fetch) -> io::Result<File> {
     job.dir.open_file(&Copy::fetch(job, Tail::All, fetch)?.name)
 }
 
-/// The engine's copy as a file beside the log. The name goes away with this value.
+/// The engine's copy as a temporary file beside the log. Dropping it removes the name.
 struct Copy<'a> {
     job: &'a Job,
     name: String,
@@ -110,7 +111,7 @@ impl Drop for Copy<'_> {
     }
 }
 
-/// Whether two readers give the same bytes, to the end of both.
+/// Whether two readers have the same content.
 ///
 /// # Errors
 /// When one cannot be read.

@@ -1,4 +1,4 @@
-//! Reading a log while it grows.
+//! Reads a log while it grows.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
@@ -16,7 +16,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Starts at the last lines of what is there.
+    /// Starts at the last lines of the log.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -26,16 +26,16 @@ impl Follower {
         Ok(Self { file, position })
     }
 
-    /// How many bytes of the log lie behind.
+    /// The number of bytes up to the current position.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Hands on what has come since the last time; says how many bytes that was.
+    /// Writes what was added since the last call; returns the number of bytes.
     ///
     /// # Errors
-    /// When the log was cut short behind our back, or the writer fails.
+    /// When the log was truncated, or the writer fails.
     pub fn advance(&mut self, out: &mut impl Write) -> io::Result<u64> {
         let length = self.file.metadata()?.len();
         if length < self.position {
@@ -49,8 +49,8 @@ impl Follower {
         Ok(copied)
     }
 
-    /// After the end: goes on in the log that was fetched anew from the engine, if there is one and it begins with
-    /// what was already shown. Says whether what was shown is the beginning of the log.
+    /// Changes to the recovered log after the end, if there is one. It continues at the same position if the recovered log
+    /// begins with what was shown, and otherwise at its beginning. Returns whether it continues.
     ///
     /// # Errors
     /// When a log cannot be read.

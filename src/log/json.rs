@@ -1,11 +1,11 @@
-//! Lines of a log as JSON. Never a whole line in memory: it may be longer than that.
+//! The lines of a log as JSON. A line is never held in memory as a whole, because it may be longer than the memory.
 
 use std::io::{self, Write};
 
 use super::CHUNK;
 
-/// Makes JSON of lines while their bytes come; invalid UTF-8 becomes U+FFFD. A line stays here until its newline comes or
-/// it is too long for that; from then on its pieces pass through, so that none costs more memory than a chunk.
+/// Writes lines as JSON while their bytes arrive; invalid UTF-8 becomes U+FFFD. A line is buffered until its newline arrives
+/// or the buffer is full. Then its pieces are written, so that no line needs more memory than a chunk.
 #[derive(Debug)]
 pub struct JsonLines {
     before: &'static [u8],
@@ -58,7 +58,7 @@ impl JsonLines {
         Ok(())
     }
 
-    /// Gives a last line that has no newline.
+    /// Writes a last line that has no newline.
     ///
     /// # Errors
     /// When writing fails.

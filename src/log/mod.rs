@@ -1,5 +1,5 @@
-//! A job's log: opening it, its last lines, following it, its lines as JSON, and holding it against the engine's copy.
-//! A log is never read into memory as a whole.
+//! The log of a job: opening it, its last lines, following it, its lines as JSON, and the comparison with the engine's
+//! copy. A log is never read into memory as a whole.
 
 pub mod compare;
 mod follow;
@@ -17,7 +17,7 @@ pub use json::Row;
 
 const CHUNK: usize = 64 * 1024;
 
-/// Opens the log: the one fetched anew from the engine where there is one, else the client's own.
+/// Opens the log: the one recovered from the engine if there is one, otherwise the client's.
 ///
 /// # Errors
 /// When neither can be read.
@@ -28,7 +28,7 @@ pub fn open(job: &Job) -> io::Result<File> {
     }
 }
 
-/// Moves to where the last lines begin. A last line without a newline counts as one.
+/// Seeks to the beginning of the last lines. A last line without a newline counts.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -39,7 +39,7 @@ fn seek_tail(file: &mut File, tail: Tail) -> io::Result<u64> {
     file.seek(SeekFrom::Start(start))
 }
 
-/// The last lines of what is there now: a job that writes faster than it is read would never let the reader go.
+/// The last lines up to the current end. Without that end, a job that writes fast could keep the reader busy for ever.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -49,7 +49,7 @@ pub fn so_far(mut file: File, tail: Tail) -> io::Result<io::Take<File>> {
     Ok(file.take(length.saturating_sub(start)))
 }
 
-/// Reads backwards, a chunk at a time, so that the cost depends on the lines asked for and not on the log.
+/// Reads backwards in chunks, so that the cost depends on the lines asked for and not on the size of the log.
 fn tail_start(file: &mut File, end: u64, lines: u64) -> io::Result<u64> {
     let mut missing = lines;
     let mut position = end;

@@ -1,4 +1,5 @@
-//! Debian packages, by the grammar of Debian policy less everything that apt reads into its arguments beyond it.
+//! Names of Debian packages, by the grammar of Debian policy. Everything that apt-get would read as something other
+//! than a package to install is refused.
 
 use std::fmt;
 
@@ -19,7 +20,7 @@ impl AptPackage {
     /// The packages of a list separated by blanks, tabs or line ends, in the order given.
     ///
     /// # Errors
-    /// [`Invalid`] for the first entry that is no package.
+    /// [`Invalid`] for the first entry that is not a package.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, Invalid> {
         text.split_ascii_whitespace().map(Self::parse).collect()
     }
@@ -32,18 +33,18 @@ fn check_apt_package(text: &str) -> Checked {
     let in_name = |c: char| is_lower_alphanumeric(c) || "+.-".contains(c);
     only(name, in_name, "a-z, 0-9, \"+\", \".\" and \"-\", and a blank between two packages")?;
     if name.len() < 2 || !name.starts_with(is_lower_alphanumeric) {
-        return Err(no("a package name has two characters or more and begins with a letter or a digit"));
+        return Err(no("a package name must have at least two characters and begin with a letter or a digit"));
     }
     if arch.is_some_and(|arch| {
         !arch.starts_with(is_lower_alphanumeric) || !arch.chars().all(|c| is_lower_alphanumeric(c) || c == '-')
     }) {
-        return Err(no("what follows \":\" is no architecture, such as i386"));
+        return Err(no("after \":\" an architecture is expected, for example i386"));
     }
     let in_version = |c: char| c.is_ascii_alphanumeric() || ".+:~-".contains(c);
     if version.is_some_and(|version| {
         !version.starts_with(|c: char| c.is_ascii_alphanumeric()) || !version.chars().all(in_version)
     }) {
-        return Err(no("what follows \"=\" is no version, such as 1:2.36-9"));
+        return Err(no("after \"=\" a version is expected, for example 1:2.36-9"));
     }
     Ok(text.to_owned())
 }
@@ -51,15 +52,15 @@ fn check_apt_package(text: &str) -> Checked {
 /// Refuses what apt would read as something other than a package to install.
 fn check_apt_meaning(text: &str) -> Result<(), Refusal> {
     if text.starts_with('-') {
-        return Err(no("it would be read as an option of apt-get"));
+        return Err(no("apt-get would read it as an option"));
     }
     if text.starts_with(['.', '/']) || text.rsplit_once('.').is_some_and(|(_, ending)| ending == "deb") {
-        return Err(no("it would be read as the path of a file"));
+        return Err(no("apt-get would read it as the path of a file"));
     }
     if text.contains('/') {
-        return Err(no("a release after \"/\" is not accepted").hint("ask for a version with NAME=VERSION"));
+        return Err(no("a release after \"/\" is not accepted").hint("to choose a version, write NAME=VERSION"));
     }
-    // Unlike the others a "~" has its place in versions; at the front it begins a pattern.
+    // "~" is allowed in versions. Only at the front does it begin a pattern.
     if let Some(c) = text.chars().find(|&c| "^*?$|()!".contains(c) || (c == '~' && text.starts_with(c))) {
         return Err(no(format!("\"{c}\" would make it a pattern or a task")));
     }
@@ -103,23 +104,23 @@ mod tests {
             ("~i", "\"~\" would make it a pattern or a task"),
             ("lib*", "\"*\" would make it a pattern or a task"),
             ("a/b", "a release after \"/\" is not accepted"),
-            ("./x.deb", "it would be read as the path of a file"),
-            ("/x", "it would be read as the path of a file"),
-            ("x.deb", "it would be read as the path of a file"),
-            ("-oAPT::Update::Pre-Invoke::=id", "it would be read as an option of apt-get"),
-            ("--", "it would be read as an option of apt-get"),
+            ("./x.deb", "apt-get would read it as the path of a file"),
+            ("/x", "apt-get would read it as the path of a file"),
+            ("x.deb", "apt-get would read it as the path of a file"),
+            ("-oAPT::Update::Pre-Invoke::=id", "apt-get would read it as an option"),
+            ("--", "apt-get would read it as an option"),
             ("", "it is empty"),
-            ("g", "a package name has two characters or more and begins with a letter or a digit"),
-            ("+g", "a package name has two characters or more and begins with a letter or a digit"),
-            ("Git", "\"G\" is not allowed in it"),
-            ("git curl", "a blank is not allowed in it"),
-            ("git,curl", "\",\" is not allowed in it"),
-            ("git;id", "\";\" is not allowed in it"),
-            ("git\n", "\"\\n\" is not allowed in it"),
-            ("gcc:", "what follows \":\" is no architecture, such as i386"),
-            ("gcc:I386", "what follows \":\" is no architecture, such as i386"),
-            ("gcc=", "what follows \"=\" is no version, such as 1:2.36-9"),
-            ("gcc=1 0", "what follows \"=\" is no version, such as 1:2.36-9"),
+            ("g", "a package name must have at least two characters and begin with a letter or a digit"),
+            ("+g", "a package name must have at least two characters and begin with a letter or a digit"),
+            ("Git", "\"G\" is not allowed"),
+            ("git curl", "a blank is not allowed"),
+            ("git,curl", "\",\" is not allowed"),
+            ("git;id", "\";\" is not allowed"),
+            ("git\n", "\"\\n\" is not allowed"),
+            ("gcc:", "after \":\" an architecture is expected, for example i386"),
+            ("gcc:I386", "after \":\" an architecture is expected, for example i386"),
+            ("gcc=", "after \"=\" a version is expected, for example 1:2.36-9"),
+            ("gcc=1 0", "after \"=\" a version is expected, for example 1:2.36-9"),
             ("gcc=$(id)", "\"$\" would make it a pattern or a task"),
         ] {
             assert_eq!(AptPackage::parse(text).expect_err(text).why, why, "{text:?}");

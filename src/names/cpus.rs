@@ -1,4 +1,4 @@
-//! How much of the processors a container may use.
+//! The number of processors that a container may use.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Invalid;
 use crate::units::billionths;
 
-/// A share of the processors, such as `1.5`: above zero, with nine decimals at most, because the engine counts in
+/// A number of processors, such as `1.5`: greater than zero, with at most nine decimals, because the engine counts in
 /// billionths of a processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -17,13 +17,13 @@ impl Cpus {
     /// Reads a decimal number, as docker's `--cpus`.
     ///
     /// # Errors
-    /// [`Invalid`] for zero, for anything that is no decimal number, and beyond the engine's 63 bits.
+    /// [`Invalid`] for zero, for anything that is not a decimal number, and for values beyond the engine's 63 bits.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let invalid = |why| Err(Invalid::new("number of cpus", text, why));
         match billionths(text).map(i64::try_from) {
-            None => invalid("it must be a number such as 2 or 1.5, with nine decimals at most"),
+            None => invalid("it must be a number such as 2 or 1.5, with at most nine decimals"),
             Some(Err(_)) => invalid("it is too large"),
-            Some(Ok(0)) => invalid("it must be above zero"),
+            Some(Ok(0)) => invalid("it must be greater than zero"),
             Some(Ok(nanos)) => Ok(Self(nanos.unsigned_abs())),
         }
     }

@@ -1,4 +1,4 @@
-//! Which engine a command or a job talks to.
+//! The engine that a command or a job uses.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Image references and names, by the grammar of the `distribution/reference` library, which docker itself uses.
+//! Image references and names, by the grammar of the `distribution/reference` library, which docker also uses.
 
 use std::fmt;
 
@@ -10,26 +10,26 @@ checked_text! {
     /// An image to build on or to run: `[host[:port]/]path[:tag][@algo:hex]`, or an image id.
     ///
     /// The grammar is that of the `distribution/reference` library, which docker itself uses; an id is 64 hex
-    /// digits, alone or after `sha256:`. `scratch` is refused: it is no image but docker's word for an empty one.
+    /// digits, alone or after `sha256:`. `scratch` is refused, because docker uses it for an empty base and not an image.
     ImageRef, "image reference", check_image_ref
 }
 
 checked_text! {
-    /// A name to give to a built image: `[host[:port]/]path[:tag]`.
+    /// A name for a built image: `[host[:port]/]path[:tag]`.
     ///
-    /// What `docker build --tag` refuses is refused: a digest, 64 hex digits, a repository called `sha256`.
+    /// A digest, 64 hex digits and a repository named `sha256` are refused, as `docker build --tag` refuses them.
     ImageName, "image name", check_image_name
 }
 
 impl ImageRef {
-    /// The reference as docker shows it: Docker Hub's prefixes left out, and `:latest` added where there is neither
-    /// tag nor digest. An id stays as it is.
+    /// The reference as docker shows it: without Docker Hub's prefixes, and with `:latest` if it has neither tag nor
+    /// digest. An id is not changed.
     #[must_use]
     pub fn name_and_tag(&self) -> String {
         if self.is_id() { self.0.clone() } else { familiar(&self.0) }
     }
 
-    /// Whether this is a whole image id, which `docker run` takes but a Dockerfile's `FROM` does not.
+    /// Whether this is a full image id, which `docker run` accepts and a Dockerfile's `FROM` does not.
     #[must_use]
     pub fn is_id(&self) -> bool {
         is_image_id(&self.0)
@@ -37,7 +37,7 @@ impl ImageRef {
 }
 
 impl ImageName {
-    /// The name as docker lists it: `name:tag`, Docker Hub's prefixes left out, the tag `latest` unless given.
+    /// The name as docker lists it: `name:tag` without Docker Hub's prefixes, with the tag `latest` if none is given.
     #[must_use]
     pub fn normalized(&self) -> String {
         familiar(&self.0)
@@ -58,13 +58,13 @@ fn check_image_name(text: &str) -> Checked {
     }
     let reference = Reference::split(text)?;
     if reference.digest.is_some() {
-        return Err(no("a name cannot carry a digest").hint("leave out the \"@\" and what follows"));
+        return Err(no("a name cannot carry a digest").hint("leave out the \"@\" and the text after it"));
     }
     if is_image_id(reference.name) {
-        return Err(no("docker takes 64 hex digits for an image id"));
+        return Err(no("docker would read 64 hex digits as an image id"));
     }
     if familiar_name(reference.name) == "sha256" {
-        return Err(no("docker would take it for a digest"));
+        return Err(no("docker would read it as a digest"));
     }
     Ok(text.to_owned())
 }
@@ -86,7 +86,7 @@ struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    /// Takes `text` apart and checks each part.
+    /// Splits `text` into its parts and checks each.
     fn split(text: &'a str) -> Result<Self, Refusal> {
         check_reference_characters(text)?;
         let reference = Self::cut(text);
@@ -96,7 +96,7 @@ impl<'a> Reference<'a> {
         Ok(reference)
     }
 
-    /// Takes `text` apart where the grammar would: a `:` opens a tag only after the last `/`.
+    /// Splits `text` where the grammar does: a `:` begins a tag only after the last `/`.
     fn cut(text: &'a str) -> Self {
         let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
         let path = rest.rfind('/').map_or(0, |slash| slash + 1);
@@ -112,7 +112,7 @@ fn check_reference_characters(text: &str) -> Result<(), Refusal> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-/:@+[]".contains(c);
     only(text, allowed, "letters, digits, \".\", \"_\", \"-\", \"/\", \":\" and \"@\"")?;
     if text.starts_with('-') {
-        return Err(no("it would be read as an option of docker"));
+        return Err(no("docker would read it as an option"));
     }
     if let Some((scheme @ ("http" | "https" | "docker" | "oci"), rest)) = text.split_once("://") {
         return Err(no("it is a URL").hint(format!("leave out \"{scheme}://\": {}", escape_value(rest))));
@@ -120,7 +120,7 @@ fn check_reference_characters(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Only the algorithms that docker has, with their lengths.
+/// Accepts only the algorithms that docker has, with digests of their length.
 fn check_digest(digest: &str) -> Result<(), Refusal> {
     let length = match digest.split_once(':') {
         Some(("sha256", hex)) if is_lower_hex(hex) => hex.len() == 64,
@@ -128,7 +128,7 @@ fn check_digest(digest: &str) -> Result<(), Refusal> {
         Some(("sha512", hex)) if is_lower_hex(hex) => hex.len() == 128,
         _ => false,
     };
-    if length { Ok(()) } else { Err(no("a digest is \"sha256:\" with 64 hex digits in lower case")) }
+    if length { Ok(()) } else { Err(no("a digest must be \"sha256:\" followed by 64 hex digits in lower case")) }
 }
 
 fn check_tag(tag: &str) -> Result<(), Refusal> {
@@ -137,10 +137,12 @@ fn check_tag(tag: &str) -> Result<(), Refusal> {
         return Err(no("the tag after \":\" is empty"));
     }
     if tag.len() > 128 {
-        return Err(no("a tag has 128 characters at most"));
+        return Err(no("a tag must have at most 128 characters"));
     }
     if tag.starts_with(['.', '-']) || !tag.chars().all(allowed) {
-        return Err(no("a tag is letters, digits, \"_\", \".\" and \"-\", and begins with none of the last two"));
+        return Err(no(
+            "a tag must consist of letters, digits, \"_\", \".\" and \"-\", and must not begin with \".\" or \"-\"",
+        ));
     }
     Ok(())
 }
@@ -150,21 +152,21 @@ fn check_repository(name: &str) -> Result<(), Refusal> {
     if let Some(host) = host
         && !is_host(host)
     {
-        return Err(no("what stands before the first \"/\" is no host name"));
+        return Err(no("the part before the first \"/\" is not a host name"));
     }
     if path.bytes().any(|b| b.is_ascii_uppercase()) {
         let lower = format!("{}{}", &name[..name.len() - path.len()], path.to_ascii_lowercase());
-        return Err(no("a repository name is in lower case").hint(format!("write {}", escape_value(&lower))));
+        return Err(no("a repository name must be in lower case").hint(format!("write {}", escape_value(&lower))));
     }
     if !path.split('/').all(is_path_component) {
         return Err(no(
-            "each part of a repository name is letters and digits, joined by \".\", \"_\", \"__\" or \"-\"",
+            "each part of a repository name must be letters and digits, joined by \".\", \"_\", \"__\" or \"-\"",
         ));
     }
-    // Older engines count Docker Hub's host and "library/" too.
+    // Older engines also count Docker Hub's host and "library/".
     let implied = if host.is_some() { 0 } else { "docker.io/library/".len() };
     if name.len() + implied > 255 {
-        return Err(no("a repository name has 255 characters at most"));
+        return Err(no("a repository name must have at most 255 characters"));
     }
     if familiar_name(name) == "scratch" {
         return Err(no("docker reserves it for the empty image"));
@@ -172,7 +174,7 @@ fn check_repository(name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Takes the host off a name, by docker's rule: the first part is a host if it has a `.`, a `:` or an upper case
+/// Splits the host from a name, by docker's rule: the first part is a host if it has a `.`, a `:` or an upper case
 /// letter, or is `localhost`.
 fn split_host(name: &str) -> (Option<&str>, &str) {
     match name.split_once('/') {
@@ -226,8 +228,8 @@ fn familiar(text: &str) -> String {
     }
 }
 
-/// A name without Docker Hub's host and, for its official images, without `library/`. The host stays where the rest
-/// would be taken for another host.
+/// A name without Docker Hub's host and, for its official images, without `library/`. The host is kept if the rest would
+/// be read as another host.
 fn familiar_name(name: &str) -> &str {
     let (None | Some("docker.io" | "index.docker.io"), path) = split_host(name) else {
         return name;
@@ -353,7 +355,7 @@ mod tests {
         for (text, error, hint) in [
             (
                 "Python:3.12",
-                "invalid image reference \"Python:3.12\": a repository name is in lower case",
+                "invalid image reference \"Python:3.12\": a repository name must be in lower case",
                 Some("write python"),
             ),
             (
@@ -361,10 +363,10 @@ mod tests {
                 "invalid image reference \"https://ghcr.io/a/b\": it is a URL",
                 Some("leave out \"https://\": ghcr.io/a/b"),
             ),
-            ("-v", "invalid image reference \"-v\": it would be read as an option of docker", None),
+            ("-v", "invalid image reference \"-v\": docker would read it as an option", None),
             (
                 "a\nb",
-                r#"invalid image reference "a\nb": "\n" is not allowed in it"#,
+                r#"invalid image reference "a\nb": "\n" is not allowed"#,
                 Some("use only letters, digits, \".\", \"_\", \"-\", \"/\", \":\" and \"@\""),
             ),
         ] {

@@ -1,4 +1,4 @@
-//! What a job is called: its id, its name and its labels.
+//! The ids, names and labels of jobs.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::{Checked, Invalid, Refusal, at_most, is_lower_alphanumeric, no, no_co
 
 checked_text! {
     /// A job's name: `[a-z0-9][a-z0-9._-]{0,62}`, which is docker's grammar of container names in lower case and
-    /// fits a DNS label. `latest` is refused because it stands for the newest job.
+    /// fits a DNS label. `latest` is refused, because it is reserved for the newest job.
     JobName, "job name", check_job_name
 }
 
@@ -18,8 +18,8 @@ checked_text! {
 }
 
 checked_text! {
-    /// The key of a label: `[a-z0-9.-]+` from a letter or digit to a letter or digit, as docker's guidelines for
-    /// label keys ask for. Keys under `longshore.` are ours.
+    /// The key of a label: `[a-z0-9.-]+`, beginning and ending with a letter or digit, as docker's guidelines for label
+    /// keys recommend. Keys under `longshore.` are reserved.
     LabelKey, "label key", check_label_key
 }
 
@@ -27,7 +27,7 @@ impl JobId {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     const LENGTH: usize = 12;
 
-    /// An id out of random bytes: the low five bits of each choose a digit.
+    /// An id from random bytes: the low five bits of each byte select a digit.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 12]) -> Self {
         Self(bytes.iter().map(|byte| char::from(Self::ALPHABET[usize::from(byte & 31)])).collect())
@@ -44,9 +44,9 @@ impl JobId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Label {
-    /// What the value is called.
+    /// The key.
     pub key: LabelKey,
-    /// Text without control characters, at most 4096 bytes of it.
+    /// Text without control characters, at most 4096 bytes.
     pub value: String,
 }
 
@@ -57,12 +57,12 @@ impl Label {
     /// [`Invalid`] says which rule was broken.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let Some((key, value)) = text.split_once('=') else {
-            return Err(Invalid::new("label", text, "there is no \"=\" in it").with_hint("write KEY=VALUE"));
+            return Err(Invalid::new("label", text, "it has no \"=\"").with_hint("write KEY=VALUE"));
         };
         Self::new(LabelKey::parse(key)?, value)
     }
 
-    /// A label of a key and a value that come separately, as in a JSON object.
+    /// A label from a separate key and value, as in a JSON object.
     ///
     /// # Errors
     /// [`Invalid`] for a value that is too long or has control characters.
@@ -108,17 +108,17 @@ fn check_job_name(text: &str) -> Checked {
         return Err(no("it must begin with a letter or a digit"));
     }
     if text.len() > 63 {
-        return Err(no("it has 63 characters at most"));
+        return Err(no("it must have at most 63 characters"));
     }
     if text == "latest" {
-        return Err(no("\"latest\" stands for the newest job"));
+        return Err(no("\"latest\" is reserved for the newest job"));
     }
     Ok(text.to_owned())
 }
 
 fn check_job_id(text: &str) -> Checked {
     if text.len() != JobId::LENGTH || !JobId::is_prefix(text) {
-        return Err(no("an id is 12 of the characters 0-9 and a-z without i, l, o and u"));
+        return Err(no("an id has 12 characters: 0-9 and a-z without i, l, o and u"));
     }
     Ok(text.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Where the engine keeps its own copy of a run's output.
+//! The log drivers that a run can use for the engine's copy of its output.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 
-/// The engine's log drivers that make sense here: longshore has the output in a log of its own.
+/// A log driver for the engine's copy of a run's output. longshore writes its own log and needs the copy to recover it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogDriver {
-    /// The engine's fastest format that can be read back
+    /// The engine's own compact format
     Local,
-    /// The engine's usual format
+    /// JSON files, the engine's default
     JsonFile,
-    /// The journal of systemd
+    /// systemd's journal
     Journald,
-    /// No copy: fastest, but nothing to recover from when the docker client is killed
+    /// No copy: output cannot be recovered if the docker client is killed
     None,
 }
 
 impl LogDriver {
-    /// The name by which docker knows it.
+    /// The driver's name, as in docker's `--log-driver`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

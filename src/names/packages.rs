@@ -1,11 +1,11 @@
-//! Several packages in one text, as a user writes them.
+//! A list of packages in one text.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::{AptPackage, Invalid, PipRequirement};
 
-/// The packages of one text, in the order given; there may be none.
+/// The packages of one text, in the order given; the list may be empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packages<T>(pub Vec<T>);
 
@@ -25,7 +25,7 @@ impl FromStr for Packages<PipRequirement> {
     }
 }
 
-/// A line for each, which reads back as it was.
+/// One line per package. The text can be parsed again.
 impl<T: fmt::Display> fmt::Display for Packages<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();

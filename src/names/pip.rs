@@ -1,5 +1,5 @@
-//! Python requirements, by the grammar of PEP 508 less everything that a line of a requirements file may mean beyond
-//! it.
+//! Python requirements, by the grammar of PEP 508. Everything that pip would read in a requirements file as something
+//! other than a requirement is refused.
 
 use std::fmt;
 
@@ -9,23 +9,23 @@ use super::requirement::check_grammar;
 use super::{Checked, Invalid, Refusal, at_most, no, shown};
 
 checked_text! {
-    /// One requirement of PEP 508, fit to be a line of its own in a requirements file.
+    /// One requirement of PEP 508 that can be a line of a requirements file.
     ///
-    /// What pip would read as something else on such a line is refused: an option, also after a blank, a
+    /// Text that pip would read as something else on such a line is refused: an option, also after a space, a
     /// continuation, a comment, `${VARIABLE}`, and a name that looks like an archive file.
     PipRequirement, "pip requirement", check_requirement
 }
 
 impl PipRequirement {
-    /// The requirements of a list separated by blanks or line ends, in the order given.
+    /// The requirements of a list, in the order given.
     ///
-    /// A line end always separates. On one line a blank separates unless it stands inside quotes, brackets or
-    /// parentheses, or one requirement plainly goes on across it: before a word that begins with one of
-    /// `<>=!~;@,([)]`, after a word that ends with one of `<>=!~;@,` or an opening bracket, and around `and`, `or`,
-    /// `in` and `not` once a `;` has opened the marker. So `numpy<2 pandas >= 2` is two requirements.
+    /// A line end always separates two requirements. A space separates them, except in these places: inside quotes,
+    /// brackets or parentheses; before a word that begins with one of `<>=!~;@,([)]`; after a word that ends with one of
+    /// `<>=!~;@,` or an opening bracket; and, after the `;` of a marker, around `and`, `or`, `in` and `not`. So
+    /// `numpy<2 pandas >= 2` is two requirements.
     ///
     /// # Errors
-    /// [`Invalid`] for the first entry that is no requirement.
+    /// [`Invalid`] for the first entry that is not a requirement.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, Invalid> {
         split_requirements(text).iter().map(|entry| Self::parse(entry)).collect()
     }
@@ -40,46 +40,46 @@ fn check_requirement(text: &str) -> Checked {
     Ok(text.to_owned())
 }
 
-/// Refuses what would not stay one requirement in a requirements file: pip takes any word that begins with `-` for
-/// an option, even one inside a quoted marker, and expands variables before it parses.
+/// Refuses text that is not one requirement in a requirements file. pip reads any word that begins with `-` as an option,
+/// even inside a quoted marker, and expands variables before it parses.
 fn check_requirement_line(text: &str) -> Result<(), Refusal> {
     if text.is_empty() {
         return Err(no("it is empty"));
     }
     at_most(text, 1000)?;
     if let Some(c) = text.chars().find(|c| !matches!(c, ' '..='~')) {
-        return Err(no(format!("{} is not allowed in it", shown(c))));
+        return Err(no(format!("{} is not allowed", shown(c))));
     }
     if text.split(' ').any(|word| word.starts_with('-')) {
-        return Err(no("a word that begins with \"-\" would be read as an option of pip"));
+        return Err(no("pip would read a word that begins with \"-\" as an option"));
     }
     if text.split(' ').any(|word| word.starts_with('#')) {
-        return Err(no("what follows \"#\" would be read as a comment"));
+        return Err(no("pip would read the text after \"#\" as a comment"));
     }
     if text.contains('\\') {
         return Err(no("\"\\\" would join it to the next line"));
     }
     if text.contains('$') {
-        return Err(no("\"$\" is not allowed: pip would put a variable's value there"));
+        return Err(no("\"$\" is not allowed, because pip would insert the value of a variable"));
     }
     Ok(())
 }
 
-/// Explains what the grammar would only call an error.
+/// Gives better reasons than the grammar for some common mistakes.
 fn check_requirement_start(text: &str) -> Result<(), Refusal> {
     if text.split([' ', ';', '@']).next().is_some_and(|word| word.contains("://")) {
-        return Err(no("it is a URL without a name").hint("ask for a version with NAME==VERSION"));
+        return Err(no("it is a URL without a name").hint("to choose a version, write NAME==VERSION"));
     }
     if text.starts_with(['.', '/']) {
-        return Err(no("it would be read as the path of a file"));
+        return Err(no("pip would read it as the path of a file"));
     }
     if text.contains(',') && !text.contains(['(', '[', ';', '<', '>', '=', '!', '~', '@']) {
-        return Err(no("there is a comma in it").hint("put blanks between two requirements"));
+        return Err(no("it contains a comma").hint("separate the requirements with spaces"));
     }
     Ok(())
 }
 
-/// pip takes a requirement with the ending of an archive for a file in the current directory.
+/// Refuses the endings of archives: pip would read such a requirement as a file in the current directory.
 fn check_not_an_archive(text: &str) -> Result<(), Refusal> {
     const ENDINGS: [&str; 12] = [
         ".whl",
@@ -101,12 +101,12 @@ fn check_not_an_archive(text: &str) -> Result<(), Refusal> {
     }
     let before_extras = before_marker.split('[').next().unwrap_or_default().trim_end();
     if ENDINGS.iter().any(|ending| before_marker.ends_with(ending) || before_extras.ends_with(ending)) {
-        return Err(no("it would be read as the path of a file"));
+        return Err(no("pip would read it as the path of a file"));
     }
     Ok(())
 }
 
-/// Cuts a list into the texts of its requirements; the rule is that of [`PipRequirement::parse_list`].
+/// Splits a list into the texts of its requirements, by the rule of [`PipRequirement::parse_list`].
 fn split_requirements(text: &str) -> Vec<String> {
     let mut entries = Vec::new();
     for line in text.lines() {
@@ -125,7 +125,7 @@ fn split_requirements(text: &str) -> Vec<String> {
     entries
 }
 
-/// The words of a line, cut at blanks that are not inside quotes, brackets or parentheses.
+/// The words of a line, split at spaces that are not inside quotes, brackets or parentheses.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
@@ -154,7 +154,7 @@ fn words(line: &str) -> Vec<String> {
 fn goes_on(entry: &str, word: &str) -> bool {
     let last = entry.rsplit(' ').next().unwrap_or_default();
     let in_marker = entry.contains(';');
-    // Between a quote or a parenthesis and one of these a blank may be missing.
+    // The space between a quote or a parenthesis and one of these words may be missing.
     let joins = |word: Option<&str>| matches!(word, Some("and" | "or" | "in" | "not"));
     word.starts_with(['<', '>', '=', '!', '~', ';', '@', ',', '(', '[', ')', ']'])
         || (last.ends_with(['<', '>', '=', '!', '~', ';', '@', ',', '(', '[']))
@@ -188,28 +188,28 @@ mod tests {
 
     #[test]
     fn what_pip_would_read_otherwise_is_refused_with_the_reason() {
-        const OPTION: &str = "a word that begins with \"-\" would be read as an option of pip";
-        const FILE: &str = "it would be read as the path of a file";
+        const OPTION: &str = "pip would read a word that begins with \"-\" as an option";
+        const FILE: &str = "pip would read it as the path of a file";
         for (text, why) in [
             ("-r other.txt", OPTION),
             ("--index-url=https://x", OPTION),
             ("-e .", OPTION),
             ("numpy --hash=sha256:0", OPTION),
             ("a; os_name == \" --index-url http://x \"", OPTION),
-            ("numpy==${TOK}", "\"$\" is not allowed: pip would put a variable's value there"),
+            ("numpy==${TOK}", "\"$\" is not allowed, because pip would insert the value of a variable"),
             ("numpy \\", "\"\\\" would join it to the next line"),
-            ("# numpy", "what follows \"#\" would be read as a comment"),
-            ("numpy # x", "what follows \"#\" would be read as a comment"),
-            ("numpy\npandas", "\"\\n\" is not allowed in it"),
-            ("numpy\u{2028}", "\"\\u{2028}\" is not allowed in it"),
-            ("numpÿ", "\"ÿ\" is not allowed in it"),
+            ("# numpy", "pip would read the text after \"#\" as a comment"),
+            ("numpy # x", "pip would read the text after \"#\" as a comment"),
+            ("numpy\npandas", "\"\\n\" is not allowed"),
+            ("numpy\u{2028}", "\"\\u{2028}\" is not allowed"),
+            ("numpÿ", "\"ÿ\" is not allowed"),
             ("", "it is empty"),
             ("./wheel", FILE),
             ("/wheel", FILE),
             ("x-1.0-py3-none-any.whl", FILE),
             ("src.ZIP", FILE),
             ("src.tar.gz[x] ; os_name == 'nt'", FILE),
-            ("numpy,pandas", "there is a comma in it"),
+            ("numpy,pandas", "it contains a comma"),
             ("https://example.org/x.whl", "it is a URL without a name"),
             ("git+https://example.org/x", "it is a URL without a name"),
             ("x @ https://example.org/x.whl", "a URL is not accepted here"),
@@ -226,7 +226,7 @@ mod tests {
     fn a_url_is_refused_with_what_to_write_instead() {
         for text in ["x @ https://example.org/x.whl", "x[y]@git+https://example.org/x", "https://example.org/x"] {
             let refusal = PipRequirement::parse(text).expect_err(text);
-            assert_eq!(refusal.hint.as_deref(), Some("ask for a version with NAME==VERSION"), "{text:?}");
+            assert_eq!(refusal.hint.as_deref(), Some("to choose a version, write NAME==VERSION"), "{text:?}");
         }
     }
 

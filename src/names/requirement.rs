@@ -1,5 +1,7 @@
-//! The grammar of a requirement: PEP 508 without URLs, with the versions of PEP 440. What only some releases of pip
-//! can read is refused; those compared are 23.2 to 26.3. No function here calls itself, so no text exhausts the stack.
+//! The grammar of a requirement: PEP 508 without URLs, with the versions of PEP 440.
+//!
+//! Text that only some releases of pip can read is refused; releases 23.2 to 26.3 were compared. No function here is
+//! recursive, so that no text can exhaust the stack.
 
 use super::{Refusal, escape_value, no, shown};
 use crate::invalid::without_credentials;
@@ -29,12 +31,12 @@ const VARIABLES: [&str; 18] = [
     "sys.platform",
 ];
 
-/// How deep the parentheses of a marker may be nested. pip's parser calls itself for each; older ones fail below 100.
+/// How deep the parentheses of a marker may be nested. pip's parser is recursive; older ones fail at less than 100.
 const DEEPEST: usize = 20;
 
 const SEPARATORS: [char; 3] = ['.', '-', '_'];
 
-/// Refuses a text that is no requirement, or has a blank in front of it.
+/// Refuses a text that is not a requirement or begins with a space.
 pub(super) fn check_grammar(text: &str) -> Result<(), Refusal> {
     if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return Err(no("it does not begin with a name"));
@@ -43,7 +45,7 @@ pub(super) fn check_grammar(text: &str) -> Result<(), Refusal> {
     scanner.name()?;
     scanner.extras()?;
     if scanner.rest.starts_with('@') {
-        return Err(no("a URL is not accepted here").hint("ask for a version with NAME==VERSION"));
+        return Err(no("a URL is not accepted here").hint("to choose a version, write NAME==VERSION"));
     }
     let mut wanted = "an operator, \";\" or the end";
     if scanner.rest.starts_with(['(', '<', '>', '=', '!', '~']) {
@@ -57,7 +59,7 @@ pub(super) fn check_grammar(text: &str) -> Result<(), Refusal> {
     if scanner.rest.is_empty() { Ok(()) } else { Err(scanner.expected(wanted)) }
 }
 
-/// Reads piece by piece from left to right, and skips the blanks after a piece.
+/// Reads one piece after the other from left to right, and skips the spaces after each.
 struct Scanner<'a> {
     rest: &'a str,
     /// The last piece, for messages.
@@ -82,7 +84,7 @@ impl<'a> Scanner<'a> {
         read
     }
 
-    /// The characters up to the first that does not belong; nothing is read if there are none.
+    /// Reads the characters up to the first that does not belong. If there are none, nothing is read.
     fn run(&mut self, belongs: impl Fn(char) -> bool) -> Option<&'a str> {
         let length = self.rest.find(|c| !belongs(c)).unwrap_or(self.rest.len());
         (length > 0).then(|| self.take(length))
@@ -96,7 +98,7 @@ impl<'a> Scanner<'a> {
         eaten
     }
 
-    /// Like [`Scanner::eat`], for a word that has to end there.
+    /// Like [`Scanner::eat`], for a complete word.
     fn eat_word(&mut self, word: &str) -> bool {
         self.rest.strip_prefix(word).is_some_and(|after| !after.starts_with(in_word)) && self.eat(word)
     }
@@ -109,7 +111,7 @@ impl<'a> Scanner<'a> {
         let name = self.run(|c| c.is_ascii_alphanumeric() || SEPARATORS.contains(&c));
         let name = name.ok_or_else(|| self.expected("a name"))?;
         if name.starts_with(SEPARATORS) || name.ends_with(SEPARATORS) {
-            return Err(no(format!("the name {} does not begin and end with a letter or a digit", quoted(name))));
+            return Err(no(format!("the name {} must begin and end with a letter or a digit", quoted(name))));
         }
         Ok(())
     }
@@ -154,13 +156,13 @@ impl<'a> Scanner<'a> {
         check_version(operator, version)
     }
 
-    /// The version after `===`. pip before 24.1 reads it up to the next blank, and with "/" in it every pip may take
-    /// the requirement for a path.
+    /// The version after `===`. pip before 24.1 reads it up to the next space. If it contains "/", every pip may read the
+    /// requirement as a path.
     fn any_version(&mut self) -> Result<(), Refusal> {
         let version = self.run(|c| c != ' ').ok_or_else(|| self.expected("a version"))?;
         version.chars().find(|c| !in_version(*c)).map_or(Ok(()), |c| {
             let why = format!("{} is not allowed in a version after \"===\"", shown(c));
-            Err(no(why).hint("put a blank after the version"))
+            Err(no(why).hint("put a space after the version"))
         })
     }
 
@@ -191,25 +193,25 @@ impl<'a> Scanner<'a> {
         let operator = self.operator().or_else(|| words.into_iter().find(|word| self.eat_word(word)));
         let operator = operator.ok_or_else(|| self.expected("an operator such as \"==\" or \"not in\""))?;
         let right = self.operand()?;
-        // pip takes the second of two variables for a text, and ends with an internal error for two texts.
+        // pip reads the second of two variables as a text, and fails with an internal error for two texts.
         if left == right {
-            return Err(no("a marker compares a variable with a quoted text"));
+            return Err(no("a marker must compare a variable with a quoted text"));
         }
         if operator == "~=" && left == Operand::Text {
-            return Err(no("in a marker \"~=\" stands between a variable and a version"));
+            return Err(no("in a marker \"~=\" must be between a variable and a version"));
         }
         Ok(())
     }
 
     fn operand(&mut self) -> Result<Operand, Refusal> {
         if let Some(quote) = self.rest.chars().next().filter(|c| matches!(c, '"' | '\'')) {
-            let length = self.rest[1..].find(quote).ok_or_else(|| no("a quoted text has no end"))?;
+            let length = self.rest[1..].find(quote).ok_or_else(|| no("a quoted text is not closed"))?;
             self.read = self.take(length + 2).trim_matches(quote);
             return Ok(Operand::Text);
         }
         let word = self.run(in_word).ok_or_else(|| self.expected("a variable or a quoted text"))?;
         if !VARIABLES.contains(&word) {
-            return Err(no(format!("{} is no variable of a marker", quoted(word))).hint("put a text in quotes"));
+            return Err(no(format!("{} is not a variable of a marker", quoted(word))).hint("write text in quotes"));
         }
         Ok(Operand::Variable)
     }
@@ -219,7 +221,7 @@ fn in_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
 }
 
-/// The characters that PEP 508 gives a version.
+/// Whether PEP 508 allows this character in a version.
 fn in_version(c: char) -> bool {
     c.is_ascii_alphanumeric() || ".-_*+!".contains(c)
 }
@@ -228,9 +230,9 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", escape_value(&without_credentials(text)))
 }
 
-/// What decides with which operators a version can stand.
+/// The form of a version, which decides the operators that it may follow.
 enum Version {
-    /// `1.0`, `2!1.0rc1.post2.dev3`, with how many numbers it has between its dots.
+    /// `1.0`, `2!1.0rc1.post2.dev3`; the value is the count of numbers between its dots.
     Public(usize),
     /// `1.*`
     Prefix,
@@ -242,14 +244,16 @@ fn check_version(operator: &str, text: &str) -> Result<(), Refusal> {
     let lower = text.to_ascii_lowercase();
     let is_long = ["alpha", "beta", "preview"].into_iter().any(|label| lower.contains(label));
     match (operator, read_version(&lower)) {
-        (_, None) => Err(no(format!("{} is no version", quoted(text)))),
-        ("~=", Some(Version::Public(1))) => Err(no("after \"~=\" a version has two numbers or more, such as 1.0")),
+        (_, None) => Err(no(format!("{} is not a version", quoted(text)))),
+        ("~=", Some(Version::Public(1))) => {
+            Err(no("after \"~=\" a version must have at least two numbers, for example 1.0"))
+        }
         // A fault of pip before 24.1: there it reads "1.0b" of "1.0beta" and stops.
         ("~=", Some(Version::Public(_))) if is_long => {
-            Err(no("after \"~=\" a pre-release is written as 1.0a1 or 1.0b1"))
+            Err(no("after \"~=\" a pre-release must be written as 1.0a1 or 1.0b1"))
         }
         ("==" | "!=", _) | (_, Some(Version::Public(_))) => Ok(()),
-        _ => Err(no(format!("{} stands after \"==\" and \"!=\" only", quoted(text)))),
+        _ => Err(no(format!("{} is allowed only after \"==\" and \"!=\"", quoted(text)))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a container is given to run with: network, GPUs, mounts, and the file to start.
+//! The checked values of a run: network, GPUs, mount paths and the main file.
 
 use std::fmt;
 use std::path::Path;
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 use super::{Checked, Invalid, Refusal, at_most, no, no_control, only};
 
 checked_text! {
-    /// A docker network by name: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, the engine's own grammar. The host's network and
-    /// another container's are off by design.
+    /// The name of a docker network: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, by the engine's grammar. The networks of the host and
+    /// of other containers are refused.
     NetworkName, "network", check_network
 }
 
 checked_text! {
-    /// The file to start, relative to the source directory, as `a/b.py`: `./` and doubled slashes are gone.
+    /// The file to start, relative to the source directory, as `a/b.py`: without `./` and doubled slashes.
     MainFile, "main file", check_main_file
 }
 
 checked_text! {
-    /// The GPUs of a job: `all`, a count, or `device=0,1` with indices or UUIDs, as `docker run --gpus` takes them.
+    /// The GPUs of a job: `all`, a count, or `device=0,1` with indices or UUIDs, as for `docker run --gpus`.
     Gpus, "gpus value", check_gpus
 }
 
 checked_text! {
-    /// The source or target of a bind mount: absolute, resolved, not `/`. There is no carriage return in it,
-    /// because docker's CSV reader turns a CR LF into a LF; any other character is carried exactly.
+    /// The source or target of a bind mount: absolute, resolved, not `/`. A carriage return is refused, because docker's
+    /// CSV reader changes CR LF to LF. docker reads any other character exactly.
     MountPath, "mount path", check_mount_path
 }
 
 impl MainFile {
-    /// The file as python's argument: a name that begins with `-` gets `./` in front, or it would be an option.
+    /// The file as an argument of python. A name that begins with `-` gets the prefix `./`, so that it is not an option.
     #[must_use]
     pub fn argument(&self) -> String {
         if self.0.starts_with('-') { format!("./{}", self.0) } else { self.0.clone() }
@@ -47,7 +47,7 @@ impl Gpus {
 }
 
 impl MountPath {
-    /// Takes a path of the file system, which must be UTF-8 as well.
+    /// Checks a path of the file system, which must also be UTF-8.
     ///
     /// # Errors
     /// [`Invalid`] says which rule was broken.
@@ -59,8 +59,8 @@ impl MountPath {
     }
 }
 
-/// One whole field, such as `source=/a,b`, of the CSV line that `docker run --mount` takes, quoted where it has to
-/// be. docker reads the line with Go's `encoding/csv`, which carries everything in a quoted field but CR LF.
+/// One field, such as `source=/a,b`, of the CSV line for `docker run --mount`, quoted if necessary. docker reads the line
+/// with Go's `encoding/csv`, which keeps everything in a quoted field except CR LF.
 #[must_use]
 pub fn csv_field(text: &str) -> String {
     let blank_edge = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
@@ -73,7 +73,7 @@ pub fn csv_field(text: &str) -> String {
 
 fn check_network(text: &str) -> Checked {
     if text == "host" || text.starts_with("container:") || text.starts_with("ns:") {
-        return Err(no("sharing the network of the host or of another container is off by design")
+        return Err(no("longshore does not share the network of the host or of another container")
             .hint("use \"bridge\", \"none\" or a network of your own"));
     }
     only(text, |c| c.is_ascii_alphanumeric() || "_.-".contains(c), "letters, digits, \"_\", \".\" and \"-\"")?;
@@ -95,10 +95,10 @@ fn check_main_file(text: &str) -> Checked {
     }
     let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.contains(&"..") {
-        return Err(no("it leads out of the source directory with \"..\""));
+        return Err(no("it points outside the source directory with \"..\""));
     }
     if parts.is_empty() {
-        return Err(no("it names no file"));
+        return Err(no("it does not name a file"));
     }
     Ok(parts.join("/"))
 }
@@ -114,7 +114,9 @@ fn check_gpus(text: &str) -> Checked {
         None => text == "all" || (text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|n| n > 0)),
     };
     if !accepted {
-        return Err(no("it must be \"all\", a number from 1, or \"device=\" with indices or UUIDs and commas"));
+        return Err(no(
+            "it must be \"all\", a number greater than zero, or \"device=\" followed by indices or UUIDs with commas between them",
+        ));
     }
     Ok(text.strip_prefix("device=").map_or_else(|| text.trim_start_matches('0').to_owned(), |_| text.to_owned()))
 }
@@ -124,7 +126,7 @@ fn check_mount_path(text: &str) -> Checked {
         return Err(no("it contains a NUL"));
     }
     if text.contains('\r') {
-        return Err(no("docker cannot carry a carriage return in a path"));
+        return Err(no("docker does not support a carriage return in a path"));
     }
     at_most(text, 4095)?;
     if !text.starts_with('/') {
@@ -135,7 +137,7 @@ fn check_mount_path(text: &str) -> Checked {
         return Err(no("the root directory cannot be mounted"));
     }
     if parts.any(|part| matches!(part, "." | "..")) {
-        return Err(no("it must be resolved, without \".\" and \"..\""));
+        return Err(no("no part of it may be \".\" or \"..\""));
     }
     Ok(text.to_owned())
 }
@@ -151,7 +153,12 @@ mod tests {
             assert_eq!(NetworkName::parse(text).expect(text).as_str(), text);
         }
         for text in ["host", "container:web", "ns:/proc/1/ns/net"] {
-            assert!(NetworkName::parse(text).expect_err(text).why.ends_with("is off by design"));
+            assert!(
+                NetworkName::parse(text)
+                    .expect_err(text)
+                    .why
+                    .ends_with("does not share the network of the host or of another container")
+            );
         }
         for text in ["", "-x", ".x", "a b", "a/b", "name=host", "a,b", "a\n", "é"] {
             assert!(NetworkName::parse(text).is_err(), "{text:?}");

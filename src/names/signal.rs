@@ -13,7 +13,7 @@ const SIGNALS: [&str; 31] = [
     "PWR", "SYS",
 ];
 
-/// The names of signals 34 to 64, in the spelling that docker takes; the C library keeps 32 and 33 for itself.
+/// The names of signals 34 to 64, in docker's spelling. The C library uses 32 and 33 itself.
 const REALTIME_SIGNALS: [&str; 31] = [
     "RTMIN", "RTMIN+1", "RTMIN+2", "RTMIN+3", "RTMIN+4", "RTMIN+5", "RTMIN+6", "RTMIN+7", "RTMIN+8", "RTMIN+9",
     "RTMIN+10", "RTMIN+11", "RTMIN+12", "RTMIN+13", "RTMIN+14", "RTMIN+15", "RTMAX-14", "RTMAX-13", "RTMAX-12",
@@ -31,7 +31,7 @@ impl Signal {
     /// `CLD` and `POLL`.
     ///
     /// # Errors
-    /// [`Invalid`] for what is no signal.
+    /// [`Invalid`] for anything else.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let upper = text.to_ascii_uppercase();
         let name = match upper.strip_prefix("SIG").unwrap_or(&upper) {

@@ -1,4 +1,4 @@
-//! How much of a log to show.
+//! The number of lines to show from the end of a log.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::Invalid;
 pub enum Tail {
     /// The whole log.
     All,
-    /// At most so many lines, which may be none.
+    /// At most this many lines; may be 0.
     Lines(u64),
 }
 

@@ -1,4 +1,4 @@
-//! Text that is carried as it is, and that only a NUL would cut.
+//! Text that is passed on unchanged. Only a NUL is refused, because a program argument cannot contain one.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ checked_text! {
 
 checked_text! {
     /// Shell commands, separated by newlines: any text without a NUL.
-    Commands, "commands", |text: &str| without_nul(text, "a NUL is not allowed in them")
+    Commands, "commands", |text: &str| without_nul(text, "they contain a NUL")
 }
 
 fn without_nul(text: &str, why: &str) -> Checked {
@@ -33,6 +33,6 @@ mod tests {
         let refusal = Argument::parse("a\0b").expect_err("a NUL").to_string();
         assert_eq!(refusal, r#"invalid argument "a\u{0}b": it contains a NUL"#);
         let refusal = Commands::parse("a\0b").expect_err("a NUL").to_string();
-        assert_eq!(refusal, r#"invalid commands "a\u{0}b": a NUL is not allowed in them"#);
+        assert_eq!(refusal, r#"invalid commands "a\u{0}b": they contain a NUL"#);
     }
 }

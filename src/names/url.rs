@@ -1,4 +1,4 @@
-//! Addresses to fetch from.
+//! The URLs of package indexes and mirrors.
 
 use std::fmt;
 
@@ -8,28 +8,28 @@ use super::{Checked, Invalid, Refusal, no};
 
 checked_text! {
     /// An `http://` or `https://` address without a password: `scheme://host[:port][/path]` in plain ASCII.
-    /// What is in it means nothing to a shell, to sed or in a file of lines.
+    /// It contains no character with a meaning to a shell, to sed or in a file of lines.
     HttpUrl, "address", check_url
 }
 
 fn check_url(text: &str) -> Checked {
     let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
-        return Err(no("it does not begin with http:// or https://"));
+        return Err(no("it must begin with http:// or https://"));
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     if authority.contains('@') {
-        return Err(no("a user or password in it would be kept in clear"));
+        return Err(no("a user name or password in it would be stored unencrypted"));
     }
     let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
     let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
     if !host.starts_with(|c: char| c.is_ascii_alphanumeric()) || !host.chars().all(is_host) {
-        return Err(no("it has no plain host name"));
+        return Err(no("it has no valid host name"));
     }
     if !port.bytes().all(|digit| digit.is_ascii_digit()) || port.parse::<u16>().is_err() {
         return Err(no("its port is not a number below 65536"));
     }
     if !path.chars().all(|c| c.is_ascii_alphanumeric() || "/._~%+,=:@-".contains(c)) {
-        return Err(no("its path may hold letters, digits and /._~%+,=:@- only"));
+        return Err(no("its path may contain only letters, digits and /._~%+,=:@-"));
     }
     Ok(text.to_owned())
 }
@@ -83,6 +83,6 @@ mod tests {
     #[test]
     fn a_password_in_an_address_is_refused_and_not_shown() {
         let refusal = HttpUrl::parse("https://user:hunter2@a/simple").unwrap_err().to_string();
-        assert!(!refusal.contains("hunter2") && refusal.contains("kept in clear"), "{refusal}");
+        assert!(!refusal.contains("hunter2") && refusal.contains("stored unencrypted"), "{refusal}");
     }
 }

@@ -1,4 +1,4 @@
-//! Who a container runs as.
+//! The user that a container runs as.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 
-/// Who a container runs as.
+/// The user that a container runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum UserSpec {
-    /// The ids of whoever calls longshore, so that output files are theirs.
+    /// The caller's ids, so that output files belong to the caller.
     Caller,
     /// The user that the image names.
     Image,
@@ -24,10 +24,10 @@ pub enum UserSpec {
 }
 
 impl UserSpec {
-    /// Reads `caller`, `image`, `UID` or `UID:GID`. Names are refused, because what they mean depends on the image.
+    /// Reads `caller`, `image`, `UID` or `UID:GID`. Names are refused, because their ids depend on the image.
     ///
     /// # Errors
-    /// [`Invalid`] for anything else, and for ids beyond the 31 bits that the engine takes.
+    /// [`Invalid`] for anything else, and for ids beyond the 31 bits that the engine accepts.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let ids = || {
             let (uid, gid) = text.split_once(':').map_or((text, None), |(uid, gid)| (uid, Some(gid)));
@@ -37,7 +37,11 @@ impl UserSpec {
             "caller" => Ok(Self::Caller),
             "image" => Ok(Self::Image),
             _ => ids().ok_or_else(|| {
-                Invalid::new("user", text, "it must be \"caller\", \"image\", UID or UID:GID, in numbers")
+                Invalid::new(
+                    "user",
+                    text,
+                    "it must be \"caller\", \"image\", UID or UID:GID, and the ids must be numbers",
+                )
             }),
         }
     }

@@ -1,4 +1,4 @@
-//! Environment variables of a program: names, values, and both together.
+//! Environment variables of a program: names, values and pairs of both.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ checked_text! {
 pub struct EnvValue(String);
 
 impl EnvValue {
-    /// Takes any text but one with a NUL, which no environment can carry.
+    /// Accepts any text without a NUL, which an environment cannot contain.
     ///
     /// # Errors
     /// [`Invalid`], which does not show the value.
@@ -28,7 +28,7 @@ impl EnvValue {
         Ok(Self(text.to_owned()))
     }
 
-    /// The value itself, for the environment of the docker client and for nothing that is printed or kept.
+    /// The value itself, for the environment of the docker client. It must not be printed or stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -41,12 +41,12 @@ impl fmt::Debug for EnvValue {
     }
 }
 
-/// A variable as it was asked for.
+/// A variable as the user gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// What it is called.
+    /// Its name.
     pub key: EnvKey,
-    /// Its value; without one it takes the caller's.
+    /// Its value; `None` for the caller's value.
     pub value: Option<EnvValue>,
 }
 

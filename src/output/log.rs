@@ -1,4 +1,4 @@
-//! Where the bytes of a log go: as they are, made safe for a terminal, or as JSON lines.
+//! Writes the bytes of a log: unchanged, made safe for a terminal, or as JSON lines.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -31,7 +31,7 @@ pub struct Logs {
     lines: Vec<String>,
 }
 
-/// A log's way out. Nothing is written before its first byte or its end.
+/// The destination of a log. Nothing is written before its first byte or its end.
 #[derive(Debug)]
 pub enum LogSink {
     /// Exact bytes.
@@ -80,7 +80,7 @@ impl Voice {
 }
 
 impl LogSink {
-    /// Hands on all that there is to read, as it comes. Exact bytes of a file are copied by the kernel.
+    /// Writes everything from a reader as it arrives. Exact bytes of a file are copied by the kernel.
     pub fn copy(&mut self, mut from: impl Read) -> io::Result<()> {
         if let Self::Raw(out) = self {
             return io::copy(&mut from, out).map(drop);
@@ -97,7 +97,7 @@ impl LogSink {
         }
     }
 
-    /// Hands on what is held back, and ends the document.
+    /// Writes the rest, and ends the document.
     pub fn finish(mut self) -> io::Result<()> {
         match &mut self {
             Self::Raw(_) => Ok(()),

@@ -1,8 +1,7 @@
-//! The one voice of all commands: data to stdout, talk to stderr, an answer as text or as JSON. No command writes to
-//! either by itself.
+//! The only module that prints: data to stdout, messages to stderr, and replies as text or as JSON.
 //!
-//! A command makes a [`Reply`] and hands it to its [`Voice`], which knows the form that was asked for and what stdout and
-//! stderr are. Only the form that is wanted is built.
+//! A command returns a [`Reply`] to its [`Voice`], which knows the requested form and whether stdout and stderr are
+//! terminals. Only the requested form is built.
 
 mod failure;
 mod log;
@@ -33,17 +32,17 @@ pub trait Reply: Serialize {
     /// Whether the JSON is the text too, as of `inspect`.
     const IS_DOCUMENT: bool = false;
 
-    /// Writes its text; none unless it says otherwise.
+    /// Writes its text. By default there is none.
     fn show(&self, _page: &mut Page) -> Result<()> {
         Ok(())
     }
 
-    /// What is said to people after it, in either form.
+    /// A message for people after the reply, in every form.
     fn remark(&self) -> Option<String> {
         None
     }
 
-    /// Whether a command that answers for several exits with 0 as far as this one goes.
+    /// Whether this reply allows exit code 0 in a command with several ids.
     fn is_success(&self) -> bool {
         true
     }
@@ -60,7 +59,7 @@ pub enum Form {
     Rows,
 }
 
-/// How this process speaks.
+/// The output of this process: the form and the terminals.
 #[derive(Debug)]
 pub struct Voice {
     form: Form,
@@ -122,7 +121,7 @@ impl Voice {
         Ok(())
     }
 
-    /// Gives an answer of which text and document are found out in different ways; only one of them is.
+    /// Prints a reply whose text and document need different work. Only one of the two closures is called.
     pub fn answer<D: Serialize>(
         &self,
         document: impl FnOnce() -> Result<D>,
@@ -161,19 +160,19 @@ impl Voice {
         if self.form == Form::Text { Ok(()) } else { self.print_json(object) }
     }
 
-    /// Says something to people. A closed stderr is nobody's failure.
+    /// Prints a message to stderr. A closed stderr is not an error.
     pub fn note(&self, text: &str) {
         note(text);
     }
 
-    /// Shows how far something is, in place, on a terminal only; an empty text takes it away again.
+    /// Shows progress on one line of a terminal; an empty text removes it.
     pub fn progress(&self, text: &str) {
         if self.stderr.is_terminal {
             let _ = write!(stderr(), "\r\x1b[K{}", safe(text));
         }
     }
 
-    /// Says why something failed: the fact, somebody else's words indented, the hint.
+    /// Prints a failure to stderr: the message, the indented detail and the hint.
     pub fn tell(&self, failure: &Failure) {
         let (red, plain) = if self.stderr.has_colour { ("\x1b[1;31m", "\x1b[m") } else { ("", "") };
         note(&format!("{red}error:{plain} {}", failure.message));
@@ -185,7 +184,7 @@ impl Voice {
         }
     }
 
-    /// Ends a command with its failure: told to people, and as the answer where that is JSON.
+    /// Prints the failure of a command to stderr and, in the JSON forms, also as the reply.
     pub fn failure(&self, failure: &Failure) {
         self.tell(failure);
         if self.form != Form::Text {
@@ -226,12 +225,12 @@ impl Voice {
     }
 }
 
-/// Tells an engine command line before it is run.
+/// Prints an engine command line before it is run.
 pub fn trace(line: &str) {
     note(&format!("+ {line}"));
 }
 
-/// Whether whoever read our stdout has gone: a pipe without a reader polls as an error, a socket as hung up.
+/// Whether the reader of stdout has closed it. A pipe without a reader polls as an error, a socket as hung up.
 #[must_use]
 pub fn stdout_is_closed() -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -241,7 +240,7 @@ pub fn stdout_is_closed() -> bool {
     poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
-/// A reader that has gone would be noticed only with the next output, and there may be none for days.
+/// Fails if the reader of stdout has closed it. Without this check it would be noticed only at the next output.
 pub fn check_reader() -> io::Result<()> {
     if stdout_is_closed() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! Text for people on stdout: lines and tables, which a terminal gets made safe and cut to its width.
+//! Text for people on stdout: lines and tables. On a terminal, text is made safe and lines are cut to its width.
 
 use std::io::{BufWriter, StdoutLock, Write as _};
 
@@ -49,14 +49,14 @@ impl<'a> Page<'a> {
         lines.into_iter().try_for_each(|line| self.line(line))
     }
 
-    /// Says something beside it to people, after what was printed before.
+    /// Prints a message to stderr, after the text so far.
     pub fn note(&mut self, text: &str) -> Result<()> {
         self.out.flush()?;
         self.voice.note(text);
         Ok(())
     }
 
-    /// On a terminal, takes the last lines back so that others can stand in their place.
+    /// On a terminal, moves the cursor up over the last lines, so that they can be replaced.
     pub fn take_back(&mut self, lines: usize) -> Result<()> {
         if self.voice.stdout.is_terminal {
             let up = if lines > 0 { format!("\x1b[{lines}A") } else { String::new() };
@@ -90,7 +90,7 @@ impl Table<'_> {
         table.set_header(filled.iter().map(|column| self.header[*column]));
         for row in &self.rows {
             table.add_row(filled.iter().map(|column| {
-                // Colours too are shown in writing: cut with its cell, one would never end.
+                // Colours are shown as text too, because a cut cell could lose the end of a colour.
                 shorten(&safe(&row[*column].replace('\x1b', "^[")).replace(['\n', '\t'], " "), most)
             }));
         }
@@ -101,7 +101,7 @@ impl Table<'_> {
     }
 }
 
-/// The status word that stands in this column in its colour.
+/// A status in its colour.
 fn coloured(line: &str, column: usize) -> String {
     let Some((at, _)) = line.char_indices().nth(column) else { return line.to_owned() };
     let end = line[at..].find([' ', '…']).map_or(line.len(), |length| at + length);

@@ -1,4 +1,4 @@
-//! The answers of a command that was given several ids.
+//! The replies of a command that was given several ids.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{FailureDocument, Form, Reply, Voice};
 use crate::error::Failure;
 
-/// Tells each success and each failure as it comes; with JSON they become one array, in the order of the ids.
+/// Prints each reply and each failure as it arrives. With JSON they become one array, in the order of the ids.
 #[derive(Debug)]
 pub struct Several<'a, R> {
     voice: &'a Voice,
@@ -55,7 +55,7 @@ impl<'a, R: Reply> Several<'a, R> {
         Ok(())
     }
 
-    /// Ends the answer, and gives the exit code: 1 if any failed.
+    /// Ends the output, and returns the exit code: 1 if any failed.
     pub fn finish(self) -> Result<u8> {
         if R::IS_DOCUMENT || self.voice.form != Form::Text {
             self.voice.print_json(&self.rows.into_iter().flatten().collect::<Vec<_>>())?;

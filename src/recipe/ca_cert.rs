@@ -1,4 +1,4 @@
-//! The certificates that a build is to trust. No file is opened here.
+//! The certificates that a build trusts. Pure: the text is an argument.
 
 use std::fmt;
 
@@ -33,8 +33,8 @@ impl CaCert {
             pem += line;
             pem.push('\n');
         }
-        ensure!(!inside, "its last certificate is cut off");
-        ensure!(!pem.is_empty(), "it contains no certificate in PEM form (\"{BEGIN}\")");
+        ensure!(!inside, "its last certificate is incomplete");
+        ensure!(!pem.is_empty(), "it contains no certificate in PEM format (\"{BEGIN}\")");
         Ok(Self(pem))
     }
 
@@ -72,9 +72,9 @@ mod tests {
         let refusal = |file: &[u8]| CaCert::parse(file).unwrap_err().to_string();
         let key = format!("{PEM}-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n");
         assert_eq!(refusal(key.as_bytes()), "it contains a private key, which would become part of the image");
-        assert_eq!(refusal(&PEM.as_bytes()[..37]), "its last certificate is cut off");
+        assert_eq!(refusal(&PEM.as_bytes()[..37]), "its last certificate is incomplete");
         assert_eq!(refusal(PEM.replace("TUlJ", "T$lJ").as_bytes()), "a certificate in it is damaged");
-        let none = r#"it contains no certificate in PEM form ("-----BEGIN CERTIFICATE-----")"#;
+        let none = r#"it contains no certificate in PEM format ("-----BEGIN CERTIFICATE-----")"#;
         assert_eq!(refusal(b"\x30\x82\x01\x02"), none);
         assert_eq!(refusal(b""), none);
     }

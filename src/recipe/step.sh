@@ -54,7 +54,7 @@ step_recommends() {
 
 step_apt() {
     command -v apt-get >/dev/null 2>&1 ||
-        die 90 'the base image has no apt-get: apt packages and updates need a base made from Debian or Ubuntu'
+        die 90 'the base image has no apt-get: apt packages and updates need a base image of Debian or Ubuntu'
     [ "$(id -u)" = 0 ] || die 91 'the base image does not run as root, so apt-get cannot install packages in it'
 
     # The image's own configuration of apt is not touched: APT_CONFIG is read before all of it, and
@@ -124,9 +124,9 @@ through_mirror() {
 
 step_pip() {
     command -v python3 >/dev/null 2>&1 ||
-        die 92 'the base image has no python3: add "python3 python3-pip" to the apt packages, or take a base that has it'
+        die 92 'the base image has no python3: add "python3 python3-pip" to the apt packages, or use a base image that has it'
     python3 -c 'import pip' 2>/dev/null ||
-        die 93 'python3 in the base image has no pip: add "python3-pip" to the apt packages, or take a base that has it'
+        die 93 'python3 in the base image has no pip: add "python3-pip" to the apt packages, or use a base image that has it'
     python3 -m pip install --requirement "$here/requirements.txt"
 }
 

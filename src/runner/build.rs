@@ -1,4 +1,4 @@
-//! A build: its context in the directory of the job, and the `docker build` that reads it.
+//! A build: writes its context to the directory of the job, and makes the arguments of `docker build`.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::engine::builder::Builder;
 use crate::env::Env;
 use crate::job::record::{Begun, Build, Record};
 use crate::job::{CONTEXT, IMAGE_ID, Job};
-use crate::recipe::{self, CaCert, Context, Recipe};
+use crate::recipe::{CaCert, Context, Dialect, Recipe};
 use crate::spec::RecipeSpec;
 
-/// Chooses the builder, writes the context, and gives the call.
+/// Chooses the builder, writes the context, and returns the docker call.
 pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &Build) -> Result<(Call, Begun)> {
     let version = engine.version().map_err(|error| error.failure("could not build"))?;
     let builder = engine.builder(&version, env.docker_buildkit.as_deref());
@@ -41,16 +41,16 @@ pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &B
     Ok((Call { args, environment, stdin: None }, begun))
 }
 
-/// The context of a recipe for this builder. An upgrade may come from the build cache for the rest of the week.
+/// The context of a recipe for this builder. An upgrade may come from the build cache until the end of the week.
 #[must_use]
 pub fn rendered(recipe: &Recipe, builder: Builder, now: DateTime<Utc>) -> Context {
-    let kind = if builder == Builder::Legacy { recipe::Builder::Legacy } else { recipe::Builder::BuildKit };
+    let dialect = if builder == Builder::Legacy { Dialect::Legacy } else { Dialect::BuildKit };
     let week = now.iso_week();
-    recipe.render(kind, &format!("{}-W{:02}", week.year(), week.week()))
+    recipe.render(dialect, &format!("{}-W{:02}", week.year(), week.week()))
 }
 
-/// What the image says of itself. The label of the job proves whose build it is. The legacy builder makes a layer of
-/// every label, at a second each on some storage drivers, so there that one has to do.
+/// The labels of the image. The label of the job proves which build made it. The legacy builder makes a layer for every
+/// label, which takes a second each on some storage drivers, so it gets only that one.
 fn image_labels(record: &Record, recipe: &Recipe, builder: Builder) -> BTreeMap<String, String> {
     let mut labels = record.labels.clone();
     labels.insert(argv::JOB_LABEL.into(), record.id.to_string());

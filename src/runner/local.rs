@@ -1,4 +1,4 @@
-//! Jobs on an engine that sees the same files: docker's client is started, detached, on the job's own log.
+//! Jobs on an engine that sees the same files as the caller. Starts docker's client with the job's log as its output.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -24,27 +24,27 @@ use crate::job::{BEGUN, Job, LOG};
 use crate::names::{Tail, UserSpec};
 use crate::shell::ended;
 
-/// How much the docker client can be given on its stdin before it is started.
+/// The most bytes that are written to the docker client's stdin before it is started, so that the pipe does not block.
 const MOST_STDIN: usize = 60_000;
 
 /// The exit code of a client whose request docker refused.
 pub const REFUSED: i32 = 125;
 
-/// A docker call with what it is handed beside its arguments.
+/// A docker call: arguments, environment and stdin.
 #[derive(Debug, Default)]
 pub struct Call {
     /// The arguments of docker.
     pub args: Vec<String>,
-    /// For the client's environment.
+    /// Variables for the client's environment.
     pub environment: Vec<(String, String)>,
-    /// For the client's stdin.
+    /// Text for the client's stdin.
     pub stdin: Option<String>,
 }
 
 pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
     let image = &record.image;
     if let Work::Build(build) = &record.work {
-        // Whether the base image is there only the build can tell: it may be pulled.
+        // The base image is not checked, because the build may pull it.
         let could_not = format!("could not build image {:?}", build.tag.as_str());
         return engine.ping().map_err(|error| error.failure(&could_not));
     }
@@ -62,11 +62,14 @@ pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
 
 /// The `docker run` of a recorded run.
 pub fn call(record: &Record, values: &Values) -> Result<Call> {
-    let run = record.run().context("it is no run")?;
+    let run = record.run().context("it is not a run")?;
     let handed = Handed::new(values.0.iter().cloned())?;
     let stdin = handed.text();
     if stdin.as_ref().is_some_and(|text| text.len() > MOST_STDIN) {
-        return Err(Failure::usage("invalid variables: those that the docker client heeds itself are too long").into());
+        return Err(Failure::usage(
+            "invalid variables: the values of those that the docker client uses itself are too long",
+        )
+        .into());
     }
     let args = argv::run(&plan(record, run), &handed.args("/dev/stdin"));
     Ok(Call { args, environment: handed.environment, stdin })
@@ -115,12 +118,12 @@ pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Va
     }
 }
 
-/// Starts docker's client with the locked log as its stdout and stderr. Our own descriptor of the log is closed with the
-/// command, so the lock on it says that a client writes, and nothing else.
+/// Starts docker's client with the locked log as its stdout and stderr. This process closes its own descriptor of the log,
+/// so that the log is locked only while a client has it open.
 fn spawn(engine: &Engine, job: &Job, call: &Call) -> Result<Child> {
     use std::os::unix::process::CommandExt as _;
     let log = job.dir.append(LOG)?;
-    // Not `try_lock`: a reader that asks who holds it has it for a microsecond.
+    // Not `try_lock`: a reader that checks the lock takes it for a moment.
     log.lock().context("could not lock the log")?;
     let mut command = engine.command(&call.args);
     command.stdout(log.try_clone()?).stderr(log).current_dir("/").process_group(0);
@@ -134,7 +137,7 @@ fn spawn(engine: &Engine, job: &Job, call: &Call) -> Result<Child> {
     started.map_err(|error| engine.not_started(&error).failure("could not start the job").into())
 }
 
-/// Writes down what was found at the start. That needs the engine, but no command waits for it.
+/// Records what was found at the start: the versions and the engine's id.
 pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Version)>) -> Begun {
     let started = env.now();
     let asked = if known.is_none() { engine.version().ok() } else { None };
@@ -147,7 +150,7 @@ pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Ver
         client_version: version.map(|version| version.client.version.clone()),
         builder: known.map(|(builder, _)| builder.word().to_owned()),
     };
-    // A full disk must not stop the job; without this file less is known of it, and nothing wrong.
+    // A full disk must not stop the job. The file is not required.
     let _ = job.write_json(BEGUN, &begun);
     begun
 }
@@ -168,7 +171,7 @@ pub fn look(engine: &Engine, subject: Subject) -> Sighting {
     }
 }
 
-/// A build's success is proven by the image id that the client left, and this job's label on that very image.
+/// A build has succeeded if the image with the id that the client wrote has the label of this job.
 pub fn proven_image(engine: &Engine, subject: Subject) -> Result<Option<String>, EngineError> {
     let Some(image_id) = subject.image_id else { return Ok(None) };
     let label = format!("label={}={}", argv::JOB_LABEL, subject.record.id);
@@ -176,7 +179,7 @@ pub fn proven_image(engine: &Engine, subject: Subject) -> Result<Option<String>,
     Ok(images.into_iter().find(|image| image == image_id))
 }
 
-/// Absence proves something only on the engine where the job should be.
+/// A missing job proves something only if the engine is the recorded one.
 pub fn absent(begun: Option<&Begun>, engine_id: impl FnOnce() -> Result<String, Failure>) -> Sighting {
     let Some(recorded) = begun.and_then(|begun| begun.engine_id.as_ref()) else { return Sighting::Absent };
     match engine_id() {
@@ -186,7 +189,7 @@ pub fn absent(begun: Option<&Begun>, engine_id: impl FnOnce() -> Result<String, 
     }
 }
 
-/// A container in the words of `job`.
+/// The [`Sighting`] of a container.
 pub fn sighting(container: Container, run: &Run, begun: Option<&Begun>) -> Sighting {
     let Container { object, state } = container;
     let code = i32::try_from(state.exit_code).unwrap_or(-1);
@@ -212,7 +215,7 @@ pub fn sighting(container: Container, run: &Run, begun: Option<&Begun>) -> Sight
     }
 }
 
-/// The engine's object without the values of the variables that the run was given: they may be secrets.
+/// The engine's description without the values of the run's variables, which may be secrets.
 pub fn withhold(object: Value, run: &Run) -> Value {
     inspect::withhold(object, |name| run.env.iter().any(|given| given.as_str() == name))
 }
@@ -227,7 +230,7 @@ pub fn end(engine: &Engine, subject: Subject, client: Option<Pid>, request: &Req
     if let Some(run) = subject.record.run() {
         return end_run(engine, subject, run, request);
     }
-    // Only the client knows how to end a build, and it does so with its plugins.
+    // Only the client can end a build, so the client and its plugins get the signal.
     let signal = Signal::from_named_raw(request.signal).unwrap_or(Signal::TERM);
     match client.map(|client| kill_process_group(client, signal)) {
         Some(Ok(())) => Ok(()),
@@ -238,7 +241,7 @@ pub fn end(engine: &Engine, subject: Subject, client: Option<Pid>, request: &Req
     }
 }
 
-/// The container is addressed by its id: another may have its name by now.
+/// The container is addressed by its id, because another may have its name by now.
 fn end_run(engine: &Engine, subject: Subject, run: &Run, request: &Request) -> Result<(), Failure> {
     let could_not = match request.verb {
         Verb::Kill if !request.ends() => format!("could not send the signal to run {}", subject.record.id),
@@ -248,8 +251,10 @@ fn end_run(engine: &Engine, subject: Subject, run: &Run, request: &Request) -> R
     let container = match found.map(|container| sighting(container, run, subject.begun)) {
         Some(Sighting::Alive(alive)) => alive.container,
         Some(Sighting::Ended(_)) if request.ends() => return Ok(()),
-        Some(Sighting::Ended(_)) => return Err(Failure::new(Kind::Conflict, format!("{could_not}: it has ended"))),
-        _ => return Err(Failure::new(Kind::Failed, format!("{could_not}: its container does not run yet"))),
+        Some(Sighting::Ended(_)) => {
+            return Err(Failure::new(Kind::Conflict, format!("{could_not}: it has already ended")));
+        }
+        _ => return Err(Failure::new(Kind::Failed, format!("{could_not}: its container is not running yet"))),
     };
     let (argv, patience) = match (request.verb, crate::names::Signal::from_number(request.signal)) {
         (Verb::Kill, Some(signal)) => (argv::kill(&container, signal.name()), engine.patience),

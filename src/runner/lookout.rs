@@ -1,4 +1,5 @@
-//! Looking at many jobs: each engine is asked for all of its containers at once, and for its own id at most once.
+//! Looks at many jobs with few calls: each engine is asked once for the containers of all runs, and at most once for
+//! its own id.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use crate::job::record::Work;
 use crate::job::standing::Sighting;
 use crate::names::Endpoint;
 
-/// What the engines that were asked so far have answered.
+/// The answers of the engines that were asked so far.
 #[derive(Debug)]
 pub struct Lookout<'a> {
     env: &'a Env,
@@ -26,11 +27,11 @@ struct Known {
     containers: Option<Result<Described, Failure>>,
 }
 
-/// The containers of an engine by their jobs; one that makes no sense is there with the reason.
+/// The containers of an engine by job id. One whose description cannot be read has the error.
 type Described = HashMap<String, Result<Container, EngineError>>;
 
 impl<'a> Lookout<'a> {
-    /// One that has asked nothing yet.
+    /// A lookout without answers.
     #[must_use]
     pub fn new(env: &'a Env) -> Self {
         Self { env, known: HashMap::new() }

@@ -1,8 +1,8 @@
-//! The ways to run a job. A record says what was asked; a runner knows how it is done, and tells what it sees in the
-//! words of `job`.
+//! The ways to run a job. A record says what was asked. A runner carries it out, and reports what it sees as a
+//! [`Sighting`].
 //!
-//! The set is closed: another way to run is another variant here and a file beside `local`. Nothing outside this folder
-//! depends on which one a job has.
+//! The set is closed: to add another way, add a variant here and a file beside `local`. No module outside this folder
+//! depends on the variant of a job.
 
 mod build;
 mod local;
@@ -36,13 +36,13 @@ pub enum Runner {
     Local(Engine),
 }
 
-/// The values of the variables of a run. They are handed from the command to the supervisor and on to docker, and are
-/// never written down.
+/// The values of a run's variables. The command sends them to the supervisor, which passes them to docker. They are never
+/// stored.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Values(pub Vec<(String, String)>);
 
 impl Values {
-    /// Of these variables.
+    /// The values of these variables.
     #[must_use]
     pub fn of(variables: Vec<(EnvKey, EnvValue)>) -> Self {
         Self(variables.into_iter().map(|(key, value)| (key.to_string(), value.as_str().to_owned())).collect())
@@ -58,14 +58,14 @@ pub struct Started {
     pub begun: Option<Begun>,
 }
 
-/// What is known of a job that a look is for.
+/// A job to look at.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     /// What was asked.
     pub record: &'a Record,
     /// What the supervisor found at the start.
     pub begun: Option<&'a Begun>,
-    /// The image id that the client of a build left.
+    /// The image id that the client of a build wrote.
     pub image_id: Option<&'a str>,
 }
 
@@ -85,44 +85,44 @@ impl Runner {
         Self::Local(Engine::recorded(env, &record.docker, &record.endpoint))
     }
 
-    /// Asks, before anything is started, what can be known to fail: the one question on the user's time.
+    /// Checks, before anything is started, that the engine answers and that it has the image of a run.
     ///
     /// # Errors
-    /// When the engine does not answer, or there is no image to run in.
+    /// When the engine does not answer, or does not have the image.
     pub fn check(&self, record: &Record) -> Result<(), Failure> {
         match self {
             Self::Local(engine) => local::check(engine, record),
         }
     }
 
-    /// The command line that runs it, for people.
+    /// docker's command line for a run.
     ///
     /// # Errors
-    /// When a value cannot be handed over.
+    /// When a value cannot be passed to docker.
     pub fn command_line(&self, record: &Record, values: &Values) -> Result<Vec<String>> {
         match self {
             Self::Local(engine) => Ok(engine.line(&local::call(record, values)?.args)),
         }
     }
 
-    /// Starts it, its output going to the log. Nothing is started when a build was asked to end before.
+    /// Starts the job with the log as its output. Returns `None` for a build that was asked to end before its start.
     ///
     /// # Errors
-    /// When it cannot be started; then there is nothing to attend.
+    /// When it cannot be started.
     pub fn start(&self, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
         match self {
             Self::Local(engine) => local::start(engine, env, job, record, values),
         }
     }
 
-    /// Finds out, and writes down, which engine it was started on. A build has done so before its start.
+    /// Records the engine on which a run was started. A build is recorded when it is prepared.
     pub fn begin(&self, env: &Env, job: &Job) -> Begun {
         match self {
             Self::Local(engine) => local::begin(engine, env, job, None),
         }
     }
 
-    /// Looks at it.
+    /// Asks the engine about the job.
     #[must_use]
     pub fn look(&self, subject: Subject) -> Sighting {
         match self {
@@ -140,28 +140,28 @@ impl Runner {
         }
     }
 
-    /// Asks it to end. `client` is the process that was started for it, where the caller has it.
+    /// Carries out a request to end it. `client` is the process that was started for it, if the caller has it.
     ///
     /// # Errors
-    /// When it cannot be asked, or is not there yet.
+    /// When the engine cannot be asked, or the container is not running yet.
     pub fn end(&self, subject: Subject, client: Option<Pid>, request: &Request) -> Result<(), Failure> {
         match self {
             Self::Local(engine) => local::end(engine, subject, client, request),
         }
     }
 
-    /// Writes the runner's own copy of the output into a file, both streams in the order in which it has them.
+    /// Writes the engine's copy of the output to a file, both streams in the engine's order.
     ///
     /// # Errors
-    /// When it has none, or cannot be asked.
+    /// When there is no copy, or the engine cannot be asked.
     pub fn fetch_log(&self, container: &str, tail: Tail, into: File) -> io::Result<()> {
         match self {
             Self::Local(engine) => local::fetch_log(engine, container, tail, into),
         }
     }
 
-    /// Brings what it left into the directory of the job. On a local engine that is the account of its container: the
-    /// output is where it belongs already.
+    /// Saves what the job left to its directory. With a local engine that is only the final description of its container,
+    /// because output files are already in place.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -187,7 +187,7 @@ impl Runner {
         }
     }
 
-    /// The reason of a failure that the end of a log gives.
+    /// The reason of a failure in the end of a log.
     #[must_use]
     pub fn reason(&self, log: &str) -> Option<String> {
         match self {
@@ -195,7 +195,7 @@ impl Runner {
         }
     }
 
-    /// Whether the client that started it may have cut the end of the output; so may one that is not known.
+    /// Whether the client that started it may have lost the end of the output. This is assumed of an unknown client.
     #[must_use]
     pub fn cuts_output(&self, begun: Option<&Begun>) -> bool {
         match self {
@@ -203,7 +203,7 @@ impl Runner {
         }
     }
 
-    /// Removes what is left of it where it ran; says whether that was done.
+    /// Removes its container; returns whether that succeeded.
     #[must_use]
     pub fn remove(&self, container: &str) -> bool {
         match self {

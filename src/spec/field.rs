@@ -1,5 +1,5 @@
-//! How the values of a body are read. An empty string and `null` are as good as an absent key, as they were for the web
-//! API. Pure.
+//! Reads the values of a body. An empty string and `null` have the same meaning as an absent key, as in the web API.
+//! Pure.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub fn path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Er
     Ok(string(from)?.map(PathBuf::from))
 }
 
-/// A string that is a list with one item for each flag; it is written as it would be read.
+/// A string that is a list with one item per flag. It is written in the form in which it is read.
 pub mod joined {
     use super::{Deserializer, FromStr, Invalid, Serialize as _, Serializer, fmt, text};
 
@@ -37,7 +37,7 @@ pub mod joined {
     }
 }
 
-/// A string, or a number as it is written.
+/// A string or a number.
 pub fn number<'de, D: Deserializer<'de>, T: FromStr<Err = Invalid>>(from: D) -> Result<Option<T>, D::Error> {
     measured(from, str::parse)
 }
@@ -75,7 +75,7 @@ pub fn arguments<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Argument>, D:
     }
 }
 
-/// An object of strings; `null` is an empty one.
+/// An object of strings; a `null` value is an empty string.
 pub fn labels<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Label>, D::Error> {
     let label = |(key, value): (String, Option<String>)| -> Result<Label, Invalid> {
         Label::new(LabelKey::parse(&key)?, value.as_deref().unwrap_or_default())
@@ -83,7 +83,7 @@ pub fn labels<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Label>, D::Error
     pairs(from)?.into_iter().map(|pair| label(pair).map_err(D::Error::custom)).collect()
 }
 
-/// An object of strings; `null` stands for the caller's value.
+/// An object of strings; a `null` value means the caller's value.
 pub fn variables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Variable>, D::Error> {
     let variable = |(key, value): (String, Option<String>)| -> Result<_, Invalid> {
         let value = value.as_deref().map(EnvValue::parse).transpose();
@@ -133,7 +133,7 @@ fn wrong<E: Error>(wanted: &str, found: &Value) -> E {
     E::invalid_type(Unexpected::Other(kind(found)), &wanted)
 }
 
-/// What `number`, `size` and `limit` read, for the JSON Schema.
+/// The type that `number`, `size` and `limit` read, for the JSON Schema.
 #[cfg(test)]
 pub struct StringOrNumber;
 

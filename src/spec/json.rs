@@ -1,4 +1,4 @@
-//! JSON that says each thing once: serde_json alone would take the last of two values and drop the other. Pure.
+//! A JSON parser that refuses duplicate keys. serde_json alone would use the last value and drop the others. Pure.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use crate::error::Failure;
 use crate::terminal::escape_value;
 
-/// Parses one document; a BOM before it is skipped. `what` is what an error calls it, such as `spec`.
+/// Parses one document; a BOM before it is skipped. `what` is its name in errors, such as `spec`.
 ///
 /// # Errors
-/// When it is not JSON, and for the first key that an object has twice, with its path and place.
+/// When it is not JSON, and for the first duplicate key, with its path and position.
 pub fn parse(what: &str, bytes: &[u8]) -> Result<Value, Failure> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut from = serde_json::Deserializer::from_slice(bytes);
@@ -22,7 +22,7 @@ pub fn parse(what: &str, bytes: &[u8]) -> Result<Value, Failure> {
     })
 }
 
-/// What a value is, in words.
+/// The name of a value's type.
 #[must_use]
 pub fn kind(value: &Value) -> &'static str {
     match value {
@@ -105,7 +105,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_key_given_twice_is_named_with_its_path_wherever_it_stands() {
+    fn a_key_given_twice_is_named_with_its_path_at_any_depth() {
         for (text, path) in [
             (r#"{"a": 1, "a": 1}"#, "a"),
             (r#"{"HostConfig": {"Mounts": [{}, {"Target": 1, "x": 2, "Target": 1}]}}"#, "HostConfig.Mounts[1].Target"),
@@ -122,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_says_each_thing_once_is_read_as_serde_json_reads_it(
+        fn json_without_duplicate_keys_is_read_as_by_serde_json(
             text in r#"(?s).{0,20}|(\[?\{"[ab]": (null|true|"x"|-?[0-9]{1,20}(\.[0-9]{1,3})?(e[0-9]{1,4})?|\[\]|\[1, \{"c": 2\}\]), "c": 0\}\]?){1,2}"#,
         ) {
             let theirs: Option<Value> = serde_json::from_str(&text).ok();

@@ -1,8 +1,8 @@
-//! What `image create` and `exec run` can be asked for, as flags, as the JSON body of `--spec`, or both. Pure.
+//! The types of what `image create` and `exec run` accept as flags, as the JSON body of `--spec`, or both. Pure.
 //!
-//! One struct for each command is filled by clap from the flags and by serde from the body, and the two are merged
-//! once. The doc comment of a field is the flag's help and the description in the JSON Schema, and serde's names are
-//! the list of known keys, so that nothing of it is said twice.
+//! There is one struct for each command. clap fills it from the flags, serde from the body, and the two are merged. The
+//! doc comment of a field is also the help text of the flag and the description in the JSON Schema. The list of known
+//! keys comes from serde.
 
 mod field;
 pub mod json;
@@ -21,28 +21,28 @@ pub use run::RunSpec;
 /// Reads a body: its keys first, then their values.
 ///
 /// # Errors
-/// When it is not one JSON object; for the first key that is given twice or that the struct does not have, with the
-/// nearest known key; for the first value that is of the wrong type or that a checked name refuses.
+/// When it is not one JSON object; for the first duplicate or unknown key, with the nearest known key; for the first value
+/// that has the wrong type or is refused by a checked type.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     match json::parse("spec", bytes)? {
         Value::Object(object) => read::object(object),
-        other => Err(Failure::usage(format!("invalid spec: a JSON object is wanted, not {}", json::kind(&other)))),
+        other => Err(Failure::usage(format!("invalid spec: expected a JSON object, not {}", json::kind(&other)))),
     }
 }
 
 /// The line of a command's help that lists the keys of its `--spec`.
 #[must_use]
 pub fn keys_line<T: DeserializeOwned>() -> String {
-    format!("Keys of --spec (JSON): {}. Flags win over the file.", keys::<T>().join(", "))
+    format!("Keys of --spec (JSON): {}. Flags override the file.", keys::<T>().join(", "))
 }
 
-/// A field that neither flag nor spec gave.
+/// The error for a required field that neither a flag nor the spec has.
 #[must_use]
 pub fn missing(key: &str, flag: &str) -> Failure {
-    Failure::usage(format!("missing {flag}")).hint(format!("in a spec it is the key {key:?}"))
+    Failure::usage(format!("missing {flag}")).hint(format!("in a spec, use the key {key:?}"))
 }
 
-/// A list of flags takes the place of the file's.
+/// A list of flags replaces the list of the file.
 fn instead<T>(flags: Vec<T>, file: Vec<T>) -> Vec<T> {
     if flags.is_empty() { file } else { flags }
 }
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_body_is_one_object_with_or_without_a_bom() {
         assert_eq!(parse::<RecipeSpec>(b"\xef\xbb\xbf{}").unwrap(), RecipeSpec::default());
-        assert_eq!(refusal::<RunSpec>("[]").0, "invalid spec: a JSON object is wanted, not an array");
+        assert_eq!(refusal::<RunSpec>("[]").0, "invalid spec: expected a JSON object, not an array");
         for text in ["", "{", "{} {}", "{'a': 1}"] {
             assert!(refusal::<RunSpec>(text).0.starts_with("invalid spec: not JSON: "), "{text}");
         }
@@ -116,16 +116,16 @@ mod tests {
     #[test]
     fn a_refused_value_keeps_its_message_and_its_hint() {
         let (message, hint) = refusal::<RecipeSpec>(r#"{"baseImage": "Python:3"}"#);
-        assert_eq!(message, "invalid image reference \"Python:3\": a repository name is in lower case");
+        assert_eq!(message, "invalid image reference \"Python:3\": a repository name must be in lower case");
         assert_eq!(hint, "write python");
         let (message, hint) = refusal::<RunSpec>(r#"{"network": "host"}"#);
         assert!(message.starts_with("invalid network \"host\": "), "{message}");
         assert!(hint.starts_with("use \"bridge\""), "{hint}");
         for (text, message) in [
-            (r#"{"timeout": 0}"#, "invalid timeout \"0\": it must be longer than nothing"),
+            (r#"{"timeout": 0}"#, "invalid timeout \"0\": it must be greater than zero"),
             (r#"{"args": ["a\u0000b"]}"#, r#"invalid argument "a\u{0}b": it contains a NUL"#),
             (r#"{"env": {"A": "x\u0000"}}"#, r#"invalid environment value "<secret>": it contains a NUL"#),
-            (r#"{"env": {"A-B": "x"}}"#, r#"invalid environment variable "A-B": "-" is not allowed in it"#),
+            (r#"{"env": {"A-B": "x"}}"#, r#"invalid environment variable "A-B": "-" is not allowed"#),
             (
                 r#"{"logDriver": "syslog"}"#,
                 r#"invalid log driver "syslog": it must be local, json-file, journald or none"#,
@@ -139,6 +139,6 @@ mod tests {
     fn the_help_lists_every_key_in_the_order_of_the_struct() {
         let line = keys_line::<RecipeSpec>();
         assert!(line.starts_with("Keys of --spec (JSON): name, baseImage, update, aptInstall, "), "{line}");
-        assert!(line.ends_with(", pull, noCache. Flags win over the file."), "{line}");
+        assert!(line.ends_with(", pull, noCache. Flags override the file."), "{line}");
     }
 }

@@ -1,5 +1,5 @@
-//! From a JSON object to a struct, by way of the struct's `Deserialize`. The keys are held against the struct's own
-//! before any value is looked at, so that a misspelt key is never reported as a missing one. Pure.
+//! Reads a struct from a JSON object with the struct's `Deserialize`. Keys are checked before values, so that a
+//! misspelt key is never reported as a missing one. Pure.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub fn keys<T: DeserializeOwned>() -> &'static [&'static str] {
 struct Refusal {
     message: String,
     hint: Option<String>,
-    /// The message begins with what the value must be, and the key has to come before it.
+    /// Whether the key must be put before the message.
     wants_key: bool,
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl de::Error for Refusal {
-    /// A checked name's refusal, whose alternate form has its hint on a second line.
+    /// The refusal of a checked type. Its alternate form has the hint on a second line.
     fn custom<T: fmt::Display>(refusal: T) -> Self {
         let text = format!("{refusal:#}");
         let (message, hint) = text.split_once('\n').map_or((&*text, None), |(message, hint)| (message, Some(hint)));
@@ -72,7 +72,7 @@ impl de::Error for Refusal {
     }
 }
 
-/// The body, as serde reads a struct from it.
+/// The body, from which serde reads a struct.
 struct Body(Map<String, Value>);
 
 impl<'de> Deserializer<'de> for Body {
@@ -100,7 +100,7 @@ impl<'de> Deserializer<'de> for Body {
     }
 }
 
-/// The keys and values that are left of a body.
+/// The keys and values of a body that are not read yet.
 struct Entries {
     left: serde_json::map::IntoIter,
     value: Option<(String, Value)>,

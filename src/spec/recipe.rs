@@ -1,4 +1,4 @@
-//! What an image is to be made of, as it is asked for.
+//! The spec of `image create`.
 
 use std::path::PathBuf;
 
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::{field, instead};
 use crate::names::{AptPackage, Commands, HttpUrl, ImageName, ImageRef, Label, Packages, PipRequirement};
 
-/// What `image create --spec` takes: the body of the web API's `POST /api/image/create`, and more keys, all optional,
-/// beside its six. The name and the base image may come from flags instead; an empty string or null is as good as
-/// absent.
+/// The JSON body of `image create --spec`. Its first six keys are those of the web API's `POST /api/image/create`. All
+/// keys are optional. The name and the base image are required, here or as flags. An empty string and null have the
+/// same meaning as an absent key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase", default)]
 pub struct RecipeSpec {
-    /// Name (and tag) of the image to make
+    /// The name of the new image, with or without a tag
     #[arg(value_name = "NAME")]
     #[serde(deserialize_with = "field::text")]
     pub name: Option<ImageName>,
@@ -23,7 +23,7 @@ pub struct RecipeSpec {
     #[arg(long = "base", value_name = "IMAGE")]
     #[serde(deserialize_with = "field::text")]
     pub base_image: Option<ImageRef>,
-    /// Upgrade the base image's packages
+    /// Upgrade the packages of the base image
     #[arg(long)]
     #[serde(deserialize_with = "field::switch")]
     #[cfg_attr(test, schemars(with = "Option<bool>"))]
@@ -43,25 +43,25 @@ pub struct RecipeSpec {
     #[serde(with = "field::joined")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub additional_command: Vec<Commands>,
-    /// A file of certificates to trust in the image and while building it (PEM)
+    /// A PEM file with certificates to trust, during the build and in the image
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[serde(deserialize_with = "field::path", skip_serializing_if = "Option::is_none")]
     pub ca_cert: Option<PathBuf>,
-    /// Another package index for pip
+    /// The package index that pip uses instead of its default
     #[arg(long, value_name = "URL")]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub pip_index_url: Option<HttpUrl>,
-    /// Another mirror for apt
+    /// The mirror that apt uses instead of the archives of Debian and Ubuntu
     #[arg(long, value_name = "URL")]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub apt_mirror: Option<HttpUrl>,
-    /// Install also what apt packages recommend
+    /// Also install recommended packages with apt
     #[arg(long)]
     #[serde(deserialize_with = "field::switch", skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, schemars(with = "Option<bool>"))]
     pub recommends: bool,
-    // The rest is not what the image is made of, and stands in other fields of a build's record.
-    /// Label the image and the build
+    // The remaining fields do not change the content of the image. A build's record keeps them in other fields.
+    /// Add a label to the image and the build
     #[arg(long = "label", value_name = "KEY=VALUE")]
     #[serde(deserialize_with = "field::labels", skip_serializing)]
     #[cfg_attr(test, schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>"))]
@@ -71,7 +71,7 @@ pub struct RecipeSpec {
     #[serde(deserialize_with = "field::switch", skip_serializing)]
     #[cfg_attr(test, schemars(with = "Option<bool>"))]
     pub pull: bool,
-    /// Use nothing of the build cache
+    /// Do not use the build cache
     #[arg(long)]
     #[serde(deserialize_with = "field::switch", skip_serializing)]
     #[cfg_attr(test, schemars(with = "Option<bool>"))]
@@ -79,7 +79,7 @@ pub struct RecipeSpec {
 }
 
 impl RecipeSpec {
-    /// What flags and a file ask for together: flags win, and labels are merged.
+    /// Merges flags (`self`) with a file. Flags override the file; labels of both are kept, those of the flags last.
     #[must_use]
     pub fn over(self, file: Self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What program is to run in which image, and how, as it is asked for.
+//! The spec of `exec run`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::names::{
 };
 use crate::units;
 
-/// What `exec run --spec` takes: the body of the web API's `POST /api/exec`, and more keys, all optional, beside
-/// its five. The source directory, the main file and the image may come from flags instead; an empty string or null is
-/// as good as absent.
+/// The JSON body of `exec run --spec`. Its first five keys are those of the web API's `POST /api/exec`. All keys are
+/// optional. The source directory, the main file and the image are required, here or as flags. An empty string and null
+/// have the same meaning as an absent key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase", default)]
@@ -23,7 +23,7 @@ pub struct RunSpec {
     #[arg(long = "src", value_name = "DIR", value_hint = ValueHint::DirPath)]
     #[serde(deserialize_with = "field::path")]
     pub src_path: Option<PathBuf>,
-    /// The Python file in it to run
+    /// The Python file to run, relative to the source directory
     #[arg(long = "main", value_name = "FILE")]
     #[serde(deserialize_with = "field::text")]
     pub main_src: Option<MainFile>,
@@ -31,11 +31,11 @@ pub struct RunSpec {
     #[arg(long = "image", value_name = "IMAGE")]
     #[serde(deserialize_with = "field::text")]
     pub image_tag: Option<ImageRef>,
-    /// Input data, read-only at /app/data
+    /// The input directory, mounted read-only at /app/data
     #[arg(long = "input", value_name = "DIR", value_hint = ValueHint::AnyPath)]
     #[serde(deserialize_with = "field::path")]
     pub input_path: Option<PathBuf>,
-    /// Where output goes, at /app/output; made when it is missing
+    /// The output directory, mounted at /app/output; created if it is missing
     #[arg(long = "output", value_name = "DIR", value_hint = ValueHint::DirPath)]
     #[serde(deserialize_with = "field::path")]
     pub output_path: Option<PathBuf>,
@@ -44,26 +44,26 @@ pub struct RunSpec {
     #[serde(deserialize_with = "field::arguments")]
     #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
     pub args: Vec<Argument>,
-    /// Variables for the program; one without a value takes yours. Values are never written down
+    /// Set an environment variable; without a value, yours is used. Values are not stored
     #[arg(short = 'e', long = "env", value_name = "KEY[=VALUE]")]
     #[serde(deserialize_with = "field::variables")]
     #[cfg_attr(test, schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>"))]
     pub env: Vec<Variable>,
-    /// Label the run and its container
+    /// Add a label to the run and its container
     #[arg(long = "label", value_name = "KEY=VALUE")]
     #[serde(deserialize_with = "field::labels")]
     #[cfg_attr(test, schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>"))]
     pub labels: Vec<Label>,
-    /// A name to call the run by
+    /// A name for the run
     #[arg(long, value_name = "NAME")]
     #[serde(deserialize_with = "field::text")]
     pub name: Option<JobName>,
-    /// Limit the processors, such as 1.5
+    /// Limit the number of processors, for example 1.5
     #[arg(long, value_name = "N")]
     #[serde(deserialize_with = "field::number")]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
     pub cpus: Option<Cpus>,
-    /// Limit the memory, such as 512m or 2g
+    /// Limit the memory, for example 512m or 2g
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
     #[serde(deserialize_with = "field::size")]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
@@ -73,37 +73,38 @@ pub struct RunSpec {
     #[serde(deserialize_with = "field::number")]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
     pub gpus: Option<Gpus>,
-    /// Size of /dev/shm, such as 1g
+    /// The size of /dev/shm, for example 1g
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
     #[serde(deserialize_with = "field::size")]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
     pub shm_size: Option<u64>,
-    /// The network to join, or none
+    /// The network to use, or none
     #[arg(long, value_name = "NETWORK")]
     #[serde(deserialize_with = "field::text")]
     pub network: Option<NetworkName>,
-    /// End the run after this time: TERM, ten seconds later KILL
+    /// End the run after this time: TERM, and KILL ten seconds later
     #[arg(long, value_name = "DURATION", value_parser = units::limit)]
     #[serde(deserialize_with = "field::limit")]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
     pub timeout: Option<Duration>,
-    /// Run as: caller (you), image (the image's own user), or UID[:GID]
+    /// The user to run as: caller (you), image (the image's user), or UID[:GID]
     #[arg(long, value_name = "USER")]
     #[serde(deserialize_with = "field::text")]
     pub user: Option<UserSpec>,
-    /// Keep the container after the end
+    /// Keep the container after the run
     #[arg(long)]
     #[serde(deserialize_with = "field::switch")]
     #[cfg_attr(test, schemars(with = "Option<bool>"))]
     pub keep: bool,
-    /// How the engine keeps its own copy of the output [default: local]
+    /// The log driver for the engine's copy of the output [default: local]
     #[arg(long, value_name = "DRIVER", value_enum)]
     #[serde(deserialize_with = "field::text")]
     pub log_driver: Option<LogDriver>,
 }
 
 impl RunSpec {
-    /// What flags and a file ask for together: flags win, and variables and labels are merged, flags last.
+    /// Merges flags (`self`) with a file. Flags override the file; variables and labels of both are kept, those of the
+    /// flags last.
     #[must_use]
     pub fn over(self, file: Self) -> Self {
         Self {

@@ -1,5 +1,5 @@
-//! Attending a job that was started: until its client has ended, then until it is certain what became of it. On the way
-//! requests to end it are carried out, and the time limit is kept.
+//! Waits until the client of a job has ended and the state of the job is certain. Meanwhile it carries out requests to
+//! end the job and enforces the time limit.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -25,25 +25,25 @@ use crate::job::{CONTROL, EXIT, WAITING};
 
 /// How long a job may take to end before it is killed: a build that is asked to end, a run whose time has passed.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long a container that is asked to end may take to be there.
+/// How long a stop or kill request waits for a container that is not running yet.
 const STARTING: Duration = Duration::from_secs(10);
-/// Between two questions to an engine that does not answer; doubled each time up to the second value.
+/// Pause between two questions to an engine that does not answer: the first value, doubled each time up to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
-/// How often an engine is asked again about a container that is not there or not started, and may be about to be.
+/// How often the engine is asked again about a container that is missing or not started, because it may be starting.
 const PATIENT_TRIES: u32 = 5;
 
-/// What was seen of a job until its end.
+/// The end of a job, as the supervisor saw it.
 #[derive(Debug)]
 pub struct Seen {
-    /// How its client ended; nothing when it was never started.
+    /// How its client ended; `None` if no client was started.
     pub client: Option<ExitStatus>,
-    /// What became of it.
+    /// The engine's last answer about it.
     pub sighting: Sighting,
-    /// The request that this supervisor made itself, because the time limit passed.
+    /// The request that the supervisor made because the time limit passed.
     pub timed_out: Option<Request>,
 }
 
-/// What a supervisor waits with.
+/// The state of a supervisor while it waits.
 #[derive(Debug)]
 pub struct Attendant {
     task: Arc<Task>,
@@ -62,8 +62,8 @@ enum Event {
 }
 
 impl Attendant {
-    /// Takes a session of its own. Signals meant for the programs of a terminal change nothing: a job ends by its own
-    /// end, its time limit, or a request that is on record.
+    /// Starts a session, and ignores the signals that a terminal sends. A job ends only by itself, by its time limit, or
+    /// by a recorded request.
     pub fn detach(task: Arc<Task>) -> Result<Self> {
         let _ = rustix::process::setsid();
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
@@ -79,26 +79,26 @@ impl Attendant {
         Ok(Self { task, child_ended, control, heeded: 0, deadline: None, timed_out: None, kill_at: None })
     }
 
-    /// The time limit counts from now on.
+    /// Starts the time limit.
     pub fn count_time(&mut self) {
         let limit = self.task.record.run().and_then(|run| run.timeout);
         self.deadline = limit.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
     }
 
-    /// Stays with the job until it is certain what became of it.
+    /// Waits until the job has ended and its state is certain.
     pub fn attend(&mut self, client: Option<Child>) -> Seen {
         let client = client.map(|client| self.until_ended(client));
         let sighting = match client {
             None => Sighting::Absent,
-            // A build that failed left nothing to look at.
+            // A build that failed has no image to look for.
             Some(status) if self.task.record.kind == Kind::Build && !status.success() => Sighting::Absent,
             Some(status) => self.until_certain(status),
         };
         Seen { client, sighting, timed_out: self.timed_out.take() }
     }
 
-    /// Looks until the engine says for certain what became of the job. The client may have ended before the container;
-    /// an engine that does not answer proves nothing.
+    /// Asks the engine until the state of the job is certain. The client may have ended before the container, and an
+    /// engine that does not answer proves nothing.
     fn until_certain(&mut self, client: ExitStatus) -> Sighting {
         let (mut pause, mut tries) = (BACKOFF.0, 0);
         loop {
@@ -112,7 +112,7 @@ impl Attendant {
                     return sighting;
                 }
                 Sighting::NeverStarted(_) | Sighting::Absent if tries >= PATIENT_TRIES => return sighting,
-                // A client that was killed may have asked for the container, or for its start, a moment before.
+                // A client that was killed may have just requested the container or its start.
                 Sighting::NeverStarted(_) | Sighting::Absent => tries += 1,
                 Sighting::Alive(container) => {
                     let waiting = self.task.runner().wait(&container.container);
@@ -128,7 +128,7 @@ impl Attendant {
         }
     }
 
-    /// A build that left no image id has left nothing to look at.
+    /// Asks the engine once. The docker program is searched again, because it may be replaced while the job runs.
     fn look(&self) -> Sighting {
         let image_id = self.task.job.image_id();
         if self.task.record.kind == Kind::Build && image_id.is_none() {
@@ -169,7 +169,7 @@ impl Attendant {
         }
     }
 
-    /// Carries out what was asked for since the last time.
+    /// Carries out the requests that are new since the last call.
     fn heed(&mut self, client: Option<Pid>) {
         let requests: Vec<Request> = self.task.job.requests().since(self.heeded).cloned().collect();
         self.heeded += requests.len();
@@ -179,7 +179,7 @@ impl Attendant {
         }
     }
 
-    /// What to do when a limit has passed: the time limit of a run, or the grace of a build that was asked to end.
+    /// Acts on a deadline that has passed: the time limit of a run, or the grace of a build that was asked to end.
     fn insist(&mut self, client: Option<Pid>) {
         let now = Instant::now();
         if self.deadline.take_if(|deadline| *deadline <= now).is_some() {
@@ -199,8 +199,8 @@ impl Attendant {
         }
     }
 
-    /// Ends a build at once, by its client. Docker takes its time to end a container, so that happens on a thread of its
-    /// own: another request, or the end of the job, may come meanwhile.
+    /// Ends a build with a signal to its client. A container is ended on its own thread, because docker takes time for it,
+    /// and another request or the end of the job may come meanwhile.
     fn carry_out(&mut self, client: Option<Pid>, request: Request) {
         let task = Arc::clone(&self.task);
         if task.record.kind == Kind::Build {
@@ -230,14 +230,14 @@ impl Attendant {
         }
     }
 
-    /// Sleeps until something happens. There is no polling: an idle supervisor uses no processor time.
+    /// Sleeps until the next event. There is no polling, so an idle supervisor uses no processor time.
     fn next_event(&self, mut child: Option<&mut Child>, until: Option<Instant>) -> Event {
         loop {
             let _ = (&self.child_ended).read(&mut [0; 64]);
             match child.as_mut().map(|child| child.try_wait()) {
                 Some(Ok(Some(status))) => return Event::Ended(status),
                 Some(Ok(None)) | None => {}
-                // How it ended cannot be told; the engine will tell what matters.
+                // Its status is not available; the engine has the exit code of the job.
                 Some(Err(_)) => return Event::Ended(ExitStatus::from_raw(0x7f00)),
             }
             let due = [until, self.deadline, self.kill_at].into_iter().flatten().min();
@@ -256,7 +256,7 @@ impl Attendant {
     }
 }
 
-/// Asks the engine until it has done so, for it may be away, and a container not be there yet.
+/// Asks the engine to end the container, and repeats that while the engine does not answer or the container is missing.
 fn end_container(task: &Task, request: &Request, limit: Option<Instant>) -> Option<Failure> {
     let mut pause = BACKOFF.0;
     loop {

@@ -1,7 +1,7 @@
-//! From what was seen of a job to its exit record: the log made whole, what it left fetched, the record written, the
-//! leftovers removed.
+//! Makes the exit record of a job: verifies the log, saves the final description of the container, writes the record,
+//! and removes what is left.
 //!
-//! The exit code of docker's client is a hint; what the engine says is true. Each step can be repeated.
+//! The exit code of docker's client is only a hint; the engine's answer decides. Each step can be repeated.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::process::ExitStatus;
@@ -13,19 +13,19 @@ use crate::job::record::{Exit, Kind, LogState, Outcome};
 use crate::job::request::Requests;
 use crate::job::standing::{self, Ended, NeverStarted, Sighting};
 use crate::job::{CONTEXT, CONTROL, IMAGE_ID, Job, LOG, WAITING};
-use crate::log::compare::{Client, verify};
+use crate::log::compare::{ClientEnd, verify};
 use crate::shell::ended;
 
-/// What a job came to.
+/// How a job came to its end.
 #[derive(Debug)]
 pub enum End {
     /// It could not be started.
     NotStarted(anyhow::Error),
-    /// It was started, or cancelled before.
+    /// It was started, or it was cancelled before its start.
     Seen(Seen),
 }
 
-/// Records the end of a job and cleans up behind it.
+/// Records the end of a job and removes what is left of it.
 pub fn conclude(task: &Task, end: End) {
     let mut exit = match &end {
         End::NotStarted(error) => not_started(&task.job, error),
@@ -44,24 +44,25 @@ pub fn conclude(task: &Task, end: End) {
         }
         _ => None,
     };
-    // docker does not say when the output of a build could not be written.
+    // docker does not report that the output of a build could not be written.
     if task.record.kind == Kind::Build && task.job.dir.is_full() {
         exit.lack_lines("the disk is full");
     }
     let fetched = remains.is_none_or(|(_, account)| task.runner().fetch_left(&task.job, account).is_ok());
     if finish(&task.job, &exit) && remains.is_none_or(|(container, _)| is_cleared(task, &exit, fetched, container)) {
-        // What is left when this file is gone is nothing that anybody has to clean up.
+        // Without this file, `forget` does not look for a container.
         let _ = task.job.dir.remove(CONTROL);
     }
 }
 
-/// Whether nothing of the container is left that has to go. It is the last copy of what could not be saved.
+/// Whether the container needs no more work: it is kept on request, or was removed. It is not removed while it has the
+/// only copy of something that could not be saved.
 fn is_cleared(task: &Task, exit: &Exit, fetched: bool, container: &str) -> bool {
     let saved = fetched && exit.log != LogState::Incomplete;
     task.record.run().is_some_and(|run| run.keep) || saved && task.runner().remove(container)
 }
 
-/// The job ended before docker was started. The log gets the reason.
+/// The exit record of a job that ended before docker was started. The reason is appended to the log.
 fn not_started(job: &Job, error: &anyhow::Error) -> Exit {
     let failure = Failure::of(error);
     if let Ok(mut log) = job.dir.append(LOG) {
@@ -80,25 +81,26 @@ fn of_run(task: &Task, seen: &Seen) -> Exit {
         }
         _ if seen.client.is_some_and(|status| task.runner().refused(status)) => Exit {
             exit_code: seen.client.and_then(|status| status.code()),
-            reason: Some(last_words(task).unwrap_or_else(|| "docker could not make the container".into())),
+            reason: Some(last_words(task).unwrap_or_else(|| "docker could not create the container".into())),
             ..Exit::new(Outcome::Failed)
         },
         _ => {
             let how = seen.client.map_or_else(|| "ended".into(), ended);
-            let reason = format!("its container was removed behind longshore's back (the docker client {how})");
+            let reason = format!("its container was removed by another program (the docker client {how})");
             Exit { reason: Some(reason), log: LogState::Incomplete, ..Exit::new(Outcome::Lost) }
         }
     }
 }
 
-/// The requests on record, and the one that this supervisor made and a full disk may have kept off the record.
+/// The recorded requests, and the supervisor's own, which a full disk may have kept from being recorded.
 fn requests(job: &Job, seen: &Seen) -> Requests {
     let mut requests = job.requests();
     requests.add(seen.timed_out.as_ref());
     requests
 }
 
-/// It was made and could not be started, or its client was killed before it asked for the start.
+/// The exit record of a container that could not be started: no such program (127), not executable (126), no such device
+/// (125). The client's exit code says which; the engine's code may be another one.
 fn never_started(container: &NeverStarted, code: i32, requests: &Requests) -> Exit {
     let (outcome, code, reason) = match &container.why {
         Some(why) => {
@@ -115,8 +117,8 @@ fn never_started(container: &NeverStarted, code: i32, requests: &Requests) -> Ex
     }
 }
 
-/// `docker build` exits 0 also when its output could not be written. A build has succeeded when the id that it left is
-/// that of an image with the label of this job.
+/// The exit record of a build. `docker build` exits with 0 even if its output could not be written, so a build has
+/// succeeded only if the image with the id that it wrote has the label of this job.
 fn of_build(task: &Task, seen: &Seen) -> Exit {
     let cancelled = requests(&task.job, seen).ask_for_end();
     let mut exit = match (&seen.sighting, seen.client) {
@@ -127,7 +129,7 @@ fn of_build(task: &Task, seen: &Seen) -> Exit {
         (_, Some(status)) if status.success() => {
             let why = match task.job.image_id() {
                 Some(_) => "docker build exited with status 0, but there is no image with the label of this build",
-                None => "docker build exited with status 0 and left no image id",
+                None => "docker build exited with status 0, but wrote no image id",
             };
             Exit { exit_code: Some(0), reason: Some(why.into()), ..Exit::new(Outcome::Failed) }
         }
@@ -150,12 +152,12 @@ fn failed_build(task: &Task, status: ExitStatus, cancelled: bool) -> Exit {
     }
 }
 
-/// Holds the log against the engine's copy. Clients that ended in another way than the container, or that are known to
-/// cut their output, make a whole comparison necessary.
+/// Compares the log with the engine's copy. The whole log is compared if the client did not end with the container's exit
+/// code or is known to lose output.
 fn verify_log(task: &Task, end: &Ended, client: Option<ExitStatus>, exit: &mut Exit) {
     let code = client.and_then(|status| status.code());
     let whole = code == Some(end.code) && !task.runner().cuts_output(task.begun.get());
-    let how = if whole { Client::EndedWithIt } else { Client::CutOff };
+    let how = if whole { ClientEnd::EndedWithIt } else { ClientEnd::CutOff };
     let fetch = |tail, into| task.runner().fetch_log(&end.container, tail, into);
     match verify(&task.job, how, &fetch) {
         (_, Some(why)) => exit.lack_lines(&why),
@@ -177,7 +179,7 @@ fn finish(job: &Job, exit: &Exit) -> bool {
     finished
 }
 
-/// The reason that the end of the log gives. Only ever shown, never branched on.
+/// The reason in the end of the log. It is only shown; no decision depends on it.
 fn last_words(task: &Task) -> Option<String> {
     let mut log = task.job.dir.open_file(LOG).ok()?;
     let end = log.seek(SeekFrom::End(0)).ok()?;

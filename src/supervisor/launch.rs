@@ -1,8 +1,8 @@
-//! How a command starts the supervisor of a job, and the private socket between the two.
+//! Starts the supervisor of a job from a command, and owns the private socket between the two.
 //!
-//! The supervisor is this same program behind a hidden subcommand. It gets the lock of the job as its stdin, so that the
-//! lock is held without a gap. A socket as its stdout carries the values of variables in, and says whether the job was
-//! started.
+//! The supervisor is the same program with a hidden subcommand. It gets the lock of the job as its stdin, so that the
+//! lock is held without a gap. Its stdout is a socket. Through it the command sends the values of variables, and the
+//! supervisor answers whether the job was started.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -23,21 +23,21 @@ use crate::runner::Values;
 /// How long a new supervisor may take to answer.
 const READY: Duration = Duration::from_secs(30);
 
-/// What the supervisor answers, on one line.
+/// The supervisor's answer, on one line.
 #[derive(Debug, Serialize, Deserialize)]
 enum Answer {
     Ready,
     Failed(Failure),
 }
 
-/// Starts the supervisor of a published job and waits until it has taken over. The lock goes with it.
+/// Starts the supervisor of a published job, gives it the lock, and waits for its answer.
 ///
 /// # Errors
-/// When it cannot be started, or could not start the docker client; the reason is its own.
+/// When it cannot be started, or could not start the docker client.
 pub fn launch(job: &Job, lock: File, values: &Values) -> Result<()> {
     let (mut ours, theirs) = UnixStream::pair()?;
-    // A caller may have handed us descriptors that must not live as long as the job: the flock of a cron script on 9,
-    // make's jobserver. Marked here, before there is a child that could inherit them.
+    // The caller may have passed descriptors that must not stay open as long as the job, such as the lock file of a cron
+    // script or make's jobserver. They are marked here, before a child could inherit them.
     close_fds::set_fds_cloexec(3, &[]);
     let program = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { current_program()? };
     #[expect(clippy::disallowed_methods, reason = "this module makes the supervisor's process")]
@@ -46,7 +46,7 @@ pub fn launch(job: &Job, lock: File, values: &Values) -> Result<()> {
     command.stdin(lock).stdout(OwnedFd::from(theirs)).stderr(Stdio::null()).current_dir("/");
     let child = command.spawn().context("could not start the supervisor of the job")?;
     drop(command);
-    // A supervisor that died meanwhile shows below, by answering nothing.
+    // If the supervisor died meanwhile, the missing answer shows it below.
     let _ = ours.write_all(&serde_json::to_vec(values)?);
     let _ = ours.shutdown(std::net::Shutdown::Write);
     await_answer(&ours, child)
@@ -66,14 +66,14 @@ fn await_answer(socket: &UnixStream, mut child: Child) -> Result<()> {
             let _ = child.kill();
             error.to_string()
         }
-        (Err(_), Ok(_)) => child.try_wait()?.map_or_else(|| "it answered nothing".into(), crate::shell::ended),
+        (Err(_), Ok(_)) => child.try_wait()?.map_or_else(|| "it gave no answer".into(), crate::shell::ended),
     };
     bail!("the supervisor of the job did not start: {why}")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program's own path, where /proc does not give it")]
 fn current_program() -> Result<std::path::PathBuf> {
-    std::env::current_exe().context("could not find longshore's own program")
+    std::env::current_exe().context("could not find the path of the longshore program")
 }
 
 /// The command that waits for a supervisor, as the supervisor sees it.
@@ -81,11 +81,11 @@ fn current_program() -> Result<std::path::PathBuf> {
 pub struct Caller(Option<UnixStream>);
 
 impl Caller {
-    /// Takes the socket that came as our stdout; what is left there is the null device.
+    /// Takes the socket that is this process's stdout, and opens the null device in its place.
     ///
     /// # Errors
-    /// When stdout is no socket of ours.
-    #[expect(clippy::disallowed_methods, reason = "it is no stdout but the socket to the command")]
+    /// When stdout cannot be replaced.
+    #[expect(clippy::disallowed_methods, reason = "this stdout is the socket to the command")]
     pub fn take() -> Result<Self> {
         let socket = std::io::stdout().as_fd().try_clone_to_owned()?;
         let null = File::options().write(true).open("/dev/null")?;
@@ -96,10 +96,10 @@ impl Caller {
     /// Reads the values of the variables.
     ///
     /// # Errors
-    /// When they are cut off.
+    /// When they are incomplete.
     pub fn values(&mut self) -> Result<Values> {
         let mut text = String::new();
-        self.0.as_mut().context("it has gone")?.read_to_string(&mut text)?;
+        self.0.as_mut().context("the socket to the command is closed")?.read_to_string(&mut text)?;
         Ok(serde_json::from_str(&text)?)
     }
 
@@ -113,7 +113,7 @@ impl Caller {
         self.answer(&Answer::Failed(Failure::of(error)));
     }
 
-    /// Answers once. The command may have been killed meanwhile.
+    /// Answers once. An error is ignored, because the command may have been killed meanwhile.
     fn answer(&mut self, answer: &Answer) {
         let mut line = serde_json::to_vec(answer).unwrap_or_default();
         line.push(b'\n');

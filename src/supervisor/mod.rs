@@ -1,8 +1,7 @@
-//! The supervisor of a job: one process for each, in a session of its own, that lives as long as the job.
+//! The supervisor of a job: one process per job, in its own session, that lives as long as the job.
 //!
-//! Its life is four steps: admit, start, attend, conclude. The docker client gets the log file itself as its stdout and
-//! stderr, so killing the supervisor loses no line. `conclude` depends on files and the engine only: whoever finds an
-//! ended job without a supervisor can call it.
+//! It works in four steps: admit, start, attend, conclude. docker's client writes directly to the log file, so no line
+//! is lost if the supervisor is killed.
 
 mod attend;
 mod conclude;
@@ -26,7 +25,7 @@ pub use launch::launch;
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__supervise";
 
-/// A supervised job.
+/// A job, its record and its runner.
 #[derive(Debug)]
 struct Task {
     env: Env,
@@ -58,8 +57,8 @@ struct Admitted {
 /// The whole life of a supervisor.
 ///
 /// # Errors
-/// When it was not started by [`launch`], or the files of the job cannot be read. Whatever fails later becomes the end of
-/// the job.
+/// When it was not started by [`launch`], or the files of the job cannot be read. A later failure is recorded as the end
+/// of the job.
 pub fn supervise(env: &Env, kind: &str, id: &str) -> Result<()> {
     let mut admitted = admit(env, kind, id)?;
     let started = start(&mut admitted);
@@ -78,13 +77,13 @@ pub fn supervise(env: &Env, kind: &str, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Takes the job over from the command: its lock, a session of its own, the values of the variables. A build is
-/// admitted for good, and its command returns: choosing the builder takes longer than anybody wants to wait.
+/// Takes the job over from the command: checks the lock, starts a session, and reads the values of the variables. The
+/// command of a build returns now, because the choice of the builder takes too long to wait for.
 fn admit(env: &Env, kind: &str, id: &str) -> Result<Admitted> {
     let kind = if kind == Kind::Build.word() { Kind::Build } else { Kind::Run };
     let store = Store::open(env, kind)?.context("there is no state directory")?;
     let job = store.job(&JobId::parse(id)?).context("there is no such job")?;
-    ensure!(holds_lock(&job), "a supervisor is started by longshore only");
+    ensure!(holds_lock(&job), "only longshore itself can start a supervisor");
     let record = job.record().map_err(|damaged| anyhow::anyhow!(damaged.0))?;
     let task = Arc::new(Task { env: env.clone(), job, record, begun: OnceLock::new() });
     let attendant = Attendant::detach(Arc::clone(&task))?;
@@ -96,7 +95,7 @@ fn admit(env: &Env, kind: &str, id: &str) -> Result<Admitted> {
     Ok(Admitted { store, task, attendant, caller, values })
 }
 
-/// Starts docker's client, and writes down where. No command waits for the second.
+/// Starts docker's client and, after the command has returned, records the engine.
 fn start(admitted: &mut Admitted) -> Result<Option<Child>> {
     let task = Arc::clone(&admitted.task);
     let runner = task.runner();
@@ -108,7 +107,7 @@ fn start(admitted: &mut Admitted) -> Result<Option<Child>> {
     Ok(client)
 }
 
-/// Whether our stdin is the very lock of this job.
+/// Whether stdin is the lock file of this job.
 fn holds_lock(job: &Job) -> bool {
     let stdin = rustix::fs::fstat(std::io::stdin());
     let lock = job.dir.open_file(LOCK).and_then(|file| Ok(rustix::fs::fstat(file)?));

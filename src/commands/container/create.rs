@@ -1,4 +1,4 @@
-//! `container create`: the Engine API's body, or flags, or both.
+//! `container create`: creates a container from the Engine API's body, from flags, or from both.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, PipeReader, Read as _, Write as _};
@@ -61,14 +61,14 @@ pub fn create(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerCreate)
     Ok(0)
 }
 
-/// Flags that have a key of their own in the body win over it.
+/// Puts flags with a key of their own into the body; they override it.
 fn body(env: &Env, args: &ContainerCreate) -> Result<Value> {
     let mut body = match &args.spec {
         Some(path) => read_body(path)?,
         None => json!({}),
     };
     let Some(object) = body.as_object_mut() else {
-        return Err(Failure::usage("invalid body: a JSON object is wanted").into());
+        return Err(Failure::usage("invalid body: expected a JSON object").into());
     };
     if let Some(image) = &args.image {
         object.insert("Image".into(), image.to_string().into());
@@ -80,7 +80,7 @@ fn body(env: &Env, args: &ContainerCreate) -> Result<Value> {
         object.insert("Cmd".into(), json!(args.command));
     }
     if !args.env.is_empty() {
-        // As with docker: a name alone takes the caller's value, and unsets the image's when the caller has none.
+        // As with docker, a name without a value takes the caller's. If the caller has none, the image's is unset.
         let value = |name: &String| match env.variable(name) {
             Some(value) if !name.contains('=') => format!("{name}={value}"),
             _ => name.clone(),
@@ -103,7 +103,7 @@ fn add_env(body: &mut Map<String, Value>, variables: impl Iterator<Item = String
     body.insert("Env".into(), Value::Array(env));
 }
 
-/// Flags of docker's own that have no one key in the body; docker adds them to what the body says.
+/// Flags that have no single key in the body. docker adds them to the settings of the body.
 fn flags(args: &ContainerCreate) -> Vec<String> {
     let lists = [("--publish", &args.publish), ("--volume", &args.volumes), ("--mount", &args.mounts)];
     let mut flags: Vec<String> =
@@ -113,7 +113,7 @@ fn flags(args: &ContainerCreate) -> Vec<String> {
     flags
 }
 
-/// A call of docker, and all that it reads beside its arguments.
+/// A call of docker with its input besides the arguments.
 struct Call {
     argv: Vec<String>,
     environment: Vec<(String, String)>,
@@ -137,13 +137,13 @@ impl Call {
     }
 }
 
-/// A text in a file that is on no disk and is gone with this process.
+/// A text in a file that exists only in memory and ends with this process.
 struct MemoryFile(File);
 
 impl MemoryFile {
     fn new(text: &str) -> Result<Self> {
         let made = rustix::fs::memfd_create("longshore", rustix::fs::MemfdFlags::CLOEXEC);
-        let mut file = File::from(made.context("could not make a file in memory")?);
+        let mut file = File::from(made.context("could not create a file in memory")?);
         file.write_all(text.as_bytes()).context("could not write a file in memory")?;
         Ok(Self(file))
     }
@@ -170,7 +170,7 @@ fn created(voice: &Voice, engine: &Engine, call: &Call) -> Result<Created> {
     let status = fed(command, call.stdin.as_deref(), |command| engine.stream(command, readers, None, could_not))?;
     if !status.success() {
         let mut failure = engine.explain(&call.argv, &Output { status, stdout, stderr }).failure(could_not);
-        // What stands on the terminal already is not told twice.
+        // Lines that were already shown on the terminal are not repeated.
         failure.detail = failure.detail.filter(|_| !voice.is_stderr_terminal());
         return Err(failure.into());
     }
@@ -197,17 +197,17 @@ fn fed(
     let (reader, mut writer) = io::pipe()?;
     command.stdin(reader);
     std::thread::scope(|scope| {
-        // docker that ends before it has read everything says why by its own words and status.
+        // If docker ends before it has read everything, its stderr and status say why.
         scope.spawn(move || writer.write_all(text.as_bytes()));
         run(command)
     })
 }
 
-/// How docker begins what the Engine API has under `Warnings`.
+/// The prefix of docker's lines that the Engine API returns as `Warnings`.
 const WARNING: &str = "WARNING: ";
 
-/// All that docker says. A pull can take minutes, so at a terminal each line is shown as it comes, but for the warnings,
-/// which are told at the end.
+/// Reads docker's stderr. A pull can take minutes, so on a terminal each line is shown at once, except warnings, which are
+/// shown at the end.
 fn told(voice: &Voice, from: PipeReader, all: &mut Vec<u8>) -> io::Result<()> {
     let mut from = BufReader::new(from);
     loop {

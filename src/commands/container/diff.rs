@@ -1,4 +1,4 @@
-//! `container changes`: which files of a container differ from its image.
+//! `container changes`: lists the files of a container that differ from its image.
 
 use anyhow::Result;
 use serde::Serialize;

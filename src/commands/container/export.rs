@@ -1,4 +1,4 @@
-//! `container export`: a container's files as a tar archive, complete or absent.
+//! `container export`: writes a container's files as a tar archive. The file is complete or absent.
 
 use std::fs::File;
 use std::io::{self, PipeReader, Read as _, Write as _};
@@ -46,7 +46,7 @@ pub fn export(voice: &Voice, engine: &Engine, args: &ContainerExport) -> Result<
             .into());
     }
     if target.is_none() && voice.form() != Form::Text {
-        return Err(Failure::usage("cannot write an archive and JSON to stdout both")
+        return Err(Failure::usage("cannot write both an archive and JSON to stdout")
             .hint("name a file with -o")
             .into());
     }
@@ -63,8 +63,8 @@ pub fn export(voice: &Voice, engine: &Engine, args: &ContainerExport) -> Result<
     Ok(0)
 }
 
-/// The file that the archive takes the place of: where a link leads, so that the link stays one. What is there and is
-/// no regular file is refused, as docker does; replaced by a file, a device or a pipe would be gone.
+/// The file that the archive replaces. A link is resolved, so that it remains a link. As with docker, an existing device
+/// or pipe is refused, because it would be replaced by a file.
 fn replaced(target: &Path) -> Result<PathBuf> {
     if target.symlink_metadata().is_err() {
         return Ok(target.to_path_buf());
@@ -73,11 +73,11 @@ fn replaced(target: &Path) -> Result<PathBuf> {
     if file.metadata().is_ok_and(|data| data.is_file() || data.is_dir()) {
         return Ok(file);
     }
-    let why = format!("could not write {}: it is there and is not a regular file", target.display());
+    let why = format!("could not write {}: it exists and is not a regular file", target.display());
     Err(Failure::new(ErrorKind::Conflict, why).hint("name another file, or leave out -o and redirect stdout").into())
 }
 
-/// Copies docker's stdout; says how much there was.
+/// Copies docker's stdout; returns the number of bytes.
 fn stream(voice: &Voice, engine: &Engine, found: &Found, out: &mut File) -> Result<u64> {
     let could_not = format!("could not export container {}", found.name);
     let interrupt = Interrupt::any_end()?;
@@ -119,7 +119,7 @@ fn copy(voice: &Voice, mut from: PipeReader, out: &mut File) -> io::Result<u64> 
     Ok(size)
 }
 
-/// A file beside the target under a name of its own, removed again unless it is finished.
+/// A temporary file beside the target. It is removed unless it is completed.
 struct Partial {
     file: File,
     path: PathBuf,

@@ -16,7 +16,7 @@ use crate::error::{Failure, Kind as ErrorKind};
 use crate::output::{Page, Reply, Voice};
 use crate::terminal::escape_value;
 
-/// How long docker may take over a change of a container's state, beside the grace that the user gave.
+/// How long docker may take to change a container's state, in addition to the user's grace.
 const CHANGE: Duration = Duration::from_secs(120);
 /// Containers that are changed at the same time; docker itself takes as many stops at once.
 const AT_ONCE: usize = 16;
@@ -57,7 +57,7 @@ impl Reply for Changed {
 struct Change {
     argv: Vec<String>,
     patience: Duration,
-    /// In words, that it is in that state already. docker is asked all the same and says so by its exit code.
+    /// Set if it is already in that state. docker is still called, for its exit code.
     nothing: Option<&'static str>,
 }
 
@@ -66,7 +66,7 @@ impl Change {
         Self { argv, patience: CHANGE, nothing: None }
     }
 
-    /// One that docker gives the container time for; a negative grace means for ever, as it does to docker.
+    /// A change for which the container gets time to end. As for docker, a negative grace means no limit.
     fn graceful(verb: &str, grace: Option<i32>, found: &Found) -> Self {
         let mut argv = vec![verb.to_owned()];
         argv.extend(grace.iter().flat_map(|grace| ["-t".to_owned(), grace.to_string()]));
@@ -82,7 +82,7 @@ impl Change {
 /// Starts them.
 pub fn start(voice: &Voice, engine: &Engine, args: &Containers) -> Result<u8> {
     change(voice, engine, &args.containers, &|found| {
-        let nothing = (found.state.phase == Phase::Running).then_some("was running already");
+        let nothing = (found.state.phase == Phase::Running).then_some("was already running");
         Ok(Change { nothing, ..Change::new(words(["start"], &found.id)) })
     })
 }
@@ -107,12 +107,12 @@ pub fn kill(voice: &Voice, engine: &Engine, args: &ContainerKill) -> Result<u8> 
     })
 }
 
-/// Removes them, but not those of a run unless that is insisted on.
+/// Removes them. Containers of runs are removed only with `--force`.
 pub fn remove(voice: &Voice, engine: &Engine, args: &ContainerRm) -> Result<u8> {
     change(voice, engine, &args.containers, &|found| {
         if let Some(job) = found.state.labels.get(argv::JOB_LABEL).filter(|_| !args.force) {
             let message = format!("container {} belongs to run {job}", found.name);
-            let hint = format!("drop the run with: longshore exec forget {job}   or remove its container with -f");
+            let hint = format!("remove the run with: longshore exec forget {job}   or remove its container with -f");
             return Err(Failure::new(ErrorKind::Conflict, message).hint(hint));
         }
         let flags = [("--force", args.force), ("--volumes", args.volumes)];
@@ -142,10 +142,10 @@ fn change(voice: &Voice, engine: &Engine, typed: &[String], decide: &Decide) -> 
         let mut early = BTreeMap::new();
         voice.each((0..typed.len()).map(|wanted| {
             while !early.contains_key(&wanted) {
-                let (at, result) = changed.recv().context("a change came to no end")?;
+                let (at, result) = changed.recv().context("a change did not end")?;
                 early.insert(at, result);
             }
-            Ok(early.remove(&wanted).context("a change came to no end")??)
+            Ok(early.remove(&wanted).context("a change did not end")??)
         }))
     })
 }

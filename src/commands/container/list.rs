@@ -1,9 +1,9 @@
-//! `container list`: for people what one `docker ps` knows; under `--json` the Engine's `/containers/json`, put together
-//! from two docker calls however many containers there are.
+//! `container list`: a table from one `docker ps` or, with `--json`, the Engine API's `/containers/json`, made from two
+//! docker calls for any number of containers.
 //!
-//! `docker ps` knows the engine's words for status and image and prints ports and labels as text that cannot be
-//! parsed; `docker inspect` knows everything else. The fields are named one by one, since `{{json .}}` has the engine
-//! measure every container's files, which takes seconds for each.
+//! `docker ps` has the engine's texts for status and image, but prints ports and labels in a form that cannot be
+//! parsed. `docker inspect` has everything else. The fields of `docker ps` are named one by one, because with `{{json
+//! .}}` the engine measures the files of every container, which takes seconds for each.
 
 use std::collections::HashMap;
 

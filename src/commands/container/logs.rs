@@ -1,4 +1,4 @@
-//! `container logs`: the engine's copy of a container's output.
+//! `container logs`: shows the engine's copy of a container's output.
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitStatus;
@@ -17,7 +17,7 @@ use crate::output::{Bytes, Form, Logs, Voice, stdout_is_closed};
 use crate::shell::ended;
 use crate::units::moment;
 
-/// As much of a log is read before anything is printed: an error of docker's comes through the same pipe, alone.
+/// How many bytes of a log are read before anything is printed. An error of docker comes through the same pipe, alone.
 const HEAD: u64 = 1 << 16;
 
 /// A log that is about to be asked for.
@@ -34,12 +34,12 @@ pub fn logs(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerLogs) -> 
     let call = Call {
         engine,
         argv: argv(env, args, &found)?,
-        // Ctrl-C ends the following; whoever typed it gets told that the container goes on.
+        // Ctrl-C ends the following. A message then says that the container is still running.
         interrupt: args.follow.then(Interrupt::ctrl_c).transpose()?,
         could_not: format!("could not read the log of container {}", found.name),
     };
     if found.object["HostConfig"]["LogConfig"]["Type"] == "none" {
-        let why = format!("{}: its log driver is \"none\", so the engine kept nothing", call.could_not);
+        let why = format!("{}: its log driver is \"none\", so the engine has no copy of the output", call.could_not);
         return Err(Failure::new(ErrorKind::EngineFailed, why).into());
     }
     let status = match voice.form() {
@@ -48,7 +48,7 @@ pub fn logs(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerLogs) -> 
         Form::Document => call.whole(voice),
     };
     if let Some(interrupt) = &call.interrupt {
-        interrupt.check(|| format!("interrupted; container {} goes on", found.name))?;
+        interrupt.check(|| format!("interrupted; container {} is still running", found.name))?;
     }
     let status = status?;
     if status.success() || stdout_is_closed() { Ok(0) } else { Err(call.failed(status).into()) }
@@ -80,7 +80,7 @@ impl Call<'_> {
         Failure::new(ErrorKind::EngineFailed, format!("{}: docker logs {}", self.could_not, ended(status)))
     }
 
-    /// Each stream to its own; docker itself writes to them where that is no terminal's danger.
+    /// Prints each stream to the same stream. docker writes directly to those that are not terminals.
     fn apart(&self, voice: &Voice) -> Result<ExitStatus> {
         if !voice.is_stdout_terminal() && !voice.is_stderr_terminal() {
             return self.run(Readers::Inherited);
@@ -98,7 +98,7 @@ impl Call<'_> {
         self.run(Readers::Merged(Box::new(move |from| sink.copy(from).and_then(|()| sink.finish()))))
     }
 
-    /// Both streams as one document, which is begun when it is certain that docker will not give an error instead.
+    /// Prints both streams as one document. It begins when it is certain that docker does not print an error instead.
     fn whole(&self, voice: &Voice) -> Result<ExitStatus> {
         let mut sink = voice.log(Bytes::Safe, &Logs::default())?;
         let mut head = Vec::new();

@@ -1,4 +1,4 @@
-//! `container`: the life of containers, with the docker program underneath and the Engine API's answers.
+//! `container`: commands for containers. They call the docker program and print the Engine API's answers.
 
 mod create;
 mod diff;
@@ -61,7 +61,7 @@ struct Found {
 fn find(engine: &Engine, typed: &str) -> Result<Found, Failure> {
     let could_not = format!("could not find container \"{}\"", escape_value(typed));
     if typed.starts_with('-') || typed.is_empty() {
-        return Err(Failure::usage(format!("{could_not}: this is no name and no id of a container")));
+        return Err(Failure::usage(format!("{could_not}: it is neither a name nor an id of a container")));
     }
     let args = argv::container_inspect(&[typed.to_owned()]);
     let output = engine.run(&args, engine.patience).map_err(|error| error.failure(&could_not))?;
@@ -70,7 +70,7 @@ fn find(engine: &Engine, typed: &str) -> Result<Found, Failure> {
             EngineError::Failed { stderr, .. } => {
                 Failure::new(ErrorKind::NotFound, format!("there is no container \"{}\"", escape_value(typed)))
                     .detail(stderr)
-                    .hint("see what there is with: longshore container list -a")
+                    .hint("list containers with: longshore container list -a")
             }
             error => error.failure(&could_not),
         });
@@ -88,7 +88,7 @@ fn words<'a>(before: impl IntoIterator<Item = &'a str>, container: &'a str) -> V
     before.into_iter().chain([container]).map(str::to_owned).collect()
 }
 
-/// Our own word on a container of a run, under the one key that is ours.
+/// The id of the run that a container belongs to, under longshore's own key.
 fn ours(labels: &Value) -> Option<Value> {
     let label = |key: &str| labels.get(key).and_then(Value::as_str);
     let run = label(argv::JOB_LABEL)?;

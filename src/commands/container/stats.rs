@@ -1,7 +1,7 @@
-//! `container stats`: what containers use, as it changes.
+//! `container stats`: shows the resource usage of containers.
 //!
-//! docker prints rounded text and, while it streams, terminal controls between its rows; both are read here. Every
-//! object keeps docker's own fields and gets the same as numbers beside them.
+//! docker prints rounded text and, while it streams, terminal controls between the rows. Both are parsed here. Each
+//! object has docker's own fields and the same values as numbers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read as _};
@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::engine::stream::Readers;
 use crate::output::{Page, Reply, Table, Voice};
 
-/// Samples of the past that a sparkline shows.
+/// The number of past samples that a sparkline shows.
 const HISTORY: usize = 20;
 
 /// Shows them: once, as a stream of objects, or as a table that redraws in place.
@@ -39,7 +39,7 @@ pub fn stats(voice: &Voice, engine: &Engine, args: &ContainerStats) -> Result<u8
     let readers = Readers::Apart(
         Box::new(|from| {
             shown = stream(voice, args, BufReader::new(from));
-            // docker has no more to do when its words could not be handed on.
+            // If the output cannot be written, docker is not needed any more.
             if shown.is_ok() { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
         }),
         Box::new(|mut from| from.read_to_end(&mut stderr).map(drop)),
@@ -94,7 +94,7 @@ fn stream(voice: &Voice, args: &ContainerStats, mut lines: impl BufRead) -> Resu
     }
 }
 
-/// What stands on the terminal, and what was measured before.
+/// The lines on the terminal, and the past samples.
 #[derive(Default)]
 struct Screen {
     lines: usize,
@@ -140,7 +140,7 @@ fn fitting(rows: usize, height: usize) -> usize {
     if rows + 2 <= height { rows } else { height.saturating_sub(3) }
 }
 
-/// Which container a row is of. `ID` and `Name` are empty until it was measured, `Container` never is.
+/// The key of a row's container. `ID` and `Name` are empty until it was measured; `Container` never is.
 fn key(row: &Value) -> String {
     row["Container"].to_string()
 }

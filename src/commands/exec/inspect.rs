@@ -1,4 +1,4 @@
-//! `exec inspect`: all that the engine knows of the container of a run, and the run beside it.
+//! `exec inspect`: shows the engine's description of a run's container, together with the run.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::output::Voice;
 use crate::runner::{Runner, Subject, container_name, withhold};
 use crate::survey::view;
 
-/// How long a run just started may take until its container is there.
+/// How long to wait for the container of a run that was just started.
 const STARTING: Duration = Duration::from_secs(10);
 
 /// The engine's own object while there is a container, its last account after that, and always the job beside it.
@@ -30,7 +30,7 @@ pub fn inspect(env: &Env, voice: &Voice, args: &OneJob) -> Result<u8> {
         None => account_of(env, &job, &view)?,
     };
     let mut object = match job.record().ok().as_ref().and_then(Record::run) {
-        // A longshore of format 1 kept the values of variables.
+        // Descriptions from versions that wrote format 1 still contain the values of variables.
         Some(run) => withhold(account, run),
         None => account,
     };
@@ -58,7 +58,7 @@ fn account_of(env: &Env, job: &Job, view: &View) -> Result<Value> {
             _ => sleep(Duration::from_millis(50)),
         }
     };
-    // It may have ended, and its container gone, between the two questions.
+    // The run may have ended, and its container may have been removed, between the two questions.
     match (job.account(), failed) {
         (Some(account), _) => Ok(account),
         (None, Some(failure)) if view.is_running() => {

@@ -1,4 +1,4 @@
-//! `exec`: runs of Python source trees.
+//! `exec`: runs Python source trees.
 
 mod inspect;
 mod paths;

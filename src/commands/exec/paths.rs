@@ -1,4 +1,5 @@
-//! The paths of a run: resolved and checked before anything is started, made where they are ours to make.
+//! The paths of a run. They are resolved and checked before anything is started. Missing output directories and mount
+//! points are created.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use crate::commands::plain;
 use crate::error::Failure;
 use crate::names::{MainFile, MountPath};
 
-/// What a run mounts.
+/// The directories that a run mounts.
 #[derive(Debug)]
 pub struct Paths {
     /// At `/app`.
@@ -17,14 +18,14 @@ pub struct Paths {
     pub input: Option<MountPath>,
     /// At `/app/output`.
     pub output: Option<MountPath>,
-    /// Directories to make before: the output, and mount points in the source tree.
+    /// Directories to create first: the output directory, and mount points in the source tree.
     missing: Vec<PathBuf>,
 }
 
-/// Resolves and checks, and touches nothing.
+/// Resolves and checks the paths, and changes nothing.
 ///
 /// # Errors
-/// One line that says which path, what is wrong with it, and what would be right.
+/// A usage error that names the path and what is wrong with it.
 pub fn resolve(src: &Path, main: &MainFile, input: Option<&Path>, output: Option<&Path>) -> Result<Paths> {
     let source = directory(src, "source")?;
     check_main(&source, main)?;
@@ -46,16 +47,17 @@ pub fn resolve(src: &Path, main: &MainFile, input: Option<&Path>, output: Option
 }
 
 impl Paths {
-    /// Makes what is missing, as the caller. The engine would make the mount points too: as root.
+    /// Creates missing directories as the caller. The engine would create the mount points as root.
     ///
     /// # Errors
-    /// When a directory cannot be made.
+    /// When a directory cannot be created.
     pub fn make(&self) -> Result<()> {
         for path in &self.missing {
             std::fs::create_dir_all(path).map_err(|error| {
                 let failure =
                     Failure::usage(format!("could not make the directory {}: {}", path.display(), plain(&error)));
-                failure.hint("it is needed as a mount point; make it, or use a source directory that you may write to")
+                failure
+                    .hint("it is needed as a mount point; create it, or use a source directory that you may write to")
             })?;
         }
         Ok(())
@@ -79,7 +81,11 @@ fn check_main(source: &Path, main: &MainFile) -> Result<()> {
     };
     let resolved = std::fs::canonicalize(&file).map_err(|error| could_not(&plain(&error)))?;
     if !resolved.starts_with(source) {
-        return Err(could_not(&format!("it leads out of the source directory, to {}", resolved.display())).into());
+        return Err(could_not(&format!(
+            "it is a link to {}, which is outside the source directory",
+            resolved.display()
+        ))
+        .into());
     }
     if !resolved.is_file() {
         return Err(could_not("it is not a file").into());
@@ -87,7 +93,7 @@ fn check_main(source: &Path, main: &MainFile) -> Result<()> {
     Ok(())
 }
 
-/// The output may be missing; then its place is resolved as far as it exists.
+/// The output directory may be missing. Its path is then resolved as far as it exists.
 fn check_output(source: &Path, path: &Path, missing: &mut Vec<PathBuf>) -> Result<PathBuf> {
     let could_not = |why: &str| Failure::usage(format!("cannot use the output directory {}: {why}", path.display()));
     let absolute = std::path::absolute(path).map_err(|error| could_not(&plain(&error)))?;
@@ -105,13 +111,13 @@ fn check_output(source: &Path, path: &Path, missing: &mut Vec<PathBuf>) -> Resul
         }
     };
     if resolved.starts_with(source) && resolved != source.join("output") {
-        let failure = could_not("it lies in the source directory, where the program would see it twice");
+        let failure = could_not("it is inside the source directory, so the program would see it twice");
         return Err(failure.hint(format!("use {} or a directory elsewhere", source.join("output").display())).into());
     }
     Ok(resolved)
 }
 
-/// Resolves the part of a path that exists, and puts the rest behind it.
+/// Resolves the part of a path that exists, and appends the rest.
 fn resolve_missing(path: &Path) -> Option<PathBuf> {
     let parent = path.parent()?;
     let name = path.file_name()?;
@@ -123,7 +129,7 @@ fn resolve_missing(path: &Path) -> Option<PathBuf> {
     Some(parent.join(name))
 }
 
-/// A mount point in the source tree must be a directory of its own: through a link the engine would mount elsewhere.
+/// A mount point in the source tree must be a real directory. Through a link the engine would mount elsewhere.
 fn check_mount_point(path: &Path, missing: &mut Vec<PathBuf>) -> Result<()> {
     let why = match path.symlink_metadata() {
         Ok(data) if data.is_dir() => return Ok(()),
@@ -142,7 +148,7 @@ fn check_mount_point(path: &Path, missing: &mut Vec<PathBuf>) -> Result<()> {
         }
     };
     Err(Failure::usage(format!("cannot use {} as a mount point: {why}", path.display()))
-        .hint("a run with --input needs `data`, one with --output needs `output` as a directory in the source tree")
+        .hint("--input needs the directory `data` in the source tree, and --output the directory `output`")
         .into())
 }
 
@@ -188,7 +194,7 @@ mod tests {
         let dir = tree();
         symlink(dir.path().join("secret.py"), dir.path().join("src/link.py")).unwrap();
         symlink("pkg/job.py", dir.path().join("src/fine.py")).unwrap();
-        assert!(refusal(dir.path(), "link.py", None, None).contains("leads out of the source directory"));
+        assert!(refusal(dir.path(), "link.py", None, None).contains("is outside the source directory"));
         assert!(refusal(dir.path(), "absent.py", None, None).contains("no such file"));
         assert!(refusal(dir.path(), "pkg", None, None).contains("not a file"));
         assert_eq!(refusal(dir.path(), "fine.py", None, None), "");
@@ -197,8 +203,8 @@ mod tests {
     #[test]
     fn an_output_in_the_source_is_refused_unless_it_is_the_mount_point() {
         let dir = tree();
-        assert!(refusal(dir.path(), "main.py", None, Some("src/results")).contains("lies in the source directory"));
-        assert!(refusal(dir.path(), "main.py", None, Some("src")).contains("lies in the source directory"));
+        assert!(refusal(dir.path(), "main.py", None, Some("src/results")).contains("is inside the source directory"));
+        assert!(refusal(dir.path(), "main.py", None, Some("src")).contains("is inside the source directory"));
         assert_eq!(refusal(dir.path(), "main.py", None, Some("src/output")), "");
         assert_eq!(refusal(dir.path(), "main.py", None, Some("elsewhere")), "");
     }

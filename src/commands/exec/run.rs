@@ -1,4 +1,4 @@
-//! `exec run`: from flags and spec to a published, supervised run.
+//! `exec run`: makes a run from flags and spec, and starts it under a supervisor.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::output::Voice;
 use crate::runner::{Runner, Values};
 use crate::spec::{RunSpec, missing};
 
-/// Starts the run and returns, unless it is to stay.
+/// Starts the run and returns, unless `--wait` or `--follow` is given.
 pub fn run(env: &Env, voice: &Voice, args: &ExecRun) -> Result<u8> {
     let spec = asked(args)?;
     let program = Program::of(&spec)?;
@@ -28,7 +28,7 @@ pub fn run(env: &Env, voice: &Voice, args: &ExecRun) -> Result<u8> {
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
     let record = record(env, &engine, &spec, &program, &paths, names);
-    // What cannot be handed over is refused before anything is made.
+    // Values that cannot be passed to docker are refused before anything is created.
     let argv = Runner::of(env, &record).command_line(&record, &values)?;
     if args.stay.dry_run {
         voice.reply(&DryRun { argv })?;
@@ -40,7 +40,7 @@ pub fn run(env: &Env, voice: &Voice, args: &ExecRun) -> Result<u8> {
     stay(env, voice, &job, &args.stay, job.id.as_str())
 }
 
-/// The spec, the environment files and the flags, the later over the earlier.
+/// Merges the spec, the environment files and the flags. Later ones override earlier ones.
 fn asked(args: &ExecRun) -> Result<RunSpec> {
     let mut file: RunSpec = read_spec(args.file.as_deref())?;
     for path in &args.env_files {
@@ -56,7 +56,7 @@ fn env_file(path: &Path) -> Result<Vec<Variable>> {
     Ok(crate::envfile::parse(&text).map_err(|error| wrong(error.to_string()))?)
 }
 
-/// What there is no run without.
+/// Checks the required fields.
 struct Program<'a> {
     src: &'a Path,
     main: &'a MainFile,
@@ -73,8 +73,8 @@ impl<'a> Program<'a> {
     }
 }
 
-/// Names and values, the last of a name. A name alone takes the caller's value, and is left out when the caller has
-/// none.
+/// Names and values; the last value of a name is used. A name without a value takes the caller's, and is left out if the
+/// caller has none.
 fn variables(env: &Env, asked: &[Variable]) -> Result<Vec<(EnvKey, EnvValue)>> {
     let mut merged: Vec<(EnvKey, EnvValue)> = Vec::new();
     for Variable { key, value } in asked {

@@ -16,7 +16,7 @@ use crate::job::select::find;
 use crate::output::Voice;
 use crate::survey::view;
 
-/// TERM, a grace, KILL.
+/// Sends TERM, and KILL after the grace.
 pub fn stop(env: &Env, voice: &Voice, args: &ExecStop) -> Result<u8> {
     let grace = Duration::from_secs(args.grace.into());
     voice.each(args.jobs.iter().map(|typed| {
@@ -26,7 +26,7 @@ pub fn stop(env: &Env, voice: &Voice, args: &ExecStop) -> Result<u8> {
     }))
 }
 
-/// One signal, at once. Only KILL is waited for.
+/// Sends one signal at once. Only after KILL it waits for the end.
 pub fn kill(env: &Env, voice: &Voice, args: &ExecKill) -> Result<u8> {
     voice.each(args.jobs.iter().map(|typed| {
         let job = running(env, typed)?;

@@ -18,7 +18,7 @@ use crate::names::ImageName;
 use crate::output::Voice;
 use crate::survey::view;
 
-/// Ends a build by way of its supervisor. A build that was forgotten can be ended by its name too.
+/// Ends builds through their supervisors. A forgotten build can also be ended by its name.
 pub fn cancel(env: &Env, voice: &Voice, args: &ImageCancel) -> Result<u8> {
     voice.each(args.jobs.iter().map(|typed| {
         let job = cancellable(env, typed)?;

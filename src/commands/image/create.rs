@@ -1,4 +1,4 @@
-//! `image create`: from flags and spec to a published, supervised build.
+//! `image create`: makes a build from flags and spec, and starts it under a supervisor.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::output::{Page, Reply, Voice};
 use crate::recipe::{CaCert, Recipe};
 use crate::runner::{Values, rendered};
 
-/// Starts the build and returns, unless it is to stay.
+/// Starts the build and returns, unless `--wait` or `--follow` is given.
 pub fn create(env: &Env, voice: &Voice, args: &ImageCreate) -> Result<u8> {
     let spec = args.spec.clone().over(read_spec(args.file.as_deref())?);
     let ca_cert = ca_cert(spec.ca_cert.as_deref().or(env.ca_cert.as_deref()))?;
@@ -80,9 +80,9 @@ impl Reply for DryRun<'_> {
     }
 }
 
-/// Answers what would be built.
+/// Replies with the context that would be built.
 fn dry_run(env: &Env, voice: &Voice, engine: &Engine, recipe: &Recipe) -> Result<u8> {
-    let version = engine.version().map_err(|error| error.failure("could not find out which builder there is"))?;
+    let version = engine.version().map_err(|error| error.failure("could not determine the builder"))?;
     let builder = engine.builder(&version, env.docker_buildkit.as_deref());
     let context = rendered(recipe, builder, env.now());
     let files = context.entries();

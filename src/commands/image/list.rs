@@ -1,5 +1,5 @@
-//! `image list`: the engine's images, in the shape of the Engine API's `/images/json`, with all that `inspect` knows
-//! beside it.
+//! `image list`: lists the engine's images in the form of the Engine API's `/images/json`, with the fields of `inspect`
+//! added.
 
 use std::collections::HashSet;
 
@@ -13,10 +13,10 @@ use crate::engine::{Answer, Engine, argv};
 use crate::env::Env;
 use crate::output::{Table, Voice, ago};
 
-/// How engines before 24 call an image without a tag.
+/// The tag with which engines before 24 list an image without a tag.
 const NO_TAG: &str = "<none>:<none>";
 
-/// Lists them. Their ids are known without asking what they are.
+/// Lists the images. With `--quiet` the ids are enough, and the images are not inspected.
 pub fn list(env: &Env, voice: &Voice, args: &ImageList) -> Result<u8> {
     let engine = Engine::chosen(env)?;
     let could_not = "could not list the images";
@@ -41,7 +41,7 @@ fn images(engine: &Engine, ids: &[String]) -> Answer<Vec<Value>> {
     Ok(objects.into_iter().map(|object| image(object, &version)).collect())
 }
 
-/// From `inspect`'s object to the list's: the same facts under the list's names and types.
+/// Converts an object of `inspect` to one of the list: the same data with the list's keys and types.
 fn image(mut object: Value, version: &Version) -> Value {
     let field = |pointer: &str| object.pointer(pointer).cloned().unwrap_or_default();
     let created = field("/Created").as_str().and_then(|time| DateTime::parse_from_rfc3339(time).ok());

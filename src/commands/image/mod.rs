@@ -1,4 +1,4 @@
-//! `image`: builds, and the engine's images.
+//! `image`: builds and the engine's images.
 
 mod cancel;
 mod create;

@@ -1,4 +1,4 @@
-//! `image status`: how a build stands and, as the contract has it, its whole output.
+//! `image status`: shows the status of a build and its output so far.
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;

@@ -1,7 +1,7 @@
-//! Asking jobs to end, for `exec stop`, `exec kill` and `image cancel`: one way for all of them.
+//! Ends jobs, for `exec stop`, `exec kill` and `image cancel`.
 //!
-//! The request is recorded, and the supervisor carries it out. Where the supervisor was killed, the runner is asked from
-//! here.
+//! The request is recorded, and the supervisor carries it out. If the supervisor was killed, the command asks the
+//! runner itself.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,21 +16,21 @@ use crate::job::request::{Answer, Request};
 use crate::runner::{Runner, Subject};
 use crate::survey::view;
 
-/// How long a job may take to end when it was asked to, beside the grace and the engine's own time.
+/// How long a job may take to end after a request, in addition to the grace and the time limit of docker calls.
 const ENDING: Duration = Duration::from_secs(30);
 /// How long a supervisor may take to answer, beside the grace. One that was stopped, or is of an older version, never does.
 const ANSWERING: Duration = Duration::from_secs(10);
 /// How long a supervisor that is just starting is woken again and again.
 const WAKING: Duration = Duration::from_secs(2);
-/// Between two looks.
+/// Pause between two checks.
 const LOOK: Duration = Duration::from_millis(20);
-/// Between two looks that cost an engine call.
+/// Pause between two checks that need an engine call.
 const SLOW_LOOK: Duration = Duration::from_millis(500);
 
-/// Makes the request, and waits until the job has ended; for a signal that need not end it, until that was sent.
+/// Makes the request, and waits until the job has ended. For a signal other than KILL, waits until it was sent.
 ///
 /// # Errors
-/// When it could not be asked, or still runs after the grace.
+/// When the request failed, or the job still runs after the grace.
 pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
     let begun = Instant::now();
     let grace = Duration::from_secs(request.grace);
@@ -42,7 +42,7 @@ pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
         asked_here = true;
     }
     loop {
-        // Looked at in this order: a supervisor lets go of its lock only once the end is recorded.
+        // The order matters: a supervisor releases its lock only after it has recorded the end.
         let supervised = job.is_supervised();
         let answer = job.requests().answer(request).cloned();
         if job.has_ended() && !view(env, job).is_running() {

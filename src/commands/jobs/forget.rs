@@ -1,4 +1,4 @@
-//! `forget`: drops what is kept about jobs. Stops nothing.
+//! `forget`: removes the logs and records of jobs. It stops no job.
 
 use anyhow::Result;
 
@@ -22,8 +22,8 @@ pub fn forget(env: &Env, voice: &Voice, kind: Kind, args: &Forget) -> Result<u8>
     }))
 }
 
-/// A run whose end was not recorded has left its container behind, and one whose output could not be saved whole has
-/// kept it as the last copy. One that still runs is left alone, and what its supervisor cleans up is left to it.
+/// Removes the container of a run if no supervisor will: its end was not recorded, or its output could not be saved
+/// completely. The container of a run that is running or has a supervisor is not touched.
 fn remove_abandoned_container(env: &Env, voice: &Voice, job: &Job) {
     let clean = job.dir.has(EXIT) && !job.dir.has(CONTROL);
     if clean || job.is_supervised() || !job.has_ended() || job.kind == Kind::Build {
@@ -33,6 +33,6 @@ fn remove_abandoned_container(env: &Env, voice: &Voice, job: &Job) {
     let Some((runner, sighting)) = look(env, job) else { return };
     let Some(container) = sighting.container() else { return };
     if keep || !runner.remove(container) {
-        voice.note(&format!("note: its container {} is left as it is", container_name(&job.id)));
+        voice.note(&format!("note: its container {} was not removed", container_name(&job.id)));
     }
 }

@@ -1,4 +1,4 @@
-//! `image builds` and `exec list`: jobs, the newest first.
+//! `image builds` and `exec list`: lists jobs, the newest first.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl Reply for Jobs<'_> {
     }
 }
 
-/// Lists those that the flags choose.
+/// Lists the jobs that match the flags.
 pub fn list(env: &Env, voice: &Voice, kind: Kind, args: &JobList) -> Result<u8> {
     let filters = Filters::parse(&args.filters, &args.statuses)?;
     let store = Store::open(env, kind)?;

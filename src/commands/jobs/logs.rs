@@ -1,4 +1,4 @@
-//! `logs`: what a job has written, whole or while it grows.
+//! `logs`: shows the output of a job, complete or while it grows.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -19,7 +19,7 @@ use crate::names::Tail;
 use crate::output::{Bytes, LogSink, Logs, Voice, check_reader};
 use crate::survey::view;
 
-/// Between two looks at the engine's log, which is fetched whole each time.
+/// Pause between two fetches of the engine's log, which is fetched completely each time.
 const ENGINES_LOOK: Duration = Duration::from_secs(2);
 
 impl LogFlags {
@@ -28,7 +28,7 @@ impl LogFlags {
     }
 }
 
-/// Shows a job's log as the flags say, and gives the exit code.
+/// Shows a job's log and returns the exit code.
 pub fn logs(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
     if how.follow {
         return follow_log(env, voice, job, how);
@@ -48,13 +48,13 @@ fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8>
     let interrupt = Interrupt::ctrl_c()?;
     let mut sink = voice.log(how.bytes(), &Logs::default())?;
     let followed = follow(env, voice, job, how.tail, &interrupt, &mut sink);
-    // What comes after it, be it the document of a failure, begins a line of its own.
+    // The next output, for example the document of a failure, must begin on a new line.
     sink.finish()?;
     followed?;
     if how.exit_code { Ok(wait_for(env, job, None, &interrupt)?.wait_code()) } else { Ok(0) }
 }
 
-/// Hands on a log while it grows, to its very end.
+/// Prints a log while it grows, to its end.
 pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, interrupt: &Interrupt, out: &mut LogSink) -> Result<()> {
     let mut follower = Follower::new(job, tail).with_context(|| format!("could not read the log of {}", job.id))?;
     let mut ended = false;
@@ -69,24 +69,24 @@ pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, interrupt: &Inter
         }
         check(interrupt, job)?;
         check_reader()?;
-        // Asked before the last look at the file: what was written before the end is then there to be seen.
+        // Checked before the last read, so that everything that was written before the end is read.
         ended = job.has_ended();
         if !ended {
             sleep(LOOK);
         }
     }
     if view(env, job).is_running() {
-        voice.note("note: the job's supervisor and docker client were killed; following the engine's own log");
+        voice.note("note: the job's supervisor and docker client were killed; following the engine's copy of the log");
         return follow_engine(env, job, follower.position(), interrupt, out);
     }
     if !follower.change_over(job)? {
-        voice.note("note: the docker client was killed; this is the whole log again, as the engine kept it");
+        voice.note("note: the docker client was killed; this is the whole log again, from the engine's copy");
     }
     while follower.advance(out)? > 0 {}
     Ok(out.flush()?)
 }
 
-/// The log of a run whose client was killed and whose supervisor cannot fetch it again any more, as the engine has it.
+/// The engine's copy of the log of a run whose client and supervisor were killed.
 fn engine_copy(env: &Env, job: &Job) -> Option<File> {
     if job.kind == Kind::Build || job.dir.has(EXIT) || !job.has_ended() {
         return None;
@@ -98,10 +98,10 @@ fn engine_copy(env: &Env, job: &Job) -> Option<File> {
     (copy.metadata().ok()?.len() >= ours).then_some(copy)
 }
 
-/// Goes on with the engine's log where ours ends.
+/// Continues with the engine's copy where the log ends.
 fn follow_engine(env: &Env, job: &Job, mut shown: u64, interrupt: &Interrupt, out: &mut LogSink) -> Result<()> {
     loop {
-        // Asked before the log: what was written before the end is then there to be seen.
+        // Checked before the log is fetched, so that everything that was written before the end is fetched.
         let is_running = view(env, job).is_running();
         let Some(mut copy) = engine_copy(env, job) else { return Ok(()) };
         copy.seek(SeekFrom::Start(shown))?;

@@ -1,4 +1,4 @@
-//! What builds and runs have in common: starting, staying, waiting, logs, lists, forgetting.
+//! What builds and runs have in common: start, wait, logs, list and forget.
 
 pub mod end;
 pub mod forget;
@@ -24,7 +24,7 @@ use crate::names::JobId;
 use crate::output::{Page, Reply};
 use crate::runner::{Runner, Subject};
 
-/// Between two looks at a job that is waited for.
+/// Pause between two checks of a job.
 const LOOK: Duration = Duration::from_millis(25);
 
 /// A job on which the command was carried out.
@@ -64,14 +64,14 @@ pub fn status(view: &View) -> String {
     }
 }
 
-/// Ctrl-C ends the waiting and never the job.
+/// Fails after Ctrl-C, which ends the waiting and not the job.
 fn check(interrupt: &Interrupt, job: &Job) -> Result<(), Failure> {
     let (noun, word, id) = (job.kind.noun(), job.kind.word(), &job.id);
     let heard = interrupt.check(|| format!("interrupted; {word} {id} is still running"));
     heard.map_err(|failure| failure.hint(format!("wait for it again with: longshore {noun} wait {id}")))
 }
 
-/// Looks at the place where a job ran.
+/// Asks the engine about a job.
 fn look(env: &Env, job: &Job) -> Option<(Runner, Sighting)> {
     let record = job.record().ok()?;
     let runner = Runner::of(env, &record);

@@ -1,5 +1,5 @@
-//! What the commands that start a job have in common: the record's head, publishing with the supervisor, labels, and
-//! the file for the id.
+//! Code for the commands that start a job: the common part of the record, publishing, the start of the supervisor,
+//! labels, and the id file.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,7 +20,7 @@ use crate::output::Voice;
 use crate::runner::{Runner, Values};
 use crate::supervisor;
 
-/// A record with everything that does not depend on the flags; name and labels are still to come.
+/// A record with everything that does not depend on the flags. The caller sets name and labels.
 pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record {
     Record {
         format: FORMAT,
@@ -44,9 +44,8 @@ pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record
     }
 }
 
-/// Publishes a job and hands it to its supervisor. The record is written while the engine is asked whether it can be
-/// started, since both take their time; `make` makes what it needs once that is known. Nothing is left of a job that
-/// could not be started.
+/// Publishes a job and starts its supervisor. The record is written while the engine is asked, to save time. Then `make`
+/// creates the directories that the job needs. Nothing is left of a job that could not be started.
 pub fn begin(
     env: &Env,
     voice: &Voice,
@@ -61,12 +60,12 @@ pub fn begin(
         let prepared = store.prepare(record);
         (question.join(), prepared)
     });
-    checked.map_err(|_| anyhow::anyhow!("the question to the engine was cut off"))??;
+    checked.map_err(|_| anyhow::anyhow!("the check of the engine did not end"))??;
     let prepared = prepared?;
     make()?;
     let (job, lock) = prepared.publish()?;
     if let Err(error) = supervisor::launch(&job, lock, values) {
-        // A supervisor that was killed at the wrong moment may have started the docker client before.
+        // A supervisor that was killed may have started the docker client before.
         if job.has_ended() {
             store.remove(&job);
             return Err(error);
@@ -76,18 +75,18 @@ pub fn begin(
     Ok(job)
 }
 
-/// Labels by key; the last of a key wins.
+/// Labels by key; the last value of a key is used.
 pub fn labels(labels: &[Label]) -> BTreeMap<String, String> {
     labels.iter().map(|label| (label.key.to_string(), label.value.clone())).collect()
 }
 
-/// The file of `--id-file`, made before anything is started, so that what is started can be told. It goes away again
-/// unless the id comes to stand in it.
+/// The file of `--id-file`. It is created before anything is started, so that the start cannot succeed without it. It is
+/// removed again unless the id is written to it.
 #[derive(Debug)]
 pub struct IdFile(Option<(PathBuf, File)>);
 
 impl IdFile {
-    /// Makes the file; it never overwrites one.
+    /// Creates the file; never overwrites one.
     pub fn claim(path: Option<&Path>) -> Result<Self> {
         check_id_file(path)?;
         let Some(path) = path else { return Ok(Self(None)) };
@@ -95,11 +94,11 @@ impl IdFile {
         Ok(Self(Some((path.to_path_buf(), file.map_err(|error| cannot_write(path, &error))?))))
     }
 
-    /// Writes the id for whoever reads the file.
+    /// Writes the id.
     pub fn write(mut self, id: &str) -> Result<()> {
         let Some((path, file)) = &mut self.0 else { return Ok(()) };
         file.write_all(format!("{id}\n").as_bytes())
-            .map_err(|error| cannot_write(path, &error).hint(format!("it was started all the same: {id}")))?;
+            .map_err(|error| cannot_write(path, &error).hint(format!("the job was started: {id}")))?;
         self.0 = None;
         Ok(())
     }
@@ -113,7 +112,7 @@ impl Drop for IdFile {
     }
 }
 
-/// Whether `--id-file` can be written, as far as can be told without doing it.
+/// Checks whether `--id-file` can be written, without creating it.
 pub fn check_id_file(path: Option<&Path>) -> Result<()> {
     let parent = |path: &Path| path.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_path_buf);
     match path {
@@ -122,14 +121,14 @@ pub fn check_id_file(path: Option<&Path>) -> Result<()> {
         }
         Some(path) if path.symlink_metadata().is_ok() => {
             Err(Failure::usage(format!("could not write {}: the file exists", path.display()))
-                .hint("remove it, or give --id-file another name")
+                .hint("remove it, or choose another file")
                 .into())
         }
         _ => Ok(()),
     }
 }
 
-/// Makes the file and writes the id at once.
+/// Creates the file and writes the id.
 pub fn write_id_file(path: Option<&Path>, id: &str) -> Result<()> {
     IdFile::claim(path)?.write(id)
 }

@@ -1,4 +1,4 @@
-//! What a command that has started a job answers, and `--wait` and `--follow`, by which it stays until the job's end.
+//! The reply of a command that started a job, and its options `--wait` and `--follow`.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -79,17 +79,17 @@ impl Reply for RunStarted<'_> {
     }
 }
 
-/// Its text was printed before the waiting.
+/// Its text was already printed before the waiting.
 impl Reply for Stayed<'_> {}
 
-/// Answers with a job just started, which people call by the name `shown`; stays with it if the flags say so, and gives
-/// the exit code.
+/// Replies with a job that was just started, under the name `shown`. With `--wait` or `--follow` it waits for the end.
+/// Returns the exit code.
 pub fn stay(env: &Env, voice: &Voice, job: &Job, stay: &Stay, shown: &str) -> Result<u8> {
     if !stay.stays() {
         return started(voice, job, shown);
     }
     let interrupt = Interrupt::ctrl_c()?;
-    // Told before the waiting: whoever is cut off in it has the id.
+    // The id is printed before the waiting, so that it is known if the waiting is interrupted.
     voice.text(
         |page| if stay.follow { page.note(&format!("{} {}", job.kind.word(), job.id)) } else { page.line(shown) },
     )?;
@@ -126,7 +126,7 @@ fn started(voice: &Voice, job: &Job, shown: &str) -> Result<u8> {
     Ok(0)
 }
 
-/// Why a job is no success, with the end of its log unless that was shown.
+/// The failure for a job that did not succeed, with the end of its log unless that was already shown.
 fn ended_badly(job: &Job, view: &View, stay: &Stay) -> Failure {
     let noun = job.kind.noun();
     let subject = match (job.kind, &view.name) {

@@ -1,4 +1,4 @@
-//! `wait`: until jobs have ended for certain.
+//! `wait`: waits until jobs have ended for certain.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -77,7 +77,7 @@ pub fn wait(env: &Env, voice: &Voice, kind: Kind, args: &Wait) -> Result<u8> {
     Ok(code)
 }
 
-/// What is no job is told before the waiting begins.
+/// Ids without a job are reported before the waiting begins.
 fn wait_for_each(
     voice: &Voice,
     typed: &[String],
@@ -112,7 +112,7 @@ fn wait_for_any(env: &Env, jobs: &[Job], deadline: Option<Instant>, interrupt: &
         // Of a run without its supervisor the engine is asked each time.
         let pause = if jobs.iter().any(Job::has_ended) { UNSUPERVISED_LOOK } else { LOOK };
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            let message = format!("all of {} jobs are still running", jobs.len());
+            let message = format!("all {} jobs are still running", jobs.len());
             return Err(Failure::new(ErrorKind::Timeout, message).into());
         }
         sleep(pause);
@@ -136,7 +136,7 @@ pub fn wait_for(env: &Env, job: &Job, deadline: Option<Instant>, interrupt: &Int
             return Err(Failure::new(ErrorKind::Timeout, message).into());
         }
         if job.has_ended() {
-            // Nobody holds its locks, and its container goes on: its supervisor and its client were killed.
+            // Its locks are free and its container runs: its supervisor and its client were killed.
             pause = UNSUPERVISED_LOOK;
         }
         sleep(pause.min(left.unwrap_or(pause)));
@@ -144,7 +144,7 @@ pub fn wait_for(env: &Env, job: &Job, deadline: Option<Instant>, interrupt: &Int
     }
 }
 
-/// The job once it has ended. One that somebody forgets goes away when it ends, and its end with it.
+/// The job after its end. If a running job is forgotten, its record is removed when it ends, and its end is not known.
 fn ended(env: &Env, job: &Job) -> Result<Option<View>> {
     if !job.has_ended() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The keys at the top of the body: what the engine keeps as the container's `Config`. Pure.
+//! The keys at the top of the body, which the engine stores as the container's `Config`. Pure.
 
 use super::read::{Fields, Item};
 use super::rules::{self, Rule, Table};
@@ -30,11 +30,11 @@ pub(super) const KEYS: Table = &[
     ("MacAddress", Rule::Together),
     ("HostConfig", Rule::Together),
     ("NetworkingConfig", Rule::Together),
-    ("NetworkSettings", Rule::Ignored("the API makes nothing of it")),
-    ("ArgsEscaped", Rule::Ignored("it only means something on Windows")),
+    ("NetworkSettings", Rule::Ignored("the API ignores it")),
+    ("ArgsEscaped", Rule::Ignored("it has an effect only on Windows")),
     (
         "NetworkDisabled",
-        Rule::Refused("docker create has no flag for it; for no network say HostConfig.NetworkMode none"),
+        Rule::Refused("docker create has no flag for it; to disable the network, set HostConfig.NetworkMode to none"),
     ),
     ("OnBuild", Rule::Refused("docker create has no flag for it")),
     ("Shell", Rule::Refused("docker create has no flag for it")),
@@ -46,8 +46,8 @@ pub(super) fn carry(config: &Fields, create: &mut Create) -> Result<(), BodyErro
     stdin_once(config, create)
 }
 
-/// The attached streams. docker attaches stdout and stderr when told nothing, and has no way to be told of none. An open
-/// stdin it attaches in any case.
+/// The attached streams. Without `--attach` docker attaches stdout and stderr, and there is no way to attach none. It
+/// always attaches an open stdin.
 fn attach(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let open = config.switch("OpenStdin")?;
     let wanted = [
@@ -62,27 +62,29 @@ fn attach(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// docker closes an open stdin after the first client, always, and a closed one has nothing to close.
+/// docker always closes an open stdin after the first client.
 fn stdin_once(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let (once, open, tty) = (config.switch("StdinOnce")?, config.switch("OpenStdin")?, config.switch("Tty")?);
     if once && !open {
         create.notes.push("ignored: StdinOnce: without OpenStdin there is no stdin to close".to_owned());
     }
     if open && !once && !tty {
-        create.notes.push("StdinOnce: docker create makes it true: stdin ends with the first client".to_owned());
+        create
+            .notes
+            .push("StdinOnce: docker create sets it to true, so stdin is closed after the first client".to_owned());
     }
     Ok(())
 }
 
-/// Variables, the last of each name, which is the one the engine lets count. docker takes a name alone for its own
-/// variable of that name, so it must have none.
+/// Variables. The last value of each name is used, as by the engine. For a name without a value docker would use its own
+/// variable, so docker must not have one with that name.
 fn env(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     let all = item.list()?.into_iter().map(|item| Ok((item.text()?, item))).collect::<Result<Vec<_>, BodyError>>()?;
     let name = |text: &str| text.split_once('=').map_or(text, |(name, _)| name).to_owned();
     for (at, (text, item)) in all.iter().enumerate() {
         let name_here = name(text);
         if name_here.is_empty() {
-            return Err(item.refuse("a variable has a name"));
+            return Err(item.refuse("a variable must have a name"));
         }
         if all[at + 1..].iter().any(|(later, _)| name(later) == name_here) {
             continue;
@@ -90,7 +92,7 @@ fn env(item: &Item, create: &mut Create) -> Result<(), BodyError> {
         if let Some((_, value)) = text.split_once('=') {
             create.env.push((name_here, value.to_owned()));
         } else if is_needed(text) {
-            let why = "without a value docker create would put in its own, which it cannot be run without";
+            let why = "without a value, docker create would use its own value, which cannot be removed";
             return Err(item.refuse(why).hint("give it a value"));
         } else {
             create.flag("--env", text);
@@ -103,7 +105,7 @@ fn env(item: &Item, create: &mut Create) -> Result<(), BodyError> {
 fn labels(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for (name, item) in item.entries()? {
         if name.trim_start().is_empty() || name.trim_start().contains(char::is_whitespace) {
-            return Err(item.refuse("docker create takes no label whose name is empty or has blanks in it"));
+            return Err(item.refuse("docker create does not accept a label whose name is empty or contains spaces"));
         }
     }
     create.pairs("--label", &item.pairs()?);
@@ -116,14 +118,14 @@ fn volumes(item: &Item, create: &mut Create) -> Result<(), BodyError> {
             item.fields([])?;
         }
         if path.is_empty() || path.contains(':') {
-            return Err(item.refuse("docker create cannot tell it from a bind: the path is empty or has a : in it"));
+            return Err(item.refuse("docker create needs a path that is not empty and contains no \":\""));
         }
         create.flag("--volume", path);
     }
     Ok(())
 }
 
-/// Zero is a timeout too: to kill at once.
+/// Zero is also a timeout: kill at once.
 fn stop_timeout(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     create.flag("--stop-timeout", item.number()?);
     Ok(())
@@ -138,18 +140,18 @@ fn health(item: &Item, create: &mut Create) -> Result<(), BodyError> {
             create.args.push("--no-healthcheck".to_owned());
             let times = ["Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"].iter();
             let idle = times.filter_map(|name| check.get(name)).filter(|item| !item.says_nothing());
-            create.notes.extend(idle.map(|item| item.ignored("there is no check")));
+            create.notes.extend(idle.map(|item| item.ignored("there is no health check")));
             return Ok(());
         }
         ["CMD-SHELL", command] if !command.is_empty() => create.flag("--health-cmd", command),
         ["CMD", words @ ..] if !words.is_empty() => {
             let line = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-            let why = "docker create can only have a check run by a shell";
-            let hint = format!("if the image has one: [\"CMD-SHELL\", {line:?}]");
+            let why = "docker create runs a health check only in a shell";
+            let hint = format!("if the image has a shell, use [\"CMD-SHELL\", {line:?}]");
             return Err(check.refuse("Test", why).hint(hint));
         }
         _ => {
-            let why = "docker create takes [\"CMD-SHELL\", COMMAND], [\"NONE\"] or []";
+            let why = "docker create accepts only [\"CMD-SHELL\", COMMAND], [\"NONE\"] or []";
             return Err(check.refuse("Test", why));
         }
     }
@@ -171,14 +173,14 @@ fn health(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// Nanoseconds in the greatest unit that is exact.
+/// Nanoseconds in the largest unit that is exact.
 fn duration(nanoseconds: i64) -> String {
     let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
     let exact = units.iter().find(|(unit, _)| nanoseconds % unit == 0);
     exact.map_or_else(|| format!("{nanoseconds}ns"), |(unit, name)| format!("{}{name}", nanoseconds / unit))
 }
 
-/// A word as a shell takes it.
+/// A word, quoted for a shell if necessary.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! The keys of `HostConfig`, but for mounts, ports and networks. Pure.
+//! The keys of `HostConfig`, except mounts, ports and networks. Pure.
 
 use super::mounts;
 use super::read::{Fields, Item};
@@ -72,14 +72,14 @@ pub(super) const KEYS: Table = &[
     ("Isolation", Rule::Text("--isolation")),
     ("LogConfig", Rule::Read(log)),
     ("ConsoleSize", Rule::Ignored("it has no effect on Linux")),
-    ("CpuCount", Rule::Ignored("it only means something on Windows")),
-    ("CpuPercent", Rule::Ignored("it only means something on Windows")),
-    ("IOMaximumIOps", Rule::Refused("only Windows has it")),
-    ("IOMaximumBandwidth", Rule::Refused("only Windows has it")),
+    ("CpuCount", Rule::Ignored("it has an effect only on Windows")),
+    ("CpuPercent", Rule::Ignored("it has an effect only on Windows")),
+    ("IOMaximumIOps", Rule::Refused("it exists only on Windows")),
+    ("IOMaximumBandwidth", Rule::Refused("it exists only on Windows")),
     ("Cgroup", Rule::Refused("docker create has no flag for it")),
     ("KernelMemoryTCP", Rule::Refused("docker create has no flag for it")),
-    ("Capabilities", Rule::Refused("docker create has no flag for it; it has for CapAdd and CapDrop")),
-    ("ContainerIDFile", Rule::Refused("the API only takes it down, where docker create would write the file")),
+    ("Capabilities", Rule::Refused("docker create has no flag for it; use CapAdd and CapDrop")),
+    ("ContainerIDFile", Rule::Refused("the API only stores it, but docker create would write the file")),
 ];
 
 pub(super) fn carry(host: &Fields, create: &mut Create) -> Result<(), BodyError> {
@@ -93,12 +93,16 @@ fn restart(item: &Item, create: &mut Create) -> Result<(), BodyError> {
         ("", 0) => {}
         (name, 0) => create.flag("--restart", name),
         ("on-failure", retries) if retries > 0 => create.flag("--restart", format_args!("on-failure:{retries}")),
-        _ => return Err(policy.refuse("MaximumRetryCount", "only on-failure has one, and it is not negative")),
+        _ => {
+            return Err(
+                policy.refuse("MaximumRetryCount", "only on-failure may have a count, and it must not be negative")
+            );
+        }
     }
     Ok(())
 }
 
-/// `false` is no default: it holds against an engine that gives every container an init.
+/// `false` is passed on too: it overrides an engine that gives every container an init.
 fn init(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     if item.switch()? {
         create.args.push("--init".to_owned());
@@ -108,7 +112,7 @@ fn init(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// `NAME:ADDRESS`. Newer docker programs take `NAME=ADDRESS` as well, so a `=` would move the place where they split.
+/// `NAME:ADDRESS`. Newer docker clients also accept `NAME=ADDRESS`, so they would split at a `=`.
 fn extra_hosts(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for item in item.list()? {
         match item.text()? {
@@ -128,7 +132,7 @@ fn memory_swap(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// Zero is no default: it keeps the container's memory out of swap. The default is -1.
+/// Zero is not the default: it keeps the container's memory out of swap. The default is -1.
 fn memory_swappiness(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     match item.number()? {
         -1 => {}
@@ -137,7 +141,7 @@ fn memory_swappiness(item: &Item, create: &mut Create) -> Result<(), BodyError> 
     Ok(())
 }
 
-/// docker reads a decimal fraction and keeps it exact.
+/// docker reads a decimal fraction exactly.
 fn nano_cpus(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     let nano = item.number()?;
     if nano < 0 {
@@ -175,7 +179,7 @@ fn ulimits(item: &Item, create: &mut Create) -> Result<(), BodyError> {
         let limit = item.fields(["Name", "Soft", "Hard"])?;
         let (name, soft, hard) = (limit.text("Name")?, limit.number("Soft")?, limit.number("Hard")?);
         if name.is_empty() || name.contains('=') || seen.contains(&name) {
-            return Err(limit.refuse("Name", "is wanted, once for each limit"));
+            return Err(limit.refuse("Name", "expected a name without \"=\" that no other limit has"));
         }
         seen.push(name);
         create.flag("--ulimit", format_args!("{name}={soft}:{hard}"));
@@ -183,7 +187,7 @@ fn ulimits(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// All three parts are said, for of two docker guesses which ones they are, and the engine has no defaults either.
+/// All three parts are given: with two, docker guesses which ones they are, and the engine has no defaults.
 fn devices(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for item in item.list()? {
         let device = item.fields(["PathOnHost", "PathInContainer", "CgroupPermissions"])?;
@@ -191,14 +195,14 @@ fn devices(item: &Item, create: &mut Create) -> Result<(), BodyError> {
         let may = device.text("CgroupPermissions")?;
         let once = |c| "rwm".contains(c) && may.matches(c).count() == 1;
         if may.is_empty() || !may.chars().all(once) {
-            return Err(device.refuse("CgroupPermissions", "expected some of the letters rwm"));
+            return Err(device.refuse("CgroupPermissions", "expected one or more of the letters r, w and m, each once"));
         }
         create.flag("--device", format_args!("{outside}:{inside}:{may}"));
     }
     Ok(())
 }
 
-/// `--gpus` asks for devices that can do `gpu` and more, and `--device` for those of the container device interface.
+/// `--gpus` requests devices with `gpu` and more capabilities, `--device` those of the container device interface.
 fn device_requests(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for item in item.list()? {
         let request = item.fields(["Driver", "Count", "DeviceIDs", "Capabilities", "Options"])?;
@@ -210,13 +214,17 @@ fn device_requests(item: &Item, create: &mut Create) -> Result<(), BodyError> {
             continue;
         }
         let [set] = sets.as_slice() else {
-            return Err(
-                request.refuse("Capabilities", "docker create asks for one set of capabilities, with gpu in it")
-            );
+            return Err(request.refuse(
+                "Capabilities",
+                "docker create supports exactly one set of capabilities, which must contain gpu",
+            ));
         };
         let mut can = set.texts()?;
         let Some(gpu) = can.iter().position(|name| *name == "gpu") else {
-            return Err(request.refuse("Capabilities", "docker create always asks for gpu too"));
+            return Err(request.refuse(
+                "Capabilities",
+                "docker create always requests the capability gpu, so the set must contain it",
+            ));
         };
         can.remove(gpu);
         let mut fields = Vec::new();
@@ -224,7 +232,7 @@ fn device_requests(item: &Item, create: &mut Create) -> Result<(), BodyError> {
             (-1, []) => fields.push("count=all".to_owned()),
             (count, []) => fields.push(format!("count={count}")),
             (0, ids) => fields.push(format!("device={}", comma_joined(ids, &request, "DeviceIDs")?)),
-            _ => return Err(request.refuse("Count", "the engine takes a count or DeviceIDs, not both")),
+            _ => return Err(request.refuse("Count", "the engine accepts a count or DeviceIDs, but not both")),
         }
         if !driver.is_empty() {
             fields.push(format!("driver={driver}"));
@@ -243,7 +251,7 @@ fn device_requests(item: &Item, create: &mut Create) -> Result<(), BodyError> {
 
 fn comma_joined(words: &[&str], fields: &Fields, name: &str) -> Result<String, BodyError> {
     if words.iter().any(|word| word.contains(',')) {
-        Err(fields.refuse(name, "docker create splits at commas, so none of them can hold one"))
+        Err(fields.refuse(name, "docker create splits it at commas, so no item may contain one"))
     } else {
         Ok(words.join(","))
     }
@@ -254,14 +262,14 @@ fn capabilities(flag: &str, item: &Item, create: &mut Create) -> Result<(), Body
     Ok(())
 }
 
-/// docker takes a seccomp profile from a file where the API has it inline, so it is handed over on stdin. Were the text
-/// of `seccomp=` passed on as it is, docker would read whatever file has that name.
+/// The API has a seccomp profile inline and docker reads it from a file, so it is passed on stdin. The text of `seccomp=`
+/// is not passed on, because docker would read the file with that name.
 fn security(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for item in item.list()? {
         let option = item.text()?;
         let (name, value) = option.split_once('=').or_else(|| option.split_once(':')).unwrap_or((option, ""));
         if name == "systempaths" {
-            return Err(item.refuse("the engine does not know it").hint("say MaskedPaths [] and ReadonlyPaths []"));
+            return Err(item.refuse("the engine does not know it").hint("use MaskedPaths [] and ReadonlyPaths []"));
         }
         match value {
             _ if name != "seccomp" => create.flag("--security-opt", option),
@@ -270,7 +278,11 @@ fn security(item: &Item, create: &mut Create) -> Result<(), BodyError> {
                 create.flag("--security-opt", "seccomp=/dev/stdin");
                 create.stdin = Some(profile.to_owned());
             }
-            _ => return Err(item.refuse("expected one seccomp=, with unconfined, builtin or a profile in JSON")),
+            _ => {
+                return Err(
+                    item.refuse("expected at most one seccomp=, followed by unconfined, builtin or a profile in JSON")
+                );
+            }
         }
     }
     Ok(())
@@ -280,7 +292,7 @@ fn is_object(text: &str) -> bool {
     serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.is_object())
 }
 
-/// docker knows one thing to say of these two: that both lists are empty.
+/// docker can only set both lists to empty.
 fn system_paths(host: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let (masked, readonly) = (host.get("MaskedPaths"), host.get("ReadonlyPaths"));
     match (masked.map(Item::texts).transpose()?.as_deref(), readonly.map(Item::texts).transpose()?.as_deref()) {
@@ -288,7 +300,7 @@ fn system_paths(host: &Fields, create: &mut Create) -> Result<(), BodyError> {
         (Some([]), Some([])) => create.flag("--security-opt", "systempaths=unconfined"),
         (masked, _) => {
             let name = if masked.is_some() { "MaskedPaths" } else { "ReadonlyPaths" };
-            let why = "docker create can only leave MaskedPaths and ReadonlyPaths as they are or empty them both";
+            let why = "docker create can only keep the defaults of MaskedPaths and ReadonlyPaths, or set both to []";
             return Err(host.refuse(name, why));
         }
     }
@@ -299,7 +311,7 @@ fn log(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     let log = item.fields(["Type", "Config"])?;
     let (driver, options) = (log.text("Type")?, log.pairs("Config")?);
     if driver == "none" && !options.is_empty() {
-        return Err(log.refuse("Config", "docker create takes no options for the driver none"));
+        return Err(log.refuse("Config", "docker create does not accept options for the driver none"));
     }
     if !driver.is_empty() {
         create.flag("--log-driver", driver);

@@ -1,14 +1,16 @@
-//! From the body of the Engine API's container create to the `docker create` that leaves the same container. Pure.
+//! Translates the body of the Engine API's `/containers/create` into arguments of `docker create` that create the same
+//! container. Pure.
 //!
-//! Each key of the body (API 1.41 to 1.47) is carried over exactly, ignored with a note because the API itself makes
-//! nothing of it, or refused by name. A value is never a word of its own but stands behind its flag's `=`, so none can
-//! be read as a flag; flags that older docker programs do not know are used only when their key is given. Keys count
-//! in any case, as they do for the engine, whose JSON reader is Go's.
+//! Each key of the body (API 1.41 to 1.47) is translated exactly, ignored with a note because the API ignores it too,
+//! or refused by name. A value always follows the `=` of its flag, so that docker cannot read it as a flag. A flag that
+//! older docker clients do not know is used only if its key is given. The case of keys is ignored, as it is by the
+//! engine.
 //!
-//! docker adds some things of its own, none of which changes what the container does once started: `AttachStdout` and
-//! `AttachStderr` are true unless some other stream is attached; an open stdin is attached and closed after the first
-//! client; a restart policy that is not given is `no`; capabilities get their `CAP_`; a published port is exposed; a
-//! network that only `EndpointsConfig` names is the `NetworkMode` too; variables lose their order and their doubles.
+//! docker adds some settings of its own. None changes what the container does after its start. `AttachStdout` and
+//! `AttachStderr` are true unless another stream is attached. An open stdin is attached, and closed after the first
+//! client. A missing restart policy becomes `no`. Capabilities get the prefix `CAP_`. A published port is also exposed.
+//! A network that only `EndpointsConfig` names becomes the `NetworkMode`. Variables lose their order and their
+//! duplicates.
 
 mod config;
 mod host;
@@ -30,18 +32,17 @@ use rules::names;
 /// A `docker create` as data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Create {
-    /// Everything after `docker create`, the image and its command included. Whether a missing image is pulled is left
-    /// to docker; the API never does.
+    /// Everything after `docker create`, including the image and its command. docker pulls a missing image; the API does
+    /// not.
     pub args: Vec<String>,
-    /// Variables with their values, each once. They are not among the arguments, which everybody can read.
+    /// Variables with their values, each once. They are not among the arguments, which every user can read.
     pub env: Vec<(String, String)>,
-    /// Variables that the docker program must not have in its own environment: `--env=NAME` without a value drops the
-    /// image's variable, as the API does, only where the client has none of that name to put in its place.
+    /// Variables that must not be in the environment of the docker program. `--env=NAME` without a value removes the
+    /// image's variable, as the API does, but only if docker has no variable with that name.
     pub unset: Vec<String>,
-    /// What the docker program is to read on its stdin; absent for nothing at all. A seccomp profile goes this way,
-    /// for docker takes it from a file and the API inline.
+    /// The stdin of the docker program, if any: a seccomp profile, which docker reads from a file and the API takes inline.
     pub stdin: Option<String>,
-    /// What was ignored or comes out otherwise, and why, each one line that names the key, for stderr.
+    /// Notes for stderr, one line each: a key that is ignored or has a different effect, and why.
     pub notes: Vec<String>,
 }
 
@@ -63,7 +64,7 @@ impl Create {
     }
 }
 
-/// Why a body cannot be carried over: what is wrong with which key.
+/// Why a body cannot be translated: the key and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyError {
     /// The key with its path, such as `HostConfig.Mounts[0].Target`; empty for the body itself.
@@ -93,8 +94,8 @@ impl fmt::Display for BodyError {
 
 impl std::error::Error for BodyError {}
 
-/// What `inspect` prints of a container and a body does not have. `NetworkSettings` is left out: the API, given an
-/// inspect's, ignores it, and so do we, with a note.
+/// Keys that `inspect` prints and a body cannot have. `NetworkSettings` is not among them: the API ignores it in a body,
+/// and so does longshore, with a note.
 const INSPECTED: &[&str] = &[
     "AppArmorProfile",
     "Args",
@@ -121,11 +122,11 @@ const INSPECTED: &[&str] = &[
     "State",
 ];
 
-/// The arguments of a `docker create` that leaves the container which the API would make of this body.
+/// The arguments of a `docker create` that creates the same container as the API does from this body.
 ///
 /// # Errors
-/// When a key is unknown, has a value of the wrong type, or says what `docker create` has no way to say. What only the
-/// engine can judge (whether a path is absolute, a mode known) is left to it.
+/// When a key is unknown, has a value of the wrong type, or cannot be expressed with `docker create`. The engine itself
+/// checks the rest, for example whether a path is absolute.
 pub fn create_args(name: Option<&str>, body: &Value) -> Result<Create, BodyError> {
     let root = Item::root(body);
     root.keys()?.try_for_each(|(key, item)| misplaced(key, &item))?;
@@ -146,13 +147,13 @@ pub fn create_args(name: Option<&str>, body: &Value) -> Result<Create, BodyError
     Ok(create)
 }
 
-/// Refuses keys that have their place elsewhere. Engines up to 20.10 took the host's at the top as well.
+/// Refuses keys in the wrong place. Engines up to 20.10 also accepted those of `HostConfig` at the top.
 fn misplaced(key: &str, item: &Item) -> Result<(), BodyError> {
     let same = |name: &&str| name.eq_ignore_ascii_case(key);
     if names(config::KEYS).any(|name| same(&name)) {
         Ok(())
     } else if let Some(name) = names(host::KEYS).find(same) {
-        Err(item.refuse("unknown key").hint(format!("it belongs into HostConfig: HostConfig.{name}")))
+        Err(item.refuse("unknown key").hint(format!("it belongs in HostConfig: HostConfig.{name}")))
     } else if INSPECTED.iter().any(same) {
         Err(item.refuse("inspect prints it, but a container cannot be created with it"))
     } else {
@@ -160,8 +161,8 @@ fn misplaced(key: &str, item: &Item) -> Result<(), BodyError> {
     }
 }
 
-/// The entrypoint, the image and the command. `--entrypoint` takes one word, so the others go before the command: the
-/// process is the same, though `inspect` spells it otherwise.
+/// The entrypoint, the image and the command. `--entrypoint` takes one word, so the others are put before the command.
+/// The process is the same; `inspect` shows the words in other fields.
 fn command(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let entrypoint = config.get("Entrypoint").map(Item::words).transpose()?;
     let cmd = config.get("Cmd").map_or(Ok(Vec::new()), Item::words)?;
@@ -169,7 +170,7 @@ fn command(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
         None => &[],
         Some([]) if cmd.is_empty() => {
             let why = "docker create cannot clear the image's entrypoint and keep the image's command";
-            return Err(config.refuse("Entrypoint", why).hint("say the command in Cmd"));
+            return Err(config.refuse("Entrypoint", why).hint("write the command in Cmd"));
         }
         Some([] | [""]) => {
             create.flag("--entrypoint", "");
@@ -182,7 +183,7 @@ fn command(config: &Fields, create: &mut Create) -> Result<(), BodyError> {
         }
     };
     match config.text("Image")? {
-        "" => return Err(config.refuse("Image", "is wanted")),
+        "" => return Err(config.refuse("Image", "it is required")),
         image if image.starts_with('-') => return Err(config.refuse("Image", "docker create would read it as a flag")),
         image => create.args.push(image.to_owned()),
     }

@@ -4,21 +4,21 @@ use super::read::{Fields, Item};
 use super::rules::csv_line;
 use super::{BodyError, Create};
 
-/// `SOURCE:TARGET[:OPTIONS]`, as `--volume` takes it too, but for what it takes otherwise.
+/// `SOURCE:TARGET[:OPTIONS]`, as for `--volume`. Texts that `--volume` reads in another way are refused.
 pub(super) fn binds(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for item in item.list()? {
         let bind = item.text()?;
         match bind.split_once(':') {
             None => {
-                let why = "without a source docker create makes a volume of the container's config of it";
-                return Err(item.refuse(why).hint("say it in Volumes, or as SOURCE:TARGET"));
+                let why = "without a source, docker create would create an anonymous volume, as for Volumes";
+                return Err(item.refuse(why).hint("use Volumes, or write SOURCE:TARGET"));
             }
             Some((source, _)) if source.chars().count() < 2 && source != "/" => {
-                return Err(item.refuse("docker create takes a source of one letter for a drive of Windows"));
+                return Err(item.refuse("docker create would read a source of one letter as a Windows drive"));
             }
             Some((source, _)) if source.starts_with('.') => {
-                let why = "the engine takes no relative source; docker create would make it absolute";
-                return Err(item.refuse(why).hint("write the source from / on"));
+                let why = "the engine does not accept a relative source, but docker create would make it absolute";
+                return Err(item.refuse(why).hint("write the source as an absolute path"));
             }
             Some(_) => create.flag("--volume", bind),
         }
@@ -31,7 +31,7 @@ pub(super) fn tmpfs(item: &Item, create: &mut Create) -> Result<(), BodyError> {
     for (path, item) in item.entries()? {
         match item.text()? {
             _ if path.contains(':') => {
-                return Err(item.refuse("docker create splits at :, so the path cannot hold one"));
+                return Err(item.refuse("docker create splits it at \":\", so the path must not contain one"));
             }
             "" => create.flag("--tmpfs", path),
             options => create.flag("--tmpfs", format_args!("{path}:{options}")),
@@ -58,16 +58,16 @@ fn mount(item: &Item) -> Result<Vec<String>, BodyError> {
         return Err(mount.refuse("Type", "expected bind, volume, tmpfs, image, npipe or cluster"));
     }
     if target.is_empty() {
-        return Err(mount.refuse("Target", "is wanted"));
+        return Err(mount.refuse("Target", "it is required"));
     }
     if source == "." || source.starts_with("./") {
-        let why = "the engine takes no relative source; docker create would make it absolute";
-        return Err(mount.refuse("Source", why).hint("write the source from / on"));
+        let why = "the engine does not accept a relative source, but docker create would make it absolute";
+        return Err(mount.refuse("Source", why).hint("write the source as an absolute path"));
     }
     let others =
         options.iter().filter(|name| !name.strip_suffix("Options").is_some_and(|own| own.eq_ignore_ascii_case(kind)));
     if let Some(other) = others.filter_map(|name| mount.get(name)).find(|item| !item.says_nothing()) {
-        return Err(other.refuse(format!("a mount of type {kind} takes none")));
+        return Err(other.refuse(format!("a mount of type {kind} does not have these options")));
     }
     let mut fields = vec![format!("type={kind}")];
     if !source.is_empty() {
@@ -93,7 +93,7 @@ fn mount(item: &Item) -> Result<Vec<String>, BodyError> {
     Ok(fields)
 }
 
-/// `bind-nonrecursive` is the older word for `bind-recursive=disabled`, which docker knows from 25 on.
+/// `bind-nonrecursive` is the older form of `bind-recursive=disabled`, which docker has since version 25.
 fn bind_options(item: &Item, fields: &mut Vec<String>) -> Result<(), BodyError> {
     let names = ["Propagation", "NonRecursive", "CreateMountpoint", "ReadOnlyNonRecursive", "ReadOnlyForceRecursive"];
     let options = item.fields(names)?;
@@ -102,15 +102,15 @@ fn bind_options(item: &Item, fields: &mut Vec<String>) -> Result<(), BodyError> 
         fields.push("bind-nonrecursive".to_owned());
     }
     if options.switch("CreateMountpoint")? {
-        let why = "docker create has no word for it";
-        return Err(options.refuse("CreateMountpoint", why).hint("a bind in Binds creates its source"));
+        let why = "docker create has no option for it";
+        return Err(options.refuse("CreateMountpoint", why).hint("an entry in Binds creates a missing source"));
     }
     match (options.switch("ReadOnlyNonRecursive")?, options.switch("ReadOnlyForceRecursive")?) {
         (false, false) => {}
         (true, false) => fields.push("bind-recursive=writable".to_owned()),
         (false, true) => fields.push("bind-recursive=readonly".to_owned()),
         (true, true) => {
-            return Err(options.refuse("ReadOnlyForceRecursive", "it contradicts ReadOnlyNonRecursive"));
+            return Err(options.refuse("ReadOnlyForceRecursive", "it cannot be combined with ReadOnlyNonRecursive"));
         }
     }
     Ok(())
@@ -149,7 +149,7 @@ fn tmpfs_options(item: &Item, fields: &mut Vec<String>) -> Result<(), BodyError>
         _ => return Err(options.refuse("Mode", "expected a file mode")),
     }
     match options.get("Options") {
-        Some(item) if !item.says_nothing() => Err(item.refuse("docker create has no word for it")),
+        Some(item) if !item.says_nothing() => Err(item.refuse("docker create has no option for it")),
         _ => Ok(()),
     }
 }

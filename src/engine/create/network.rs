@@ -12,7 +12,7 @@ struct Endpoint<'a> {
     address: Fields<'a>,
 }
 
-/// What the API takes in an endpoint and overwrites, since it is the engine's to know.
+/// Keys of an endpoint that the API accepts and the engine overwrites.
 const ENGINES_OWN: [&str; 9] = [
     "NetworkID",
     "EndpointID",
@@ -25,12 +25,12 @@ const ENGINES_OWN: [&str; 9] = [
     "DNSNames",
 ];
 
-/// The first network comes with flags of its own, which every docker knows; options that have none, and any further
-/// network, in the long form of `--network`.
+/// The first network uses flags of its own, which every docker client has. Options without such a flag and further
+/// networks use the long form of `--network`.
 pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let mode = match host.text("NetworkMode")? {
         mode if mode.contains('=') => {
-            return Err(host.refuse("NetworkMode", "docker create would read it as an option"));
+            return Err(host.refuse("NetworkMode", "docker create would read a name with \"=\" as an option"));
         }
         mode => mode,
     };
@@ -41,8 +41,11 @@ pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Resu
         Some(at) => Some(endpoints.remove(at)),
         None if unset => Some(endpoints.remove(0)),
         None => {
-            let why = format!("it is not among NetworkingConfig.EndpointsConfig, where {} is", endpoints[0].name);
-            return Err(host.refuse("NetworkMode", why).hint("name the network there in the same words"));
+            let why = format!(
+                "NetworkingConfig.EndpointsConfig does not contain this network; it contains {}",
+                endpoints[0].name
+            );
+            return Err(host.refuse("NetworkMode", why).hint("use the same name in both places"));
         }
     };
     let name = first.as_ref().map_or(mode, |first| first.name);
@@ -58,7 +61,8 @@ pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Resu
     }
     for further in &endpoints {
         if user_defined(further.name) != user_defined(name) {
-            let why = format!("docker create cannot join it together with {name}, as one of them is the engine's own");
+            let why =
+                format!("docker create cannot join it together with {name}, because one of them is a built-in network");
             return Err(further.item.refuse(why));
         }
         further.long_form(create)?;
@@ -77,19 +81,19 @@ impl<'a> Endpoint<'a> {
         let ours = ["IPAMConfig", "Links", "Aliases", "MacAddress", "DriverOpts", "GwPriority"];
         let settings = item.fields(ours.into_iter().chain(ENGINES_OWN))?;
         for known in ENGINES_OWN.iter().filter_map(|name| settings.get(name)).filter(|item| !item.says_nothing()) {
-            create.notes.push(known.ignored("the engine gives it"));
+            create.notes.push(known.ignored("the engine sets it"));
         }
         let address = match settings.get("IPAMConfig") {
             Some(item) => item.fields(["IPv4Address", "IPv6Address", "LinkLocalIPs"])?,
             None => Fields::default(),
         };
         if name.is_empty() || name.contains('=') {
-            return Err(item.refuse("docker create takes no network whose name is empty or has a = in it"));
+            return Err(item.refuse("docker create does not accept a network whose name is empty or contains \"=\""));
         }
         Ok(Self { name, item, settings, address })
     }
 
-    /// As the container's first network.
+    /// The flags for the container's first network.
     fn flags(&self, create: &mut Create) -> Result<(), BodyError> {
         let options = self.options()?;
         if options.is_empty() {
@@ -109,17 +113,17 @@ impl<'a> Endpoint<'a> {
         if !links.is_empty() && !user_defined(self.name) {
             return Err(self
                 .settings
-                .refuse("Links", "the engine's own network has none")
-                .hint("say it in HostConfig.Links"));
+                .refuse("Links", "an endpoint in a built-in network has no links")
+                .hint("use HostConfig.Links"));
         }
         create.flags("--link", &links);
         Ok(())
     }
 
-    /// As one more network, which takes an engine of API 1.44.
+    /// The flags for a further network, which needs an engine with API 1.44.
     fn long_form(&self, create: &mut Create) -> Result<(), BodyError> {
         if let Some(item) = self.settings.get("Links").filter(|item| !item.says_nothing()) {
-            return Err(item.refuse("docker create can only link in the container's first network"));
+            return Err(item.refuse("docker create supports links only in the container's first network"));
         }
         let mut options: Vec<_> =
             self.settings.texts("Aliases")?.iter().map(|alias| format!("alias={alias}")).collect();
@@ -149,40 +153,40 @@ impl<'a> Endpoint<'a> {
         Ok(options)
     }
 
-    /// `name=…,option=…`. docker (20.10 and 28.2) trims what it reads there and makes small letters of it.
+    /// `name=…,option=…`. docker (20.10 and 28.2) trims these fields and changes them to lower case.
     fn line(&self, options: Vec<String>) -> Result<String, BodyError> {
         let mut fields = vec![format!("name={}", self.name)];
         fields.extend(options);
         let kept = |text: &str| text.trim() == text && text.to_lowercase() == text;
         let kept_field = |field: &String| field.split('=').all(kept);
         if let Some(field) = fields.iter().find(|field| !kept_field(field)) {
-            let why = format!("docker create would make small letters of {field:?} and trim it");
+            let why = format!("docker create would change {field:?} to lower case and trim it");
             return Err(self.item.refuse(why));
         }
         csv_line(&fields, &self.item)
     }
 }
 
-/// Links of the host's configuration are those of the default network. With any other docker would make endpoint links
-/// of them, where the API does nothing.
+/// Links in `HostConfig` are for the default network. With any other network docker would turn them into links of the
+/// endpoint, while the API ignores them.
 fn links(host: &Fields, network: &str, create: &mut Create) -> Result<(), BodyError> {
     let links = host.texts("Links")?;
     if !links.is_empty() && user_defined(network) {
-        let why = format!("the API makes nothing of them in network {network}, and docker create would");
+        let why = format!("the API ignores them in network {network}, but docker create would not");
         let place = format!("NetworkingConfig.EndpointsConfig[{network:?}].Links");
-        return Err(host.refuse("Links", why).hint(format!("say them in {place}")));
+        return Err(host.refuse("Links", why).hint(format!("use {place}")));
     }
     create.flags("--link", &links);
     Ok(())
 }
 
-/// The container's address, or its first endpoint's, which since API 1.44 is the same thing said twice.
+/// The MAC address of the container or of its first endpoint; since API 1.44 both keys mean the same.
 fn mac_address<'a>(config: &Fields<'a>, first: Option<&Endpoint<'a>>) -> Result<&'a str, BodyError> {
     let own = config.text("MacAddress")?;
     match first.map_or(Ok(""), |first| first.settings.text("MacAddress"))? {
         "" => Ok(own),
         endpoint if own.is_empty() || own == endpoint => Ok(endpoint),
-        _ => Err(config.refuse("MacAddress", "its endpoint has another")),
+        _ => Err(config.refuse("MacAddress", "its endpoint has a different one")),
     }
 }
 

@@ -1,12 +1,12 @@
-//! Ports: what is published and what is only exposed. Pure.
+//! Published and exposed ports. Pure.
 
 use std::net::IpAddr;
 
 use super::read::{Fields, Item};
 use super::{BodyError, Create};
 
-/// Carries over `HostConfig.PortBindings` and, of the rest, `ExposedPorts`. Publishing a port exposes it as well, which
-/// the API does not: there a port that neither body nor image exposes is not published.
+/// Translates `HostConfig.PortBindings`, and the `ExposedPorts` that are not published. docker also exposes a published
+/// port. The API does not publish a port that neither the body nor the image exposes.
 pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Result<(), BodyError> {
     let mut exposed = Vec::new();
     for (key, item) in config.entries("ExposedPorts")? {
@@ -27,9 +27,7 @@ pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Resu
             create.flag("--publish", publish(&binding, &port)?);
         }
         if !exposed.contains(&port) {
-            create
-                .notes
-                .push(item.note("exposed too, without which the API publishes it only if the image exposes it"));
+            create.notes.push(item.note("it is also exposed; the API would publish it only if the image exposes it"));
         }
         published.push(port);
     }
@@ -42,11 +40,11 @@ fn port(key: &str, item: &Item) -> Result<String, BodyError> {
     let (number, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
     match number.parse::<u16>() {
         Ok(number) if ["tcp", "udp", "sctp"].contains(&protocol) => Ok(format!("{number}/{protocol}")),
-        _ => Err(item.refuse("expected one port, such as 80/tcp, for a key")),
+        _ => Err(item.refuse("the key must be one port, for example 80/tcp")),
     }
 }
 
-/// One binding, without what it leaves to the engine: any address, a free port.
+/// One binding. An empty address means any address, and an empty port any free port.
 fn publish(item: &Item, port: &str) -> Result<String, BodyError> {
     let binding = item.fields(["HostIp", "HostPort"])?;
     let number = |text: &str| text.parse::<u16>().is_ok();

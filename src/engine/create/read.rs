@@ -1,4 +1,4 @@
-//! One value of a body together with the path that leads to it, so that whatever is wrong is named by its key. Pure.
+//! Values of a body together with their paths, so that errors can name the key. Pure.
 
 use std::fmt::Display;
 
@@ -14,7 +14,7 @@ pub(super) struct Item<'a> {
     value: &'a Value,
 }
 
-/// What an object of fixed keys holds, `null` left out, for the engine reads `null` as absent.
+/// The values of an object with fixed keys, without `null`, which the engine reads as absent.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a> {
     path: String,
@@ -37,7 +37,7 @@ impl<'a> Item<'a> {
         format!("{}: {what}", self.path)
     }
 
-    /// A note that nothing is made of this value, and why.
+    /// A note that this value is ignored, and why.
     pub(super) fn ignored(&self, why: &str) -> String {
         format!("ignored: {}: {why}", self.path)
     }
@@ -46,7 +46,7 @@ impl<'a> Item<'a> {
         self.value.is_null()
     }
 
-    /// Whether there is nothing in it: `null`, `false`, `0`, `""`, or an array or object of such.
+    /// Whether it is empty: `null`, `false`, `0`, `""`, or an array or object of such values.
     pub(super) fn says_nothing(&self) -> bool {
         says_nothing(self.value)
     }
@@ -54,7 +54,7 @@ impl<'a> Item<'a> {
     pub(super) fn text(&self) -> Result<&'a str, BodyError> {
         let text = self.value.as_str().ok_or_else(|| self.wrong("a string"))?;
         if text.contains('\0') {
-            Err(self.refuse("an argument of a program cannot hold a NUL character"))
+            Err(self.refuse("it contains a NUL character, which a program argument cannot contain"))
         } else {
             Ok(text)
         }
@@ -68,14 +68,10 @@ impl<'a> Item<'a> {
         self.value.as_i64().ok_or_else(|| self.wrong("a whole number"))
     }
 
-    /// A number of bytes. docker reads these as floating point, which is exact up to 2^53 and for some numbers above.
+    /// A number of bytes. docker reads it as a floating-point number, which is exact up to 2^53 and for some larger numbers.
     pub(super) fn size(&self) -> Result<i64, BodyError> {
         let bytes = self.number()?;
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            reason = "the loss is what is looked for"
-        )]
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the check is for this loss")]
         let read_back = bytes as f64 as i64;
         if bytes < 0 {
             return Err(self.refuse("a size cannot be negative"));
@@ -83,7 +79,7 @@ impl<'a> Item<'a> {
         if read_back == bytes {
             Ok(bytes)
         } else {
-            Err(self.refuse(format!("docker reads sizes as floating point and would make {read_back} of it")))
+            Err(self.refuse(format!("docker reads sizes as floating-point numbers and would read {read_back}")))
         }
     }
 
@@ -98,7 +94,7 @@ impl<'a> Item<'a> {
         self.list()?.iter().map(Self::text).collect()
     }
 
-    /// An array of strings, or one string for an array of one, as the engine reads commands and capabilities.
+    /// An array of strings, or one string, as the engine reads commands and capabilities.
     pub(super) fn words(&self) -> Result<Vec<&'a str>, BodyError> {
         match self.value {
             Value::String(_) => Ok(vec![self.text()?]),
@@ -107,12 +103,12 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// An object whose keys are the user's.
+    /// An object with any keys.
     pub(super) fn entries(&self) -> Result<Vec<(&'a str, Self)>, BodyError> {
         let entry = |(key, value): (&'a String, &'a Value)| {
             let item = Self { path: format!("{}[{key:?}]", self.path), value };
             if key.contains('\0') {
-                Err(item.refuse("an argument of a program cannot hold a NUL character"))
+                Err(item.refuse("it contains a NUL character, which a program argument cannot contain"))
             } else {
                 Ok((key.as_str(), item))
             }
@@ -120,19 +116,19 @@ impl<'a> Item<'a> {
         self.object()?.iter().map(entry).collect()
     }
 
-    /// An object of strings whose keys can stand before a `=`.
+    /// An object of strings whose keys contain no `=`.
     pub(super) fn pairs(&self) -> Result<Vec<(&'a str, &'a str)>, BodyError> {
         let pair = |(key, item): (&'a str, Self)| match key {
-            "" => Err(item.refuse("docker create takes no empty name here")),
+            "" => Err(item.refuse("docker create does not accept an empty name here")),
             key if key.contains('=') => {
-                Err(item.refuse("docker create splits at the first =, so the name cannot hold one"))
+                Err(item.refuse("docker create splits it at the first \"=\", so the name must not contain one"))
             }
             key => Ok((key, item.text()?)),
         };
         self.entries()?.into_iter().map(pair).collect()
     }
 
-    /// An object of these keys and no other, in any case, as the engine reads them.
+    /// An object with only these keys. As in the engine, their case is ignored.
     pub(super) fn fields(&self, names: impl IntoIterator<Item = &'static str>) -> Result<Fields<'a>, BodyError> {
         let names: Vec<_> = names.into_iter().collect();
         let mut found: Vec<(&'static str, Self)> = Vec::new();
@@ -207,18 +203,18 @@ impl<'a> Fields<'a> {
         self.get(name).map_or(Ok(Vec::new()), Item::pairs)
     }
 
-    /// A non-empty string that has to stand before a `:`.
+    /// A non-empty string without `:`.
     pub(super) fn before_colon(&self, name: &str) -> Result<&'a str, BodyError> {
         match self.text(name)? {
-            "" => Err(self.refuse(name, "is wanted")),
+            "" => Err(self.refuse(name, "it is required")),
             text if text.contains(':') => {
-                Err(self.refuse(name, "docker create splits at :, so the path cannot hold one"))
+                Err(self.refuse(name, "docker create splits it at \":\", so the path must not contain one"))
             }
             text => Ok(text),
         }
     }
 
-    /// An error about one of the keys, there or not.
+    /// An error about one of the keys, present or not.
     pub(super) fn refuse(&self, name: &str, why: impl Into<String>) -> BodyError {
         BodyError { key: join(&self.path, name), why: why.into(), hint: None }
     }

@@ -1,11 +1,11 @@
-//! What becomes of a key, said in a table: the flag that carries it, or why there is none. Pure.
+//! The table of keys: for each, the flag that it becomes, or why it is ignored or refused. Pure.
 
 use super::read::{Fields, Item};
 use super::{BodyError, Create};
 use crate::names::csv_field;
 
-/// What becomes of a key. A value that means the default (`""`, `0`, `false`, nothing in it) is as good as absent,
-/// but for [`Rule::Read`], which decides itself.
+/// How a key is translated. A default value (`""`, `0`, `false`, an empty array or object) has the same meaning as an
+/// absent key, except with [`Rule::Read`], which decides itself.
 pub(super) enum Rule {
     /// A string.
     Text(&'static str),
@@ -19,17 +19,17 @@ pub(super) enum Rule {
     List(&'static str),
     /// An object of strings, each as `name=value` with the flag before it.
     Pairs(&'static str),
-    /// More than one value says.
+    /// A function translates it.
     Read(fn(&Item, &mut Create) -> Result<(), BodyError>),
     /// Read together with other keys.
     Together,
-    /// The API, or Linux, makes nothing of it: left out with a note.
+    /// The API, or Linux, ignores it: left out with a note.
     Ignored(&'static str),
-    /// There is no way to say it.
+    /// docker create cannot express it.
     Refused(&'static str),
 }
 
-/// The keys of one object, in the order in which their flags are to stand.
+/// The keys of one object, in the order of their flags.
 pub(super) type Table = &'static [(&'static str, Rule)];
 
 /// The names of a table.
@@ -37,7 +37,7 @@ pub(super) fn names(table: Table) -> impl Iterator<Item = &'static str> {
     table.iter().map(|(name, _)| *name)
 }
 
-/// Carries over every key of an object that its table knows what to do with.
+/// Translates the keys of an object by its table.
 pub(super) fn carry(table: Table, fields: &Fields, create: &mut Create) -> Result<(), BodyError> {
     for (name, rule) in table {
         if let Some(item) = fields.get(name) {
@@ -79,10 +79,10 @@ impl Rule {
     }
 }
 
-/// A line of CSV as Go reads it: exact but for CR LF, which it makes LF.
+/// A line of CSV for Go's reader, which keeps everything except CR LF.
 pub(super) fn csv_line(fields: &[String], item: &Item) -> Result<String, BodyError> {
     if fields.iter().any(|field| field.contains("\r\n")) {
-        Err(item.refuse("docker create cannot be given CR LF here"))
+        Err(item.refuse("docker create does not support CR LF here"))
     } else {
         Ok(fields.iter().map(|field| csv_field(field)).collect::<Vec<_>>().join(","))
     }

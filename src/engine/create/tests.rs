@@ -393,18 +393,18 @@ fn what_is_said_beside_the_arguments() {
 
 #[test]
 fn what_is_ignored_is_noted() {
-    let windows = "it only means something on Windows";
+    let windows = "it has an effect only on Windows";
     let rows = vec![
         (json!({"NetworkSettings": {"Ports": {"80/tcp": null}}}), vec![]),
-        (json!({"NetworkSettings": {"Bridge": "x"}}), vec!["ignored: NetworkSettings: the API makes nothing of it".to_owned()]),
+        (json!({"NetworkSettings": {"Bridge": "x"}}), vec!["ignored: NetworkSettings: the API ignores it".to_owned()]),
         (json!({"ArgsEscaped": true}), vec![format!("ignored: ArgsEscaped: {windows}")]),
         (json!({"StdinOnce": true}), vec!["ignored: StdinOnce: without OpenStdin there is no stdin to close".to_owned()]),
         (json!({"OpenStdin": true, "Tty": true}), vec![]),
         (
             json!({"OpenStdin": true}),
-            vec!["StdinOnce: docker create makes it true: stdin ends with the first client".to_owned()],
+            vec!["StdinOnce: docker create sets it to true, so stdin is closed after the first client".to_owned()],
         ),
-        (json!({"Healthcheck": {"Test": ["NONE"], "Retries": 3}}), vec!["ignored: Healthcheck.Retries: there is no check".to_owned()]),
+        (json!({"Healthcheck": {"Test": ["NONE"], "Retries": 3}}), vec!["ignored: Healthcheck.Retries: there is no health check".to_owned()]),
         (hosted(json!({"ConsoleSize": [49, 188]})), vec!["ignored: HostConfig.ConsoleSize: it has no effect on Linux".to_owned()]),
         (
             hosted(json!({"CpuCount": 2, "CpuPercent": 3})),
@@ -417,13 +417,13 @@ fn what_is_ignored_is_noted() {
         (
             hosted(json!({"PortBindings": {"80/tcp": [{}]}})),
             vec![
-                "HostConfig.PortBindings[\"80/tcp\"]: exposed too, without which the API publishes it only if the image exposes it"
+                "HostConfig.PortBindings[\"80/tcp\"]: it is also exposed; the API would publish it only if the image exposes it"
                     .to_owned(),
             ],
         ),
         (
             networks("n", json!({"n": {"IPAddress": "10.0.0.1", "Gateway": ""}})),
-            vec!["ignored: NetworkingConfig.EndpointsConfig[\"n\"].IPAddress: the engine gives it".to_owned()],
+            vec!["ignored: NetworkingConfig.EndpointsConfig[\"n\"].IPAddress: the engine sets it".to_owned()],
         ),
     ];
     for (body, wanted) in rows {
@@ -434,64 +434,64 @@ fn what_is_ignored_is_noted() {
 #[test]
 fn what_the_config_cannot_say() {
     expect_refused(vec![
-        (json!({"Image": ""}), "Image: is wanted"),
+        (json!({"Image": ""}), "Image: it is required"),
         (json!({"Image": "-x"}), "Image: docker create would read it as a flag"),
         (json!({"Labls": {}}), "Labls: unknown key [did you mean Labels?]"),
         (json!({"Quite Another": 1}), "Quite Another: unknown key"),
         (json!({"a\nb": 1}), "a\\nb: unknown key"),
-        (json!({"Memory": 5}), "Memory: unknown key [it belongs into HostConfig: HostConfig.Memory]"),
+        (json!({"Memory": 5}), "Memory: unknown key [it belongs in HostConfig: HostConfig.Memory]"),
         (json!({"State": {}}), "State: inspect prints it, but a container cannot be created with it"),
         (json!({"Tty": "yes"}), "Tty: expected true or false, found a string"),
         (json!({"User": 5}), "User: expected a string, found a number"),
         (json!({"StopTimeout": 1.5}), "StopTimeout: expected a whole number, found a fraction"),
         (json!({"Env": {"A": "1"}}), "Env: expected an array, found an object"),
         (json!({"Env": ["A=1", null]}), "Env[1]: expected a string, found null"),
-        (json!({"Env": ["=x"]}), "Env[0]: a variable has a name"),
-        (json!({"Env": ["A=\u{0}"]}), "Env[0]: an argument of a program cannot hold a NUL character"),
+        (json!({"Env": ["=x"]}), "Env[0]: a variable must have a name"),
+        (json!({"Env": ["A=\u{0}"]}), "Env[0]: it contains a NUL character, which a program argument cannot contain"),
         (
             json!({"Env": ["DOCKER_HOST"]}),
-            "Env[0]: without a value docker create would put in its own, which it cannot be run without [give it a value]",
+            "Env[0]: without a value, docker create would use its own value, which cannot be removed [give it a value]",
         ),
         (json!({"HostConfig": []}), "HostConfig: expected an object, found an array"),
         (json!({"Tty": true, "tty": true}), "tty: Tty is given twice"),
         (json!({"Cmd": 5}), "Cmd: expected a string or an array of strings, found a number"),
         (
             json!({"Labels": {"a b": ""}}),
-            "Labels[\"a b\"]: docker create takes no label whose name is empty or has blanks in it",
+            "Labels[\"a b\"]: docker create does not accept a label whose name is empty or contains spaces",
         ),
         (
             json!({"Labels": {"a=b": ""}}),
-            "Labels[\"a=b\"]: docker create splits at the first =, so the name cannot hold one",
+            "Labels[\"a=b\"]: docker create splits it at the first \"=\", so the name must not contain one",
         ),
         (
             json!({"Volumes": {"/a:/b": {}}}),
-            "Volumes[\"/a:/b\"]: docker create cannot tell it from a bind: the path is empty or has a : in it",
+            "Volumes[\"/a:/b\"]: docker create needs a path that is not empty and contains no \":\"",
         ),
         (
             json!({"ExposedPorts": {"80-90/tcp": {}}}),
-            "ExposedPorts[\"80-90/tcp\"]: expected one port, such as 80/tcp, for a key",
+            "ExposedPorts[\"80-90/tcp\"]: the key must be one port, for example 80/tcp",
         ),
         (
             json!({"ExposedPorts": {"80/TCP": {}}}),
-            "ExposedPorts[\"80/TCP\"]: expected one port, such as 80/tcp, for a key",
+            "ExposedPorts[\"80/TCP\"]: the key must be one port, for example 80/tcp",
         ),
         (
             json!({"Entrypoint": []}),
-            "Entrypoint: docker create cannot clear the image's entrypoint and keep the image's command [say the command in Cmd]",
+            "Entrypoint: docker create cannot clear the image's entrypoint and keep the image's command [write the command in Cmd]",
         ),
         (json!({"Entrypoint": ["", "x"]}), "Entrypoint: the first word is empty"),
         (
             json!({"Healthcheck": {"Test": ["CMD", "curl", "http://x/?a", "it's"]}}),
-            "Healthcheck.Test: docker create can only have a check run by a shell \
-             [if the image has one: [\"CMD-SHELL\", \"curl 'http://x/?a' 'it'\\\\''s'\"]]",
+            "Healthcheck.Test: docker create runs a health check only in a shell \
+             [if the image has a shell, use [\"CMD-SHELL\", \"curl 'http://x/?a' 'it'\\\\''s'\"]]",
         ),
         (
             json!({"Healthcheck": {"Test": ["CMD-SHELL", "a", "b"]}}),
-            "Healthcheck.Test: docker create takes [\"CMD-SHELL\", COMMAND], [\"NONE\"] or []",
+            "Healthcheck.Test: docker create accepts only [\"CMD-SHELL\", COMMAND], [\"NONE\"] or []",
         ),
         (
             json!({"NetworkDisabled": true}),
-            "NetworkDisabled: docker create has no flag for it; for no network say HostConfig.NetworkMode none",
+            "NetworkDisabled: docker create has no flag for it; to disable the network, set HostConfig.NetworkMode to none",
         ),
         (json!({"OnBuild": ["RUN x"]}), "OnBuild: docker create has no flag for it"),
         (json!({"Shell": ["sh"]}), "Shell: docker create has no flag for it"),
@@ -508,56 +508,56 @@ fn what_the_host_config_cannot_say() {
         (json!({"Memory": -1}), "HostConfig.Memory: a size cannot be negative"),
         (
             json!({"ShmSize": 9_007_199_254_740_993_i64}),
-            "HostConfig.ShmSize: docker reads sizes as floating point and would make 9007199254740992 of it",
+            "HostConfig.ShmSize: docker reads sizes as floating-point numbers and would read 9007199254740992",
         ),
         (json!({"NanoCpus": -1}), "HostConfig.NanoCpus: a number of processors cannot be negative"),
         (
             json!({"RestartPolicy": {"Name": "always", "MaximumRetryCount": 3}}),
-            "HostConfig.RestartPolicy.MaximumRetryCount: only on-failure has one, and it is not negative",
+            "HostConfig.RestartPolicy.MaximumRetryCount: only on-failure may have a count, and it must not be negative",
         ),
         (
             json!({"Binds": ["./a:/b"]}),
-            "HostConfig.Binds[0]: the engine takes no relative source; docker create would make it absolute \
-             [write the source from / on]",
+            "HostConfig.Binds[0]: the engine does not accept a relative source, but docker create would make it absolute \
+             [write the source as an absolute path]",
         ),
         (
             json!({"Binds": ["/b"]}),
-            "HostConfig.Binds[0]: without a source docker create makes a volume of the container's config of it \
-             [say it in Volumes, or as SOURCE:TARGET]",
+            "HostConfig.Binds[0]: without a source, docker create would create an anonymous volume, as for Volumes \
+             [use Volumes, or write SOURCE:TARGET]",
         ),
         (
             json!({"Binds": ["v:/b"]}),
-            "HostConfig.Binds[0]: docker create takes a source of one letter for a drive of Windows",
+            "HostConfig.Binds[0]: docker create would read a source of one letter as a Windows drive",
         ),
         (
             json!({"Tmpfs": {"/a:b": ""}}),
-            "HostConfig.Tmpfs[\"/a:b\"]: docker create splits at :, so the path cannot hold one",
+            "HostConfig.Tmpfs[\"/a:b\"]: docker create splits it at \":\", so the path must not contain one",
         ),
         (
             json!({"Mounts": [{"Target": "/a"}]}),
             "HostConfig.Mounts[0].Type: expected bind, volume, tmpfs, image, npipe or cluster",
         ),
-        (json!({"Mounts": [{"Type": "tmpfs"}]}), "HostConfig.Mounts[0].Target: is wanted"),
+        (json!({"Mounts": [{"Type": "tmpfs"}]}), "HostConfig.Mounts[0].Target: it is required"),
         (
             json!({"Mounts": [{"Type": "tmpfs", "Target": "/a", "BindOptions": {"NonRecursive": true}}]}),
-            "HostConfig.Mounts[0].BindOptions: a mount of type tmpfs takes none",
+            "HostConfig.Mounts[0].BindOptions: a mount of type tmpfs does not have these options",
         ),
         (
             json!({"Mounts": [{"Type": "bind", "Source": "/a", "Target": "/a", "BindOptions": {"CreateMountpoint": true}}]}),
-            "HostConfig.Mounts[0].BindOptions.CreateMountpoint: docker create has no word for it [a bind in Binds creates its source]",
+            "HostConfig.Mounts[0].BindOptions.CreateMountpoint: docker create has no option for it [an entry in Binds creates a missing source]",
         ),
         (
             json!({"Mounts": [{"Type": "bind", "Source": "./a", "Target": "/a"}]}),
-            "HostConfig.Mounts[0].Source: the engine takes no relative source; docker create would make it absolute \
-             [write the source from / on]",
+            "HostConfig.Mounts[0].Source: the engine does not accept a relative source, but docker create would make it absolute \
+             [write the source as an absolute path]",
         ),
         (
             json!({"Mounts": [{"Type": "bind", "Source": "/a\r\nb", "Target": "/a"}]}),
-            "HostConfig.Mounts[0]: docker create cannot be given CR LF here",
+            "HostConfig.Mounts[0]: docker create does not support CR LF here",
         ),
         (
             json!({"Mounts": [{"Type": "tmpfs", "Target": "/a", "TmpfsOptions": {"Options": [["uid", "1"]]}}]}),
-            "HostConfig.Mounts[0].TmpfsOptions.Options: docker create has no word for it",
+            "HostConfig.Mounts[0].TmpfsOptions.Options: docker create has no option for it",
         ),
         (
             json!({"Mounts": [{"Type": "bind", "Soruce": "/a", "Target": "/a"}]}),
@@ -577,64 +577,70 @@ fn what_the_host_config_cannot_say() {
         ),
         (
             json!({"Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/null"}]}),
-            "HostConfig.Devices[0].CgroupPermissions: expected some of the letters rwm",
+            "HostConfig.Devices[0].CgroupPermissions: expected one or more of the letters r, w and m, each once",
         ),
-        (json!({"Devices": [{"PathOnHost": "/dev/null"}]}), "HostConfig.Devices[0].PathInContainer: is wanted"),
+        (json!({"Devices": [{"PathOnHost": "/dev/null"}]}), "HostConfig.Devices[0].PathInContainer: it is required"),
         (
             json!({"Devices": [{"PathOnHost": "/a:b"}]}),
-            "HostConfig.Devices[0].PathOnHost: docker create splits at :, so the path cannot hold one",
+            "HostConfig.Devices[0].PathOnHost: docker create splits it at \":\", so the path must not contain one",
         ),
-        (json!({"Ulimits": [{"Soft": 1}]}), "HostConfig.Ulimits[0].Name: is wanted, once for each limit"),
+        (
+            json!({"Ulimits": [{"Soft": 1}]}),
+            "HostConfig.Ulimits[0].Name: expected a name without \"=\" that no other limit has",
+        ),
         (
             json!({"DeviceRequests": [{"Count": 1}]}),
-            "HostConfig.DeviceRequests[0].Capabilities: docker create asks for one set of capabilities, with gpu in it",
+            "HostConfig.DeviceRequests[0].Capabilities: docker create supports exactly one set of capabilities, which must contain gpu",
         ),
         (
             json!({"DeviceRequests": [{"Count": 1, "Capabilities": [["tpu"]]}]}),
-            "HostConfig.DeviceRequests[0].Capabilities: docker create always asks for gpu too",
+            "HostConfig.DeviceRequests[0].Capabilities: docker create always requests the capability gpu, so the set must contain it",
         ),
         (
             json!({"DeviceRequests": [{"Count": 1, "DeviceIDs": ["0"], "Capabilities": [["gpu"]]}]}),
-            "HostConfig.DeviceRequests[0].Count: the engine takes a count or DeviceIDs, not both",
+            "HostConfig.DeviceRequests[0].Count: the engine accepts a count or DeviceIDs, but not both",
         ),
         (
             json!({"SecurityOpt": ["systempaths=unconfined"]}),
-            "HostConfig.SecurityOpt[0]: the engine does not know it [say MaskedPaths [] and ReadonlyPaths []]",
+            "HostConfig.SecurityOpt[0]: the engine does not know it [use MaskedPaths [] and ReadonlyPaths []]",
         ),
         (
             json!({"SecurityOpt": ["seccomp=/etc/passwd"]}),
-            "HostConfig.SecurityOpt[0]: expected one seccomp=, with unconfined, builtin or a profile in JSON",
+            "HostConfig.SecurityOpt[0]: expected at most one seccomp=, followed by unconfined, builtin or a profile in JSON",
         ),
         (
             json!({"MaskedPaths": ["/proc/acpi"]}),
-            "HostConfig.MaskedPaths: docker create can only leave MaskedPaths and ReadonlyPaths as they are or empty them both",
+            "HostConfig.MaskedPaths: docker create can only keep the defaults of MaskedPaths and ReadonlyPaths, or set both to []",
         ),
         (
             json!({"ReadonlyPaths": []}),
-            "HostConfig.ReadonlyPaths: docker create can only leave MaskedPaths and ReadonlyPaths as they are or empty them both",
+            "HostConfig.ReadonlyPaths: docker create can only keep the defaults of MaskedPaths and ReadonlyPaths, or set both to []",
         ),
         (json!({"ExtraHosts": ["a=1.2.3.4"]}), "HostConfig.ExtraHosts[0]: expected NAME:ADDRESS"),
         (
             json!({"LogConfig": {"Type": "none", "Config": {"a": "b"}}}),
-            "HostConfig.LogConfig.Config: docker create takes no options for the driver none",
+            "HostConfig.LogConfig.Config: docker create does not accept options for the driver none",
         ),
         (json!({"Cgroup": "container:x"}), "HostConfig.Cgroup: docker create has no flag for it"),
         (json!({"KernelMemoryTCP": 1}), "HostConfig.KernelMemoryTCP: docker create has no flag for it"),
-        (json!({"IOMaximumIOps": 1}), "HostConfig.IOMaximumIOps: only Windows has it"),
-        (json!({"IOMaximumBandwidth": 1}), "HostConfig.IOMaximumBandwidth: only Windows has it"),
+        (json!({"IOMaximumIOps": 1}), "HostConfig.IOMaximumIOps: it exists only on Windows"),
+        (json!({"IOMaximumBandwidth": 1}), "HostConfig.IOMaximumBandwidth: it exists only on Windows"),
         (
             json!({"Capabilities": ["X"]}),
-            "HostConfig.Capabilities: docker create has no flag for it; it has for CapAdd and CapDrop",
+            "HostConfig.Capabilities: docker create has no flag for it; use CapAdd and CapDrop",
         ),
         (
             json!({"ContainerIDFile": "/x"}),
-            "HostConfig.ContainerIDFile: the API only takes it down, where docker create would write the file",
+            "HostConfig.ContainerIDFile: the API only stores it, but docker create would write the file",
         ),
-        (json!({"NetworkMode": "a=b"}), "HostConfig.NetworkMode: docker create would read it as an option"),
+        (
+            json!({"NetworkMode": "a=b"}),
+            "HostConfig.NetworkMode: docker create would read a name with \"=\" as an option",
+        ),
         (
             json!({"NetworkMode": "net", "Links": ["db"]}),
-            "HostConfig.Links: the API makes nothing of them in network net, and docker create would \
-             [say them in NetworkingConfig.EndpointsConfig[\"net\"].Links]",
+            "HostConfig.Links: the API ignores them in network net, but docker create would not \
+             [use NetworkingConfig.EndpointsConfig[\"net\"].Links]",
         ),
     ];
     expect_refused(rows.into_iter().map(|(keys, wanted)| (hosted(keys), wanted)).collect());
@@ -647,27 +653,27 @@ fn what_networks_cannot_say() {
         (
             networks("bridge", json!({"net": {}})),
             format!(
-                "HostConfig.NetworkMode: it is not among {at}, where net is [name the network there in the same words]"
+                "HostConfig.NetworkMode: {at} does not contain this network; it contains net [use the same name in both places]"
             ),
         ),
         (networks("n", json!({"n": null})), format!("{at}[\"n\"]: expected an object, found null")),
         (networks("n", json!({"n": {"Alias": []}})), format!("{at}[\"n\"].Alias: unknown key [did you mean Aliases?]")),
         (
             networks("bridge", json!({"bridge": {"Links": ["a"]}})),
-            format!("{at}[\"bridge\"].Links: the engine's own network has none [say it in HostConfig.Links]"),
+            format!("{at}[\"bridge\"].Links: an endpoint in a built-in network has no links [use HostConfig.Links]"),
         ),
         (
             networks("n", json!({"n": {"DriverOpts": {"a": "B"}}})),
-            format!("{at}[\"n\"]: docker create would make small letters of \"driver-opt=a=B\" and trim it"),
+            format!("{at}[\"n\"]: docker create would change \"driver-opt=a=B\" to lower case and trim it"),
         ),
         (
             networks("n", json!({"n": {}, "m": {"Links": ["a"]}})),
-            format!("{at}[\"m\"].Links: docker create can only link in the container's first network"),
+            format!("{at}[\"m\"].Links: docker create supports links only in the container's first network"),
         ),
         (
             networks("n", json!({"n": {}, "bridge": {}})),
             format!(
-                "{at}[\"bridge\"]: docker create cannot join it together with n, as one of them is the engine's own"
+                "{at}[\"bridge\"]: docker create cannot join it together with n, because one of them is a built-in network"
             ),
         ),
     ];
@@ -676,7 +682,7 @@ fn what_networks_cannot_say() {
     }
     let mut body = networks("n", json!({"n": {"MacAddress": "02:42:ac:11:00:02"}}));
     body["MacAddress"] = json!("02:42:ac:11:00:03");
-    expect_refused(vec![(body, "MacAddress: its endpoint has another")]);
+    expect_refused(vec![(body, "MacAddress: its endpoint has a different one")]);
 }
 
 #[test]
@@ -706,10 +712,8 @@ fn the_documents_own_body() {
         "postgres",
     ];
     assert_eq!(made.args, args);
-    let notes = [
-        "ignored: NetworkSettings: the API makes nothing of it",
-        "ignored: HostConfig.ConsoleSize: it has no effect on Linux",
-    ];
+    let notes =
+        ["ignored: NetworkSettings: the API ignores it", "ignored: HostConfig.ConsoleSize: it has no effect on Linux"];
     assert_eq!(made.notes, notes);
     assert_eq!(made.env, [("POSTGRES_PASSWORD".to_owned(), "gk".to_owned())]);
     assert_eq!((made.unset, made.stdin), (vec![], None));

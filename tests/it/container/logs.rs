@@ -114,7 +114,7 @@ fn ctrl_c_ends_follow_and_not_the_container() {
     use std::io::Read as _;
     let real = Real::new();
     let id = real.docker_made(&["run", "-d"], "a", &[], &["sh", "-c", "echo on; sleep 600"]);
-    let said = format!("interrupted; container {} goes on", real.name("a"));
+    let said = format!("interrupted; container {} is still running", real.name("a"));
     let ran = real.at_terminal("on", &["logs", "-f", &id]).code(130);
     assert!(ran.stdout.contains(&said), "{:?}", ran.stdout);
     for more in [&[][..], &["--json"]] {

@@ -130,12 +130,12 @@ fn a_base_without_apt_or_without_pip_fails_with_the_reason() {
         (
             "aptInstall",
             "tree",
-            "the base image has no apt-get: apt packages and updates need a base made from Debian or Ubuntu",
+            "the base image has no apt-get: apt packages and updates need a base image of Debian or Ubuntu",
         ),
         (
             "pipInstall",
             "six",
-            "python3 in the base image has no pip: add \"python3-pip\" to the apt packages, or take a base that has it",
+            "python3 in the base image has no pip: add \"python3-pip\" to the apt packages, or use a base image that has it",
         ),
     ] {
         let ran = real.create(&name, json!({"baseImage": base, key: package}), &["--wait"]);

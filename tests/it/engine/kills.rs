@@ -113,7 +113,7 @@ fn a_supervisor_and_then_its_client_killed_lose_no_line_and_no_code() {
     let job = assert_ended_right(&real, &id);
     assert_eq!(job["recovered"], json!(true));
     let said = assert_followed_to_the_end(follower);
-    assert!(said.contains("following the engine's own log"), "{said}");
+    assert!(said.contains("following the engine's copy of the log"), "{said}");
 }
 
 #[test]

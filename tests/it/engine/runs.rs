@@ -138,7 +138,7 @@ fn a_time_limit_ends_the_run_with_124() {
     let ran = real.finish("import time\nprint('begun')\ntime.sleep(300)", &["--timeout", "1s"]);
     let job = ran.json();
     assert_eq!((ran.code, &job["outcome"], &job["exitCode"]), (124, &json!("timeout"), &json!(143)), "{job:#}");
-    assert_eq!(job["reason"], "its time ran out");
+    assert_eq!(job["reason"], "its time limit passed");
     assert_eq!(real.wait(job["id"].as_str().unwrap()).1, 124);
     // The limit of a wait is another: the run goes on.
     let id = real.start("import time; time.sleep(300)", &[]);

@@ -10,7 +10,7 @@ fn the_time_limit_holds_when_the_client_was_killed() {
     fake.wait_for_output(&id, "on");
     fake.kill(fake.client(&id));
     let view = fake.end_of(&id);
-    assert_eq!((&view["outcome"], &view["reason"]), (&"timeout".into(), &"its time ran out".into()));
+    assert_eq!((&view["outcome"], &view["reason"]), (&"timeout".into(), &"its time limit passed".into()));
     fake.run(&["exec", "wait", &id]).code(124);
 }
 
