@@ -1,10 +1,10 @@
-# Everything a contributor types. `make` alone lists it.
+# The commands for contributors. `make` lists them.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
 BINARY = target/release/longshore
 
-# Makes sure of what the tests need, and says so in the environment of the command that follows.
+# Prepares what the tests need, and puts it into the environment of the command that follows.
 WITH_ENGINE = mkdir -p .cache && base=$$(tools/engine) && \
 	tools/docker-clients >.cache/clients.tsv && \
 	python=$$(tools/pytest-env) && \
@@ -15,39 +15,39 @@ WITH_ENGINE = mkdir -p .cache && base=$$(tools/engine) && \
 .DEFAULT_GOAL := help
 .PHONY: help build demo test snapshots check deny bench papers install clean toolchain
 
-help: ## this list
+help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
 
-build: ## the release binary, target/release/longshore
+build: ## build the release binary, target/release/longshore
 	cargo build --release --locked
 
-demo: build ## build an image, run a program in it, read everything back
+demo: build ## build an image, run a program in it, and show the results
 	tools/engine >/dev/null
 	tools/demo
 
-check: toolchain ## formatting, lints and the oldest Rust, no engine needed
+check: toolchain ## check formatting, lints and the minimum Rust version; needs no engine
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	tools/rust-version
 
-deny: ## licences, duplicates, sources and known faults of the dependencies
+deny: ## check licences, duplicates, sources and advisories of the dependencies
 	tools/deny
 
-test: check ## check and deny, then every test, on a real engine
+test: check ## run check and deny, then all tests with a real engine
 	tools/deny --no-advisories
 	$(WITH_ENGINE) INSTA_UPDATE=no cargo test --locked
 
-snapshots: ## every test, accepting what the commands print now: see git diff
+snapshots: ## run all tests and accept the new output; then see git diff
 	@rm -f tests/it/snapshots/*.snap.new
 	$(WITH_ENGINE) INSTA_UPDATE=always cargo test --locked --test it
 
-bench: build ## our times against docker's, side by side
+bench: build ## compare the times of longshore and docker
 	python=$$(tools/pytest-env) && "$$python" tools/bench
 
-papers: ## write man pages, completions and the generated schemas anew
+papers: ## regenerate man pages, completions and schemas
 	UPDATE_PAPERS=1 cargo test --locked papers
 
-install: build ## binary, man pages and completions under PREFIX (/usr/local)
+install: build ## install binary, man pages and completions under PREFIX (/usr/local)
 	install -D -m 755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/longshore'
 	install -d '$(DESTDIR)$(PREFIX)/share/man/man1'
 	install -m 644 man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
@@ -55,7 +55,7 @@ install: build ## binary, man pages and completions under PREFIX (/usr/local)
 	install -D -m 644 completions/_longshore '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_longshore'
 	install -D -m 644 completions/longshore.fish '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/longshore.fish'
 
-clean: ## what cargo built and what the tools keep in .cache
+clean: ## remove target and .cache
 	cargo clean
 	rm -rf .cache
 

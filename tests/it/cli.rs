@@ -263,7 +263,7 @@ fn lists_filter_by_flags_and_show_the_last_n() {
 }
 
 #[test]
-fn an_id_file_holds_the_id_and_is_never_overwritten() {
+fn an_id_file_contains_the_id_and_is_never_overwritten() {
     let fake = Fake::new();
     let id = fake.start_with("exit 0", &["--id-file", "id"]);
     assert_eq!(std::fs::read_to_string(fake.path("id")).unwrap(), format!("{id}\n"));

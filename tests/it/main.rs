@@ -1,4 +1,4 @@
-//! longshore as its users see it: the program itself, run in a world of each test's own.
+//! Tests of the program as users see it. Each test runs it with its own directories and engine.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests make their own worlds")]
 
 mod answers;

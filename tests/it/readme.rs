@@ -1,5 +1,5 @@
-//! The README's blocks of code, run one after the other on a real engine, as they stand there. What a block shows under
-//! a prompt is compared with what is printed.
+//! Runs the README's blocks of code one after the other on a real engine. The output in a transcript is compared with what
+//! is printed.
 //!
 //! Everything that depends on the README's words is in the tables below: names that become names of this test, files
 //! that an example needs, what has to be there before a command, and commands that are not run. A block that no table

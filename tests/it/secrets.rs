@@ -1,4 +1,4 @@
-//! Values of variables: they reach the program and docker, and nothing that is kept or shown.
+//! Values of variables reach the program and docker. They are in nothing that is stored or shown.
 
 use std::path::Path;
 

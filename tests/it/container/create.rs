@@ -185,7 +185,7 @@ fn the_value_of_a_variable_is_in_the_container_and_on_no_command_line() {
 }
 
 #[test]
-fn a_variable_that_docker_heeds_is_refused_when_its_value_has_several_lines() {
+fn a_variable_that_docker_uses_itself_is_refused_when_its_value_has_several_lines() {
     let mut real = Real::new();
     real.wrap_docker("");
     let ran = real.container(&["create", "--image", &Real::base(), "-e", "no_proxy=secret\nb"]).code(2);

@@ -187,7 +187,7 @@ fn a_client_killed_at_any_moment_makes_no_status_and_no_log_wrong() {
 }
 
 #[test]
-fn a_container_that_somebody_renamed_is_found_by_its_label() {
+fn a_renamed_container_is_found_by_its_label() {
     let real = Real::new();
     let id = real.start(PROGRAM, &[]);
     wait_for_line_10(&real, &id);

@@ -1,4 +1,4 @@
-//! Logs are exact: what the program wrote is what `logs` gives, byte for byte.
+//! `logs` prints exactly the bytes that the program wrote.
 
 use serde_json::json;
 

@@ -329,7 +329,7 @@ fn a_kept_container_stays_and_the_engine_may_keep_no_log() {
 }
 
 #[test]
-fn a_run_whose_container_was_removed_by_somebody_else_is_no_success() {
+fn a_run_whose_container_was_removed_by_another_program_did_not_succeed() {
     let real = Real::new();
     let id = real.start("import time\nprint('ready')\ntime.sleep(300)", &[]);
     wait_until("the program has begun", || real.says(&id, "ready\n"));

@@ -140,7 +140,7 @@ fn a_state_directory_that_others_may_write_is_refused() {
 }
 
 #[test]
-fn a_state_directory_of_somebody_else_is_refused() {
+fn a_state_directory_of_another_user_is_refused() {
     let fake = Fake::new();
     let dir = fake.path("state/longshore");
     std::fs::create_dir_all(&dir).unwrap();

@@ -1,4 +1,4 @@
-//! Many at once, and one thing done while another goes on.
+//! Many jobs at once, and commands that run at the same time.
 
 use std::path::Path;
 use std::process::Stdio;

@@ -61,7 +61,7 @@ impl Fake {
         fake
     }
 
-    /// Does something to the engine behind longshore's back.
+    /// Changes something on the engine without longshore.
     #[track_caller]
     pub fn docker(&self, args: &[&str]) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/docker");

@@ -1,4 +1,4 @@
-//! A world for one test: directories, environment and engine of its own, and the program run in it.
+//! The world of one test: its own directories, environment and engine, in which the program runs.
 
 pub mod fake;
 pub mod real;

@@ -1,8 +1,7 @@
-//! A world with the machine's engine in it. Nothing here runs without one: `make test` makes sure of an engine, a base
-//! image, three docker clients and docker-py, and says so in the environment; without that, every test fails and says
-//! what is missing.
+//! A world with the machine's engine. `make test` prepares an engine, a base image, three docker clients and docker-py, and
+//! puts them into the environment. Without them every test fails and says what is missing.
 //!
-//! Whatever a test makes carries a label of its own and is removed by it, whether the test passes or not.
+//! Everything that a test makes has the test's own label and is removed by it, also if the test fails.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

@@ -1,4 +1,4 @@
-//! The JSON Schemas of the repository, and documents held against them.
+//! Checks documents against the JSON Schemas of the repository.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

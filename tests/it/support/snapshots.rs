@@ -1,6 +1,6 @@
-//! Snapshots: everything that the user sees of commands, in a file of tests/it/snapshots that is named for the test.
-//! `make snapshots` accepts what has changed, and git shows the difference. What differs from run to run (ids, times,
-//! sizes, directories) is replaced by a name in angle brackets, here and nowhere else.
+//! Snapshots: everything that a user sees of commands, in a file of tests/it/snapshots with the name of the test.
+//! `make snapshots` accepts changes, and git shows the difference. Text that differs from run to run (ids, times, sizes,
+//! directories) is replaced by a name in angle brackets, only in this file.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
