@@ -168,7 +168,7 @@ pub enum Container {
     List(ContainerList),
     /// Create a container from a JSON body of the Engine API or from flags, and print its id
     #[command(after_help = "\
-The body is that of POST /containers/create. A key that `docker create` cannot express is an error that names the key.
+The body is that of POST /containers/create. A key that `docker create` cannot express is an error that names the key. \
 A missing image is pulled, as with docker; see --pull.
 
 Examples:
@@ -183,16 +183,18 @@ A container that is already running is not changed. To stop it and start it agai
     /// Stop containers and start them again
     #[command(after_help = "\
 The difference between start and restart:
-  start    starts a container that is not running. It does not change one that is running.
-  restart  stops a running container first, as `stop` does: the program gets the container's stop signal (TERM
-           by default), and KILL after -t SECONDS (10, or the container's own setting). Then it starts the
-           container again.
-If a container is not running, both do the same. Both keep the container's file system, configuration and name,
+  start    starts a container that is not running.
+           It does not change one that is running.
+  restart  stops a running container first, as `stop` does: the program
+           gets the container's stop signal (TERM by default), and KILL
+           after -t SECONDS (10, or the container's own setting).
+           Then it starts the container again.
+If a container is not running, both do the same. Both keep the container's file system, configuration and name, \
 and start the program from the beginning.")]
     Restart(ContainerStop),
     /// Send containers their stop signal, and KILL after a time limit
     #[command(after_help = "\
-The program gets the container's stop signal (TERM by default), so that it can finish its work. It gets KILL after
+The program gets the container's stop signal (TERM by default), so that it can finish its work. It gets KILL after \
 -t SECONDS. To end it at once, use `kill`.")]
     Stop(ContainerStop),
     /// Send containers a signal, KILL by default
@@ -221,9 +223,9 @@ Examples:
     Export(ContainerExport),
     /// Show the CPU, memory, network and disk usage of containers
     #[command(after_help = "\
-With --json, each line is one object; with --no-stream, the output is one array. Each object has docker's own fields,
-which are text, and the same values as numbers: cpuPercent, memoryUsageBytes, memoryLimitBytes, memoryPercent,
-networkReceivedBytes, networkSentBytes, blockReadBytes, blockWrittenBytes, pids. The numbers are computed from docker's
+With --json, each line is one object; with --no-stream, the output is one array. Each object has docker's own fields, \
+which are text, and the same values as numbers: cpuPercent, memoryUsageBytes, memoryLimitBytes, memoryPercent, \
+networkReceivedBytes, networkSentBytes, blockReadBytes, blockWrittenBytes, pids. The numbers are computed from docker's \
 text and are rounded as it is.")]
     Stats(ContainerStats),
 }
@@ -249,9 +251,9 @@ fn exec_run_help() -> String {
     let keys = keys_line::<RunSpec>();
     format!(
         "\
-The source directory is mounted at /app, which is also the working directory. The input directory is mounted
-read-only at /app/data, and the output directory at /app/output. The program runs with your user id, so the files
-that it writes belong to you. longshore creates the directories `data` and `output` in the source tree if they are
+The source directory is mounted at /app, which is also the working directory. The input directory is mounted \
+read-only at /app/data, and the output directory at /app/output. The program runs with your user id, so the files \
+that it writes belong to you. longshore creates the directories `data` and `output` in the source tree if they are \
 needed as mount points.
 
 {keys}
@@ -531,7 +533,7 @@ pub struct LogFlags {
 /// `wait`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-With one id, the exit code is that of the job: 0 only if it succeeded, 124 if its time limit passed, 125 if its exit
+With one id, the exit code is that of the job: 0 only if it succeeded, 124 if its time limit passed, 125 if its exit \
 code is not known. With several ids, a line `ID CODE` is printed for each, and the exit code is 0 or 1.")]
 pub struct Wait {
     /// Ids, prefixes, names, or `latest`
@@ -564,7 +566,7 @@ pub struct Forget {
 /// Lists of jobs.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Keys of --filter: id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, status. If a key is given more
+Keys of --filter: id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, status. If a key is given more \
 than once, one of its values must match. If several keys are given, all of them must match.")]
 pub struct JobList {
     /// List only jobs that match

@@ -160,7 +160,8 @@ fn scaled<'a>(size: u64, base: f64, digits: usize, units: &[&'a str]) -> (f64, &
     let mut number = size as f64;
     let mut unit = 0;
     while rounded(number, digits) >= base && unit + 1 < units.len() {
-        number /= base;
+        // 1023.9 of a unit rounds up to one of the next, and not to 0.9999 of it.
+        number = (number / base).max(1.0);
         unit += 1;
     }
     (rounded(number, digits), units[unit])
@@ -355,6 +356,7 @@ mod tests {
             (1_230_000_000, "1.23GB", "1.146 GiB"),
             (2 << 30, "2.15GB", "2 GiB"),
             (1_048_575, "1.05MB", "1 MiB"),
+            (1_152_358_554_653_425_600, "1.15EB", "1 EiB"),
             (u64::MAX, "18.4EB", "16 EiB"),
         ] {
             assert_eq!((show_bytes(size).as_str(), show_bytes_binary(size).as_str()), (decimal, binary));

@@ -190,7 +190,7 @@ fn a_variable_that_docker_uses_itself_is_refused_when_its_value_has_several_line
     real.wrap_docker("");
     let ran = real.container(&["create", "--image", &Real::base(), "-e", "no_proxy=secret\nb"]).code(2);
     let why = "its value has several lines, and the docker client uses this variable itself";
-    let hint = "hint: give it another name";
+    let hint = "hint: use another name";
     assert_eq!(ran.stderr, format!("error: invalid variable \"no_proxy\": {why}\n{hint}\n"));
     assert_eq!(real.calls(), [""; 0]);
 }

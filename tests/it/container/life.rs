@@ -15,7 +15,7 @@ fn start_and_stop_say_whether_they_changed_anything() {
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (format!("{name}\n").as_str(), ""));
     assert_eq!(real.field(&id, STATUS), "running");
     let ran = real.container(&["start", &name]).code(0);
-    assert_eq!((ran.stdout, ran.stderr), (format!("{name}\n"), format!("note: {name} was running already\n")));
+    assert_eq!((ran.stdout, ran.stderr), (format!("{name}\n"), format!("note: {name} was already running\n")));
 
     let prefix = &id[..10];
     let ran = real.container(&["stop", prefix]).code(0);
@@ -43,7 +43,7 @@ fn restart_interrupts_what_runs_and_starts_what_does_not() {
 
     let help = real.run(&["container", "restart", "--help"]).code(0).stdout;
     assert!(help.contains("The difference between start and restart:"), "{help}");
-    for word in ["leaves one that is running alone", "first ends one that is running"] {
+    for word in ["It does not change one that is running", "stops a running container first"] {
         assert!(help.contains(word), "{help}");
     }
 }
