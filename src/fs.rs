@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fifo_nobody_holds_cannot_be_poked() {
+    fn a_fifo_without_a_reader_cannot_be_poked() {
         let (_temporary, dir) = dir();
         dir.make_fifo("control").unwrap();
         assert!(!dir.poke_fifo("control"));

@@ -298,7 +298,7 @@ fn a_stop_counts_only_when_it_came_before_the_end_and_did_it() {
         let expected = (outcome, Some(code), died_of, reason.to_owned());
         let exit = exit_of(&ended_with(code), &requests, None);
         assert_eq!(shown(&exit), expected, "{verb:?} {signal} in second {second}, code {code}");
-        // The same for whoever finds it later.
+        // A later reader comes to the same result.
         let facts = Facts { requests, ..facts(Kind::Run) };
         assert_eq!(shown(&end(&facts, &seen(ended_with(code)))), expected);
     }

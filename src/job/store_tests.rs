@@ -280,14 +280,14 @@ fn a_sweep_removes_what_was_abandoned_and_not_what_is_being_made() {
     let record = Record::example(&Store::new_id(), Kind::Run, None);
     drop(world.store.fill(".new-abandoned", &record).unwrap());
     let held = world.store.fill(".new-working", &record).unwrap();
-    // Whoever made this was killed before it took a lock.
+    // The command that made this was killed before it took a lock.
     world.store.root.make_subdir(".new-first-step").unwrap();
     std::fs::create_dir_all(world.beside(".del-half/ctx")).unwrap();
     std::fs::write(world.beside(".del-half/log"), "").unwrap();
     world.store.sweep();
     assert_eq!(world.leftovers(), [".new-working"]);
     assert_eq!(world.ids(), [A]);
-    // Whoever publishes next sweeps.
+    // The next command that publishes a job sweeps.
     drop(held);
     world.end(B, None);
     assert_eq!(world.leftovers(), Vec::<String>::new());

@@ -39,7 +39,7 @@ fn seek_tail(file: &mut File, tail: Tail) -> io::Result<u64> {
     file.seek(SeekFrom::Start(start))
 }
 
-/// The last lines up to the current end. Without that end, a job that writes fast could keep the reader busy for ever.
+/// The last lines up to the current end. Without that end, a job that writes fast could keep the reader busy without end.
 ///
 /// # Errors
 /// When the file cannot be read.

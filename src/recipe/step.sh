@@ -1,11 +1,11 @@
-# What longshore runs inside a build: `sh step.sh mounted|copied WORD...`, each word one thing to
-# do, in order. It is the same for every recipe. What the user wrote lies beside it in files and is
+# The script that longshore runs inside a build: `sh step.sh mounted|copied WORD...`. Each word is one step;
+# they run in order. The script is the same for every recipe. The user's text is in files beside it and is
 # read as data, except commands.sh, which is the user's own shell text.
 #
-# mounted: the files beside it and the caches are mounts that leave with the step (BuildKit).
+# mounted: the files beside it and the caches are mounts, which are not part of the image (BuildKit).
 # copied:  they are files of the image, and this script removes them (the legacy builder).
 #
-# Exit codes of its own: 90 no apt-get, 91 not root, 92 no python3, 93 no pip. Others are those of
+# Its own exit codes: 90 no apt-get, 91 not root, 92 no python3, 93 no pip. Any other exit code is that of
 # the program that failed.
 # shellcheck shell=sh
 set -eu
@@ -57,8 +57,8 @@ step_apt() {
         die 90 'the base image has no apt-get: apt packages and updates need a base image of Debian or Ubuntu'
     [ "$(id -u)" = 0 ] || die 91 'the base image does not run as root, so apt-get cannot install packages in it'
 
-    # The image's own configuration of apt is not touched: APT_CONFIG is read before all of it, and
-    # what has to be different for this step is a copy beside us.
+    # The image's own configuration of apt is not changed. APT_CONFIG is read first, and holds what has to
+    # be different for this step.
     : >"$here/apt.conf"
     export APT_CONFIG="$here/apt.conf"
     if [ "$how" = mounted ]; then
@@ -74,7 +74,7 @@ step_apt() {
             set -- "$@" "$package"
         done <"$here/apt.txt"
     fi
-    # any: without it an index that cannot be fetched is only a warning, and stale lists are used.
+    # Error-Mode=any: otherwise an index that cannot be fetched is only a warning, and old lists are used.
     apt update -o APT::Update::Error-Mode=any -o Acquire::Retries=3
     if [ -f "$here/update.txt" ]; then
         apt upgrade --with-new-pkgs
@@ -91,8 +91,8 @@ step_apt() {
 apt() {
     action=$1
     shift
-    # A question about a changed configuration file would end the build: the image's file stays. A name that no
-    # package has is an error, and not a pattern: `gzi.` would install whatever matches it.
+    # A question about a changed configuration file would end the build, so the image's file is kept. A name
+    # without a package is an error and not a pattern: `gzi.` would install every package that matches it.
     apt-get -q -y -o Dpkg::Use-Pty=0 -o APT::Keep-Downloaded-Packages=true -o APT::Cmd::Pattern-Only=true \
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$action" "$@"
 }
@@ -135,7 +135,7 @@ step_commands() {
 }
 
 # Debian's and Ubuntu's own Python refuses to be installed into (PEP 668) unless told otherwise.
-# These hold for the user's commands too, and do not stay in the image.
+# These variables also apply to the user's commands, and are not kept in the image.
 export DEBIAN_FRONTEND=noninteractive PIP_BREAK_SYSTEM_PACKAGES=1 PIP_ROOT_USER_ACTION=ignore
 export PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PROGRESS_BAR=off
 if [ -f "$here/pip-index-url.txt" ]; then

@@ -275,7 +275,7 @@ fn an_id_file_contains_the_id_and_is_never_overwritten() {
 #[test]
 fn an_id_file_that_cannot_be_written_starts_nothing() {
     let fake = Fake::new();
-    // A directory that is not there, and one in which nobody can make a file.
+    // A missing directory, and one in which no file can be created.
     let answers = ["no/such/dir/id", "/proc/longshore-id"].map(|path| {
         let ran = fake.run(&fake.run_args("exit 0", &["--id-file", path]));
         assert_ne!(ran.code, 0);
@@ -284,8 +284,8 @@ fn an_id_file_that_cannot_be_written_starts_nothing() {
     });
     snapshot!(fake, together(answers));
     fake.wait_until_quiet();
-    assert_eq!(job_ids(&fake.jobs("run")), Vec::<String>::new(), "a job runs that nobody was told of");
-    assert_eq!(job_ids(&fake.jobs("build")), Vec::<String>::new(), "a job runs that nobody was told of");
+    assert_eq!(job_ids(&fake.jobs("run")), Vec::<String>::new(), "a job runs whose id was not printed");
+    assert_eq!(job_ids(&fake.jobs("build")), Vec::<String>::new(), "a job runs whose id was not printed");
 }
 
 #[test]

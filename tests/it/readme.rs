@@ -79,7 +79,7 @@ const BEFORE: [(&str, &str); 10] = [
 
 /// Commands that are not run, and why.
 const NOT_RUN: [(&str, &str); 2] = [
-    ("cargo install", "it would install the program for whoever runs the tests"),
+    ("cargo install", "it would install the program for the user who runs the tests"),
     ("make install", "it would install the program on this machine"),
 ];
 
@@ -220,7 +220,7 @@ impl Readme {
             let (before, after) = (edge(word.chars().next()), edge(word.chars().last()));
             Regex::new(&format!("{before}{}{after}", regex::escape(word))).unwrap()
         };
-        // Names only where no path or option goes on: not in `--web`, `web.tar` or `src/web`.
+        // Names only, no parts of a path or option: not in `--web`, `web.tar` or `src/web`.
         let name = |word: &str| Regex::new(&format!(r#"(^|[\s"'=(])({word})($|[\s"':),])"#)).unwrap();
         let words = WORDS.iter().map(|(word, by)| (whole(word), (*word).to_owned(), fill(by)));
         // Short enough for a cell of a table.

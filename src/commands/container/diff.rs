@@ -29,7 +29,7 @@ pub fn changes(voice: &Voice, engine: &Engine, typed: &str) -> Result<u8> {
     Ok(0)
 }
 
-/// A path may hold newlines; a line that does not begin like a change goes on with the one before.
+/// A path may hold newlines; a line that does not begin like a change continues the line before.
 fn file_changes(text: &str) -> Vec<FileChange> {
     let mut changes: Vec<FileChange> = Vec::new();
     for line in text.lines() {

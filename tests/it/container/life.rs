@@ -62,7 +62,7 @@ fn stop_waits_for_its_timeout_and_kill_does_not_wait() {
     for verb in ["stop", "restart"] {
         let id = real.running(verb);
         let ran = real.container(&[verb, "-t", "-1", &id]).code(0);
-        assert_eq!((ran.stdout, ran.stderr), (format!("{id}\n"), String::new()), "for ever is long enough");
+        assert_eq!((ran.stdout, ran.stderr), (format!("{id}\n"), String::new()), "a grace without end is long enough");
     }
 
     // Each start says it once more, and the log keeps the starts before.

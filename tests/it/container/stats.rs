@@ -57,7 +57,7 @@ fn one_measurement_is_an_array_and_a_stream_an_object_a_line() {
     }
     drop(lines);
     let mut status = None;
-    wait_until("it ends when nobody reads", || {
+    wait_until("it ends when its reader has closed the pipe", || {
         status = process.try_wait().unwrap();
         status.is_some()
     });

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::real::Real;
 use crate::support::skipped;
 
-/// Ids that nobody on the machine has.
+/// Ids that no user of the machine has.
 const UID: u32 = 54_321;
 const GID: u32 = 54_322;
 

@@ -140,7 +140,7 @@ fn a_time_limit_ends_the_run_with_124() {
     assert_eq!((ran.code, &job["outcome"], &job["exitCode"]), (124, &json!("timeout"), &json!(143)), "{job:#}");
     assert_eq!(job["reason"], "its time limit passed");
     assert_eq!(real.wait(job["id"].as_str().unwrap()).1, 124);
-    // The limit of a wait is another: the run goes on.
+    // The time limit of a wait does not end the run.
     let id = real.start("import time; time.sleep(300)", &[]);
     let waited = real.run(&["exec", "wait", &id, "--timeout", "200ms", "--json"]).code(124);
     assert_eq!(schema::validated("error", waited.json())["error"]["kind"], "timeout");

@@ -191,7 +191,7 @@ fn a_run_whose_container_was_removed_is_lost() {
     // Under the supervisor's eyes …
     let watched = fake.start_gated("exit 0");
     fake.docker(&["rm", "--force", &format!("longshore-{watched}")]);
-    // … and when nobody looked.
+    // … and without a supervisor.
     let alone = fake.start_unattended("echo off; exit 0");
     fake.open_gate();
     wait_until("the container has ended", || fake.true_code(&alone).is_some());

@@ -1,4 +1,4 @@
-//! Files, names and texts that somebody planted.
+//! Files, names and texts that another user planted.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;

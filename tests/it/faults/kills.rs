@@ -107,7 +107,7 @@ fn a_build_whose_supervisor_was_killed_is_proven_by_its_image() {
     fake.scenario(serde_json::json!({"build": {"script": script}}));
     let id = fake.build("web");
     let log = fake.job("build", &id).join("log");
-    wait_until("the build goes on", || std::fs::read_to_string(&log).unwrap().contains("building"));
+    wait_until("the step of the build runs", || std::fs::read_to_string(&log).unwrap().contains("building"));
     fake.kill(fake.supervisor(&id));
     let view = fake.run(&["image", "status", "web", "--json"]).code(0).json();
     assert_eq!((&view["status"], &view["reason"]), (&"running".into(), &"its supervisor was killed".into()));

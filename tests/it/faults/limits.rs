@@ -18,7 +18,7 @@ fn the_time_limit_holds_when_the_client_was_killed() {
 fn half_answers_of_docker_make_no_run_lost() {
     let fake = Fake::new();
     let id = fake.start_gated("exit 6");
-    // What the supervisor asks when its client has gone is answered by nobody, and not by "no".
+    // A question that cannot be asked is not answered with "no".
     let half = |call: &str| serde_json::json!({"call": call, "stdout": "{\"half a docum"});
     fake.scenario(serde_json::json!({"rules": [half("container inspect"), half("ps")]}));
     fake.kill(fake.client(&id));

@@ -52,7 +52,7 @@ impl World {
         Self { dir, env, known }
     }
 
-    /// Sets a variable for everything run from now on.
+    /// Sets a variable for all later commands.
     pub fn set(&mut self, key: &str, value: impl AsRef<OsStr>) {
         self.env.retain(|(known, _)| known != key);
         self.env.push((key.into(), value.as_ref().to_string_lossy().into_owned()));
