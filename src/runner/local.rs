@@ -31,7 +31,7 @@ const MOST_STDIN: usize = 60_000;
 pub const REFUSED: i32 = 125;
 
 /// A docker call: arguments, environment and stdin.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Call {
     /// The arguments of docker.
     pub args: Vec<String>,
@@ -288,4 +288,92 @@ pub fn cuts_output(begun: Option<&Begun>) -> bool {
 pub fn remove(engine: &Engine, container: &str) -> bool {
     let asked = engine.run(&argv::remove(container), engine.patience);
     asked.is_ok_and(|output| output.status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::job::record::Kind as JobKind;
+    use crate::names::{EnvKey, JobId};
+
+    fn run() -> Run {
+        let record = Record::example(&JobId::parse("0123456789ab").unwrap(), JobKind::Run, None);
+        Run { env: vec![EnvKey::parse("TOKEN").unwrap()], ..record.run().unwrap().clone() }
+    }
+
+    fn container(status: &str, code: i64, error: &str) -> Container {
+        let object = json!({
+            "Id": "c0ffee",
+            "State": {"Status": status, "ExitCode": code, "Error": error, "FinishedAt": "2026-01-01T00:00:00Z"},
+            "Config": {"Env": ["TOKEN=hunter2", "PATH=/bin"]},
+        });
+        Container { state: inspect::container_state(&object).unwrap(), object }
+    }
+
+    fn begun(engine_id: Option<&str>, engine_version: &str) -> Begun {
+        Begun {
+            format: FORMAT,
+            started: chrono::DateTime::UNIX_EPOCH,
+            engine_id: engine_id.map(str::to_owned),
+            engine_version: Some(engine_version.to_owned()),
+            client_version: None,
+            builder: None,
+        }
+    }
+
+    #[test]
+    fn a_container_is_alive_in_every_phase_between_start_and_end() {
+        for status in ["running", "paused", "restarting", "removing"] {
+            // The engine reports code 0 while it runs.
+            let Sighting::Alive(alive) = sighting(container(status, 0, ""), &run(), None) else { panic!("{status}") };
+            assert_eq!(alive.account["Config"]["Env"], json!(["TOKEN=(withheld)", "PATH=/bin"]));
+        }
+        let created = sighting(container("created", 127, "no such\nprogram"), &run(), None);
+        let Sighting::NeverStarted(created) = created else { panic!("{created:?}") };
+        assert_eq!((created.code, created.why.as_deref()), (127, Some("no such program")));
+    }
+
+    #[test]
+    fn an_ended_container_has_its_code_its_signal_and_a_doubt() {
+        let table = [
+            ("exited", 0, "20.10.24", None, false),
+            ("exited", 0, "24.0.1", None, true),
+            ("dead", 137, "24.0.1", Some(9), false),
+            ("exited", 128, "20.10.24", None, false),
+            ("exited", 193, "20.10.24", None, false),
+            ("exited", 255, "20.10.24", None, true),
+        ];
+        for (status, code, version, signal, doubtful) in table {
+            let seen = sighting(container(status, code, ""), &run(), Some(&begun(None, version)));
+            let Sighting::Ended(end) = seen else { panic!("{seen:?}") };
+            assert_eq!((i64::from(end.code), end.signal, end.made_up.is_some()), (code, signal, doubtful), "{code}");
+        }
+    }
+
+    #[test]
+    fn absence_proves_something_only_on_the_recorded_engine() {
+        let asked = |id: &str| Ok(id.to_owned());
+        let away = || Err(Failure::new(Kind::EngineUnreachable, "down"));
+        let known = begun(Some("ours"), "20.10.24");
+        assert_eq!(absent(Some(&known), || asked("ours")), Sighting::Absent);
+        assert_eq!(absent(Some(&known), || asked("other")), Sighting::OtherEngine);
+        assert!(matches!(absent(Some(&known), away), Sighting::Unreachable(_)));
+        // Without a recorded engine there is nothing to compare, and the engine is not asked.
+        assert_eq!(absent(Some(&begun(None, "20.10.24")), || panic!("asked")), Sighting::Absent);
+        assert_eq!(absent(None, || panic!("asked")), Sighting::Absent);
+    }
+
+    #[test]
+    fn the_clients_code_says_why_a_container_could_not_be_started() {
+        let client = |code: i32| Some(ExitStatus::from_raw(code << 8));
+        for (client, container, code) in
+            [(client(126), 0, 126), (client(1), 127, 127), (None, 128, 128), (None, 0, 125), (client(0), 0, 125)]
+        {
+            assert_eq!(start_code(client, container), code);
+        }
+    }
 }

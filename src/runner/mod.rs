@@ -8,6 +8,7 @@ mod build;
 mod local;
 mod lookout;
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::process::{Child, ExitStatus};
@@ -38,8 +39,15 @@ pub enum Runner {
 
 /// The values of a run's variables. The command sends them to the supervisor, which passes them to docker. They are never
 /// stored.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Values(pub Vec<(String, String)>);
+
+/// Without the values, which may be secrets.
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Values({} variables)", self.0.len())
+    }
+}
 
 impl Values {
     /// The values of these variables.
