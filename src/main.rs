@@ -44,6 +44,8 @@ use names::Endpoint;
 use output::{Form, Voice};
 
 fn main() -> ExitCode {
+    // The caller may have blocked signals. With SIGCHLD blocked, the supervisor would never hear of its client's end.
+    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
     // If the caller ignores SIGCHLD, the exit status of a child is lost. Any handler repairs that.
     let heard = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGCHLD, heard);

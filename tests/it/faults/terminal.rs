@@ -109,6 +109,15 @@ fn a_caller_that_ignores_sigchld_gets_every_code() {
 }
 
 #[test]
+fn a_caller_that_blocks_every_signal_gets_every_code() {
+    let fake = Fake::new();
+    let args = fake.run_args("echo on; exit 9", &["--wait"]);
+    let begun = Instant::now();
+    python(&fake, "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())", &args).code(9);
+    assert!(begun.elapsed() < Duration::from_secs(30), "the supervisor did not hear of its client's end");
+}
+
+#[test]
 fn a_caller_with_signals_ignored_and_blocked_gets_every_code_and_can_stop_the_job() {
     let fake = Fake::new();
     let state = "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n\
