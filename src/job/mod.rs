@@ -13,7 +13,7 @@ pub mod standing;
 pub mod store;
 pub mod view;
 
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result};
@@ -174,19 +174,22 @@ impl Job {
     #[must_use]
     pub fn facts(&self, boot_id: &str) -> Facts {
         let mut exit = self.exit();
-        let mut locked = false;
+        let mut lock = Ok(false);
         if exit.is_none() {
-            locked = is_locked(&self.dir, LOCK);
-            if !locked {
+            lock = is_locked(&self.dir, LOCK);
+            if !matches!(lock, Ok(true)) {
                 exit = self.exit();
             }
         }
         let ended = exit.is_some();
+        let locked = matches!(lock, Ok(true));
+        let log_lock = if ended || locked { Ok(false) } else { is_locked(&self.dir, LOG) };
         Facts {
             id: self.id.clone(),
             kind: self.kind,
             record: self.record(),
-            log_locked: !ended && !locked && is_locked(&self.dir, LOG),
+            log_locked: matches!(log_lock, Ok(true)),
+            lock_error: lock.and(log_lock).err().map(|error| error.to_string()),
             begun: if ended { None } else { self.begun() },
             waiting: locked && self.dir.has(WAITING),
             requests: if ended { Requests::default() } else { self.requests() },
@@ -198,10 +201,22 @@ impl Job {
         .on_boot(boot_id)
     }
 
-    /// Whether it has an exit record or its locks are free. This is cheap, so it is used for waiting.
+    /// Whether it has an exit record or its locks are not held, as far as that can be told. This is cheap, so it is used
+    /// for waiting.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.dir.has(EXIT) || !(is_locked(&self.dir, LOCK) || is_locked(&self.dir, LOG))
+        self.has_surely_ended().unwrap_or(true)
+    }
+
+    /// Whether it has an exit record or its locks are free. What would harm a running job must ask this.
+    ///
+    /// # Errors
+    /// When a lock cannot be read, for example because the process has no descriptor left: the job may still run.
+    pub fn has_surely_ended(&self) -> Result<bool> {
+        let runs = || -> io::Result<bool> { Ok(is_locked(&self.dir, LOCK)? || is_locked(&self.dir, LOG)?) };
+        let ended =
+            self.dir.has(EXIT) || !runs().with_context(|| format!("could not read the locks of {}", self.id))?;
+        Ok(ended)
     }
 
     /// Whether its directory was removed because it was forgotten. Files of it may be gone.
@@ -210,10 +225,11 @@ impl Job {
         !self.dir.path().exists()
     }
 
-    /// Whether its supervisor lives. It may have recorded the end already and still be cleaning up.
+    /// Whether its supervisor lives, or may live because the lock cannot be read. It may have recorded the end already and
+    /// still be cleaning up.
     #[must_use]
     pub fn is_supervised(&self) -> bool {
-        is_locked(&self.dir, LOCK)
+        is_locked(&self.dir, LOCK).unwrap_or(true)
     }
 
     /// The image id that the docker client wrote, if it is valid.
@@ -232,11 +248,16 @@ impl Job {
     }
 }
 
-/// Whether a process has a lock on this file. The shared lock that is taken to find out is released at once.
-fn is_locked(dir: &Dir, name: &str) -> bool {
-    dir.open_file(name).is_ok_and(|file| try_shared(&file))
-}
-
-fn try_shared(file: &File) -> bool {
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+/// Whether a process has a lock on this file. The shared lock that is taken to find out is released at once. A file that
+/// is missing is not locked; any other error leaves the question open.
+fn is_locked(dir: &Dir, name: &str) -> io::Result<bool> {
+    let file = match dir.open_file(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }

@@ -31,6 +31,8 @@ pub struct Facts {
     pub locked: bool,
     /// Whether the supervisor is gone, but a docker client still writes the log.
     pub log_locked: bool,
+    /// Why a lock could not be read, if that is so.
+    pub lock_error: Option<String>,
     /// What the supervisor found when it began.
     pub begun: Option<Begun>,
     /// Whether the supervisor waits for the engine to answer.
@@ -52,6 +54,7 @@ impl Facts {
             exit: None,
             locked: false,
             log_locked: false,
+            lock_error: None,
             begun: None,
             waiting: false,
             requests: Requests::default(),
@@ -179,6 +182,10 @@ pub fn settled(facts: &Facts) -> Option<Standing> {
     }
     if facts.log_locked {
         return Some(Standing::Running(Running::Unsupervised));
+    }
+    if let Some(why) = &facts.lock_error {
+        let exit = ended(Outcome::Unknown, format!("its locks cannot be read: {why}"));
+        return Some(Standing::Ended(Exit { recovered: true, log: LogState::Incomplete, ..exit }));
     }
     match &facts.record {
         Err(Damaged(why)) => Some(Standing::Ended(ended(Outcome::Corrupt, why.clone()))),

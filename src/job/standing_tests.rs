@@ -41,6 +41,7 @@ fn facts(kind: Kind) -> Facts {
         exit: None,
         locked: false,
         log_locked: false,
+        lock_error: None,
         begun: Some(begun("20.10.24")),
         waiting: false,
         requests: Requests::default(),

@@ -156,7 +156,7 @@ impl Store {
     }
 
     fn refuse_running(&self, before: &Job, record: &Record) -> Result<()> {
-        if before.has_ended() {
+        if before.has_surely_ended()? {
             return Ok(());
         }
         let name = record.name.as_deref().unwrap_or_default();
@@ -244,15 +244,15 @@ impl Store {
     /// removes the files when the job has ended.
     ///
     /// # Errors
-    /// An error of the file system.
+    /// An error of the file system; also when it cannot be told whether the job runs.
     pub fn forget(&self, job: &Job) -> Result<()> {
         let could_not = || format!("could not forget {}", job.id);
         let _held = self.hold_names().with_context(could_not)?;
-        if !job.has_ended() {
+        if !job.has_surely_ended().with_context(could_not)? {
             job.dir.replace(FORGOTTEN, b"").with_context(could_not)?;
             // The supervisor checks the mark after it has recorded the end. If the job has ended by now, it may have
             // missed the mark, so the files are removed here.
-            if !job.has_ended() {
+            if !job.has_surely_ended().with_context(could_not)? {
                 return Ok(());
             }
         }

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::job::record::{Exit, Outcome};
 use crate::job::select::find;
+use crate::job::standing::{Standing, settled};
 
 /// A state directory and the store of one kind in it.
 struct World {
@@ -245,6 +246,24 @@ fn forget_drops_an_ended_job_and_only_hides_a_running_one() {
     assert!(!world.place(A).exists());
     assert!(world.place(B).join(LOG).exists() && !running.has_ended());
     assert_eq!(world.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn a_job_whose_lock_cannot_be_read_is_unknown_and_keeps_its_files() {
+    for name in [LOCK, LOG] {
+        let world = World::new(Kind::Run);
+        let (job, lock) = world.start(A, Some("one"));
+        drop(lock);
+        std::fs::remove_file(world.place(A).join(name)).unwrap();
+        std::os::unix::fs::symlink(name, world.place(A).join(name)).unwrap();
+        let error = world.store.forget(&job).unwrap_err();
+        assert!(format!("{error:#}").contains("could not read the locks of"), "{error:#}");
+        assert!(world.try_start(B, Some("one")).is_err(), "its name is free");
+        assert!(world.place(A).join(RECORD).exists() && !job.dir.has(FORGOTTEN));
+        let Some(Standing::Ended(exit)) = settled(&job.facts("")) else { panic!("the engine was asked") };
+        assert_eq!(exit.outcome, Outcome::Unknown);
+        assert!(exit.reason.unwrap().starts_with("its locks cannot be read: "));
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn cancellable(env: &Env, typed: &str) -> Result<Job> {
     let forgotten = || {
         let name = ImageName::parse(typed).ok()?;
         let job = Store::open(env, Kind::Build).ok()??.named(&name.normalized())?;
-        (job.dir.has(FORGOTTEN) && !job.has_ended()).then_some(job)
+        (job.dir.has(FORGOTTEN) && !job.has_surely_ended().unwrap_or(false)).then_some(job)
     };
     let job = match find(env, Kind::Build, typed) {
         Ok((_, job)) => job,

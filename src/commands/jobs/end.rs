@@ -45,7 +45,7 @@ pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
         // The order matters: a supervisor releases its lock only after it has recorded the end.
         let supervised = job.is_supervised();
         let answer = job.requests().answer(request).cloned();
-        if job.has_ended() && !view(env, job).is_running() {
+        if job.has_surely_ended().unwrap_or(false) && !view(env, job).is_running() {
             return if request.ends() || asked_here || answer.is_some() {
                 Ok(())
             } else {

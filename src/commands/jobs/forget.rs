@@ -26,7 +26,7 @@ pub fn forget(env: &Env, voice: &Voice, kind: Kind, args: &Forget) -> Result<u8>
 /// completely. The container of a run that is running or has a supervisor is not touched.
 fn remove_abandoned_container(env: &Env, voice: &Voice, job: &Job) {
     let clean = job.dir.has(EXIT) && !job.dir.has(CONTROL);
-    if clean || job.is_supervised() || !job.has_ended() || job.kind == Kind::Build {
+    if clean || job.is_supervised() || !job.has_surely_ended().unwrap_or(false) || job.kind == Kind::Build {
         return;
     }
     let keep = job.record().ok().and_then(|record| Some(record.run()?.keep)).unwrap_or_default();

@@ -66,7 +66,7 @@ pub fn begin(
     let (job, lock) = prepared.publish()?;
     if let Err(error) = supervisor::launch(&job, lock, values) {
         // A supervisor that was killed may have started the docker client before.
-        if job.has_ended() {
+        if job.has_surely_ended().unwrap_or(false) {
             store.remove(&job);
             return Err(error);
         }

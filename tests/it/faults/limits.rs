@@ -34,6 +34,29 @@ fn half_answers_of_docker_make_no_run_lost() {
 }
 
 #[test]
+fn forget_without_descriptors_left_removes_nothing_of_a_running_job() {
+    let fake = Fake::new();
+    let id = fake.start_gated("exit 6");
+    let job = fake.job("run", &id);
+    let mut refused = 0;
+    for limit in 4..24 {
+        let limited = format!(r#"ulimit -n {limit}; exec "$@""#);
+        let ran = Ran::from(fake.through(&["sh", "-c", &limited, "sh"], &["exec", "forget", &id]).output().unwrap());
+        for name in ["job.json", "log", "lock"] {
+            assert!(job.join(name).exists(), "{name}, with {limit} descriptors: {}", ran.stderr);
+        }
+        if ran.code == 0 {
+            assert!(job.join("forgotten").exists(), "with {limit} descriptors");
+            break;
+        }
+        refused += 1;
+    }
+    assert!(refused > 0, "the limits were never too small");
+    fake.open_gate();
+    wait_until("the supervisor removes the forgotten job", || !job.exists());
+}
+
+#[test]
 fn a_list_shows_more_jobs_than_there_are_descriptors() {
     let fake = Fake::new();
     let id = fake.ended_run("exit 0");
