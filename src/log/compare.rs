@@ -30,7 +30,10 @@ pub fn verify(job: &Job, client: ClientEnd, fetch: &Fetch) -> (LogState, Option<
     let verified = match client {
         ClientEnd::CutOff => recover(job, fetch, |_, _| true),
         ClientEnd::EndedWithIt => match ends_alike(job, fetch) {
-            // An error means that the log driver cannot be read. The client saw the container's end, so its log is used.
+            // The client exits with 1 when it cannot write, as many programs do, so its exit code proves nothing here.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(error),
+            // Any other error means that the log driver cannot be read. The client saw the container's end, so its log
+            // is used.
             Ok(true) | Err(_) => Ok(LogState::Complete),
             // The engine's order of lines may differ if both streams were written at the same time. So only a longer
             // copy proves that lines are missing.
@@ -98,8 +101,10 @@ impl<'a> Copy<'a> {
         match fetched {
             Ok(file) => Ok(Self { job, name, file }),
             Err(error) => {
+                // Docker reports only that it could not write. This is asked before the removal, which makes room again.
+                let full = job.dir.is_full();
                 let _ = job.dir.remove(&name);
-                Err(error)
+                Err(if full { io::Error::new(io::ErrorKind::StorageFull, "the disk is full") } else { error })
             }
         }
     }

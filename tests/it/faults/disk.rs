@@ -52,6 +52,24 @@ fn a_disk_that_fills_up_loses_log_and_not_the_code() {
 }
 
 #[test]
+fn a_log_that_could_not_be_compared_on_a_full_disk_is_not_complete() {
+    let fake = Fake::new();
+    // A client that cannot write its output exits with 1, like this program.
+    fake.write("src/big.py", "yes 0123456789 | head -c 200000; exit 1");
+    std::fs::create_dir(fake.path("state")).unwrap();
+    let script = r#"
+        mount -t tmpfs -o size=64k,mode=700 none state
+        id=$("$longshore" exec run --image base --src src --main big.py) || exit 90
+        "$longshore" exec wait --timeout 30s --json "$id"; [ $? = 1 ] || exit 91"#;
+    let Some(ran) = with_mounts(&fake, script) else { return };
+    let view = ran.code(0).json();
+    assert_eq!((&view["exitCode"], &view["log"]), (&1.into(), &"incomplete".into()), "{view:#}");
+    fake.wait_until_quiet();
+    assert_eq!(fake.containers().len(), 1, "the container is the last copy of the output");
+    fake.leaves_unsound("the job is gone with its file system, and only its record could tell of the container");
+}
+
+#[test]
 fn on_a_full_disk_nothing_is_started() {
     let fake = Fake::new();
     std::fs::create_dir(fake.path("state")).unwrap();
