@@ -156,23 +156,33 @@ pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Ver
 }
 
 pub fn look(engine: &Engine, subject: Subject) -> Sighting {
+    let container = || engine.container_of(&subject.record.id).map_err(|error| error.failure(""));
+    look_with(engine, subject, container, || engine.id().map_err(|error| error.failure("")))
+}
+
+/// As [`look`], with answers that the caller may have already: the job's container, and the engine's id.
+pub fn look_with(
+    engine: &Engine,
+    subject: Subject,
+    container: impl FnOnce() -> Result<Option<Container>, Failure>,
+    engine_id: impl FnOnce() -> Result<String, Failure>,
+) -> Sighting {
     let seen = match &subject.record.work {
-        Work::Run(run) => match engine.container_of(&subject.record.id) {
-            Ok(Some(container)) => return sighting(container, run, subject.begun),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
+        Work::Run(run) => container().map(|found| found.map(|found| sighting(found, run, subject.begun))),
+        Work::Build(_) => match proven_image(engine, subject) {
+            Ok(image) => Ok(image.map(Sighting::ImageProven)),
+            Err(error) => Err(error.failure("")),
         },
-        Work::Build(_) => proven_image(engine, subject),
     };
     match seen {
-        Ok(Some(image)) => Sighting::ImageProven(image),
-        Ok(None) => absent(subject.begun, || engine.id().map_err(|error| error.failure(""))),
-        Err(error) => Sighting::Unreachable(error.failure("")),
+        Ok(Some(sighting)) => sighting,
+        Ok(None) => absent(subject.begun, engine_id),
+        Err(why) => Sighting::Unreachable(why),
     }
 }
 
 /// A build has succeeded if the image with the id that the client wrote has the label of this job.
-pub fn proven_image(engine: &Engine, subject: Subject) -> Result<Option<String>, EngineError> {
+fn proven_image(engine: &Engine, subject: Subject) -> Result<Option<String>, EngineError> {
     let Some(image_id) = subject.image_id else { return Ok(None) };
     let label = format!("label={}={}", argv::JOB_LABEL, subject.record.id);
     let images: Vec<String> = engine.json_lines(&argv::image_ids(&[label]))?;
@@ -180,7 +190,7 @@ pub fn proven_image(engine: &Engine, subject: Subject) -> Result<Option<String>,
 }
 
 /// A missing job proves something only if the engine is the recorded one.
-pub fn absent(begun: Option<&Begun>, engine_id: impl FnOnce() -> Result<String, Failure>) -> Sighting {
+fn absent(begun: Option<&Begun>, engine_id: impl FnOnce() -> Result<String, Failure>) -> Sighting {
     let Some(recorded) = begun.and_then(|begun| begun.engine_id.as_ref()) else { return Sighting::Absent };
     match engine_id() {
         Ok(id) if *recorded == id => Sighting::Absent,
@@ -190,7 +200,7 @@ pub fn absent(begun: Option<&Begun>, engine_id: impl FnOnce() -> Result<String, 
 }
 
 /// The [`Sighting`] of a container.
-pub fn sighting(container: Container, run: &Run, begun: Option<&Begun>) -> Sighting {
+fn sighting(container: Container, run: &Run, begun: Option<&Begun>) -> Sighting {
     let Container { object, state } = container;
     let code = i32::try_from(state.exit_code).unwrap_or(-1);
     let why = (!state.error.is_empty()).then(|| state.error.replace('\n', " "));

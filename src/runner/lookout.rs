@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::{Runner, Subject, local};
+use crate::engine::EngineError;
 use crate::engine::questions::Container;
-use crate::engine::{Engine, EngineError};
 use crate::env::Env;
 use crate::error::Failure;
-use crate::job::record::Work;
 use crate::job::standing::Sighting;
 use crate::names::Endpoint;
 
@@ -42,31 +41,13 @@ impl<'a> Lookout<'a> {
         let key = (subject.record.docker.clone(), subject.record.endpoint.clone());
         let new = || Known { runner: Runner::of(self.env, subject.record), engine_id: None, containers: None };
         let known = self.known.entry(key).or_insert_with(new);
-        let Runner::Local(engine) = known.runner.clone();
-        match &subject.record.work {
-            Work::Run(run) => match known.container(&engine, subject) {
-                Ok(Some(container)) => local::sighting(container, run, subject.begun),
-                Ok(None) => known.absent(&engine, subject),
-                Err(why) => Sighting::Unreachable(why),
-            },
-            Work::Build(_) => match local::proven_image(&engine, subject) {
-                Ok(Some(image)) => Sighting::ImageProven(image),
-                Ok(None) => known.absent(&engine, subject),
-                Err(error) => Sighting::Unreachable(error.failure("")),
-            },
-        }
-    }
-}
-
-impl Known {
-    fn container(&mut self, engine: &Engine, subject: Subject) -> Result<Option<Container>, Failure> {
-        let asked = || engine.containers_of_jobs().map_err(|error| error.failure(""));
-        let described = self.containers.get_or_insert_with(asked).as_mut().map_err(|why| why.clone())?;
-        described.remove(subject.record.id.as_str()).transpose().map_err(|error| error.failure(""))
-    }
-
-    fn absent(&mut self, engine: &Engine, subject: Subject) -> Sighting {
+        let Known { runner: Runner::Local(engine), engine_id, containers } = known;
+        let container = || {
+            let asked = || engine.containers_of_jobs().map_err(|error| error.failure(""));
+            let described = containers.get_or_insert_with(asked).as_mut().map_err(|why| why.clone())?;
+            described.remove(subject.record.id.as_str()).transpose().map_err(|error| error.failure(""))
+        };
         let id = || engine.id().map_err(|error| error.failure(""));
-        local::absent(subject.begun, || self.engine_id.get_or_insert_with(id).clone())
+        local::look_with(engine, subject, container, || engine_id.get_or_insert_with(id).clone())
     }
 }
