@@ -69,7 +69,6 @@ impl Attendant {
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         let (child_ended, wake) = UnixStream::pair()?;
         child_ended.set_nonblocking(true)?;
-        // A handler also repairs a caller's `SIGCHLD = SIG_IGN`, under which wait() would lose every status.
         signal_hook::low_level::pipe::register(SIGCHLD, wake)?;
         let ignored = Arc::new(AtomicBool::new(false));
         for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {

@@ -5,16 +5,14 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::cli::{ExecKill, ExecStop};
-use crate::commands::jobs::end::end;
-use crate::commands::jobs::{Done, status};
+use crate::commands::jobs::Done;
+use crate::commands::jobs::end::{end, require_running};
 use crate::env::Env;
-use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::Job;
 use crate::job::record::Kind;
 use crate::job::request::{Request, Verb};
 use crate::job::select::find;
 use crate::output::Voice;
-use crate::survey::view;
 
 /// Sends TERM, and KILL after the grace.
 pub fn stop(env: &Env, voice: &Voice, args: &ExecStop) -> Result<u8> {
@@ -37,10 +35,6 @@ pub fn kill(env: &Env, voice: &Voice, args: &ExecKill) -> Result<u8> {
 
 fn running(env: &Env, typed: &str) -> Result<Job> {
     let (_, job) = find(env, Kind::Run, typed)?;
-    let view = view(env, &job);
-    if view.is_running() {
-        return Ok(job);
-    }
-    let message = format!("run {} is not running ({})", job.id, status(&view));
-    Err(Failure::new(ErrorKind::Conflict, message).into())
+    require_running(env, &job, job.id.as_str())?;
+    Ok(job)
 }

@@ -5,10 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::cli::ImageCancel;
-use crate::commands::jobs::end::end;
-use crate::commands::jobs::{Done, status};
+use crate::commands::jobs::Done;
+use crate::commands::jobs::end::{end, require_running};
 use crate::env::Env;
-use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::record::Kind;
 use crate::job::request::{Request, Verb};
 use crate::job::select::find;
@@ -16,7 +15,6 @@ use crate::job::store::Store;
 use crate::job::{FORGOTTEN, Job};
 use crate::names::ImageName;
 use crate::output::Voice;
-use crate::survey::view;
 
 /// Ends builds through their supervisors. A forgotten build can also be ended by its name.
 pub fn cancel(env: &Env, voice: &Voice, args: &ImageCancel) -> Result<u8> {
@@ -37,10 +35,6 @@ fn cancellable(env: &Env, typed: &str) -> Result<Job> {
         Ok((_, job)) => job,
         Err(error) => return forgotten().ok_or(error),
     };
-    let view = view(env, &job);
-    if view.is_running() {
-        return Ok(job);
-    }
-    let message = format!("build {typed} is not running ({})", status(&view));
-    Err(Failure::new(ErrorKind::Conflict, message).into())
+    require_running(env, &job, typed)?;
+    Ok(job)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::status;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::Job;
@@ -71,6 +72,19 @@ pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
         }
         sleep(if asked_here { SLOW_LOOK } else { LOOK });
     }
+}
+
+/// Refuses a job that has ended; `shown` names it in the message.
+///
+/// # Errors
+/// [`ErrorKind::Conflict`] with its status.
+pub fn require_running(env: &Env, job: &Job, shown: &str) -> Result<(), Failure> {
+    let view = view(env, job);
+    if view.is_running() {
+        return Ok(());
+    }
+    let message = format!("{} {shown} is not running ({})", job.kind.word(), status(&view));
+    Err(Failure::new(ErrorKind::Conflict, message))
 }
 
 fn ended_before(job: &Job) -> Failure {

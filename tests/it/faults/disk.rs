@@ -28,45 +28,41 @@ fn with_mounts(fake: &Fake, script: &str) -> Option<Ran> {
     Some(Ran::from(command.output().unwrap()))
 }
 
-#[test]
-fn a_disk_that_fills_up_loses_log_and_not_the_code() {
-    let fake = Fake::new();
-    fake.write("src/big.py", "yes 0123456789 | head -c 200000; exit 3");
+/// What `wait` prints of a run that prints more than the disk of its state holds, and ends with this code.
+fn fill_the_disk(fake: &Fake, code: i32) -> Option<Value> {
+    fake.write("src/big.py", format!("yes 0123456789 | head -c 200000; exit {code}"));
     std::fs::create_dir(fake.path("state")).unwrap();
-    let script = r#"
+    let script = format!(
+        r#"
         mount -t tmpfs -o size=64k,mode=700 none state
         id=$("$longshore" exec run --image base --src src --main big.py) || exit 90
-        "$longshore" exec wait --timeout 30s --json "$id"; [ $? = 3 ] || exit 91
-        "$longshore" exec list --json >list || exit 92"#;
-    let Some(ran) = with_mounts(&fake, script) else { return };
-    let view = ran.code(0).json();
+        "$longshore" exec wait --timeout 30s --json "$id"; [ $? = {code} ] || exit 91
+        "$longshore" exec list --json >list || exit 92"#
+    );
+    let view = with_mounts(fake, &script)?.code(0).json();
     assert_eq!(
         (&view["outcome"], &view["exitCode"], &view["log"]),
-        (&"failed".into(), &3.into(), &"incomplete".into())
+        (&"failed".into(), &code.into(), &"incomplete".into()),
+        "{view:#}"
     );
-    fake.known.show_as(view["id"].as_str().unwrap(), "<run>");
-    snapshot!(fake, format!("{view:#}\n"));
     fake.wait_until_quiet();
     assert_eq!(fake.containers().len(), 1, "the container is the last copy of the output");
     fake.leaves_unsound("the job is gone with its file system, and only its record could tell of the container");
+    Some(view)
+}
+
+#[test]
+fn a_disk_that_fills_up_loses_log_and_not_the_code() {
+    let fake = Fake::new();
+    let Some(view) = fill_the_disk(&fake, 3) else { return };
+    fake.known.show_as(view["id"].as_str().unwrap(), "<run>");
+    snapshot!(fake, format!("{view:#}\n"));
 }
 
 #[test]
 fn a_log_that_could_not_be_compared_on_a_full_disk_is_not_complete() {
-    let fake = Fake::new();
     // A client that cannot write its output exits with 1, like this program.
-    fake.write("src/big.py", "yes 0123456789 | head -c 200000; exit 1");
-    std::fs::create_dir(fake.path("state")).unwrap();
-    let script = r#"
-        mount -t tmpfs -o size=64k,mode=700 none state
-        id=$("$longshore" exec run --image base --src src --main big.py) || exit 90
-        "$longshore" exec wait --timeout 30s --json "$id"; [ $? = 1 ] || exit 91"#;
-    let Some(ran) = with_mounts(&fake, script) else { return };
-    let view = ran.code(0).json();
-    assert_eq!((&view["exitCode"], &view["log"]), (&1.into(), &"incomplete".into()), "{view:#}");
-    fake.wait_until_quiet();
-    assert_eq!(fake.containers().len(), 1, "the container is the last copy of the output");
-    fake.leaves_unsound("the job is gone with its file system, and only its record could tell of the container");
+    fill_the_disk(&Fake::new(), 1);
 }
 
 #[test]
