@@ -28,7 +28,8 @@ fn outputs_and_mount_points_belong_to_an_unprivileged_caller() {
     }
     // Nothing of root's is needed: the program is a copy, docker's configuration an empty directory.
     let program = real.path("longshore");
-    std::fs::copy(env!("CARGO_BIN_EXE_longshore"), &program).unwrap();
+    // By a process of its own: a child that another test forks now would hold the copy open for writing ("text file busy").
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_longshore")).arg(&program).status().unwrap().success());
     let source = real.source("open('output/file', 'w').write('x')\nimport os\nos.makedirs('output/deep/er')\nprint(os.getuid(), os.getgid())");
     real.write("input/in", "");
     std::fs::create_dir(real.path("config")).unwrap();
