@@ -102,6 +102,9 @@ pub enum Command {
         kind: String,
         /// The job
         id: String,
+        /// Take over a run that was started
+        #[arg(long)]
+        adopt: bool,
     },
 }
 

@@ -17,6 +17,9 @@ use crate::names::Endpoint;
 /// How long a question to docker may take unless `LONGSHORE_DOCKER_TIMEOUT` says otherwise.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long an engine may take to carry out the request of a client that was killed.
+const SETTLING: Duration = Duration::from_secs(60);
+
 /// The outside world, as one process sees it.
 #[derive(Debug, Clone)]
 pub struct Env {
@@ -27,6 +30,9 @@ pub struct Env {
     pub path: Option<OsString>,
     /// How long one question to docker may take.
     pub patience: Duration,
+    /// How long a container must be missing, after the docker client was killed, before that is believed. A start that
+    /// the client asked for may still be carried out.
+    pub settling: Duration,
     docker_host: Option<String>,
     docker_context: Option<String>,
     docker_config: Option<PathBuf>,
@@ -74,6 +80,11 @@ impl Env {
                 .and_then(|text| crate::units::duration(&text).ok())
                 .filter(|patience| !patience.is_zero())
                 .unwrap_or(PATIENCE),
+            // Only tests shorten it: a release build does not read the variable.
+            settling: text("LONGSHORE_TEST_SETTLING")
+                .filter(|_| cfg!(debug_assertions))
+                .and_then(|text| crate::units::duration(&text).ok())
+                .unwrap_or(SETTLING),
             docker_host: text("DOCKER_HOST"),
             docker_context: text("DOCKER_CONTEXT"),
             docker_config: path("DOCKER_CONFIG")

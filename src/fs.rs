@@ -5,15 +5,20 @@
 //! writable by others, and must be a regular file with one link. Files have mode 0600 and directories 0700, independent
 //! of the umask.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 
+use crate::fault;
+
 const FILE: Mode = Mode::from_raw_mode(0o600);
 const DIRECTORY: Mode = Mode::from_raw_mode(0o700);
+/// How long a writer waits for another one.
+const HOLDING: Duration = Duration::from_secs(1);
 
 /// An open, checked directory. Files are opened relative to it, so it may be renamed meanwhile.
 #[derive(Debug)]
@@ -121,6 +126,18 @@ impl Dir {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
+    /// What a file has that a copy of it has not: its number in the file system and the time of its creation.
+    ///
+    /// # Errors
+    /// As `statx(2)`.
+    pub fn identity(&self, name: &str) -> io::Result<String> {
+        use rustix::fs::StatxFlags;
+        let wanted = StatxFlags::INO | StatxFlags::BTIME;
+        let stat = rustix::fs::statx(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW, wanted)?;
+        // Not every file system knows the time of creation; it is zero then.
+        Ok(format!("{} {}.{:09}", stat.stx_ino, stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec))
+    }
+
     /// Opens a file for reading.
     ///
     /// # Errors
@@ -148,6 +165,7 @@ impl Dir {
     /// NONBLOCK has no effect on regular files. Without it, opening a FIFO with the name of a file would block.
     fn file(&self, name: &str, flags: OFlags) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        fault::call("open")?;
         let fd = rustix::fs::openat(&self.fd, name, flags, FILE)?;
         let stat = rustix::fs::fstat(&fd)?;
         let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
@@ -180,7 +198,7 @@ impl Dir {
     /// When it exists or cannot be written completely. A partial file is removed.
     pub fn write_new(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut file = self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
-        let written = file.write_all(bytes).and_then(|()| if bytes.is_empty() { Ok(()) } else { file.sync_all() });
+        let written = write(&mut file, bytes).and_then(|()| if bytes.is_empty() { Ok(()) } else { sync(&file) });
         if written.is_err() {
             let _ = self.remove(name);
         }
@@ -213,8 +231,38 @@ impl Dir {
     /// When the file is missing or cannot be written.
     pub fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut file = self.file(name, OFlags::WRONLY)?;
-        file.write_all(bytes)?;
-        file.sync_all()
+        write(&mut file, bytes)?;
+        sync(&file)
+    }
+
+    /// Creates a new file of blanks, so that [`Dir::add_line`] finds room on a full disk.
+    ///
+    /// # Errors
+    /// As [`Dir::write_new`].
+    pub fn make_room(&self, name: &str, size: usize) -> io::Result<()> {
+        write(&mut self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?, &vec![b' '; size])
+    }
+
+    /// Writes a line into the blanks at the end of a file, or after its end where they are too few. Processes that write at
+    /// the same time wait for each other. A line that could not be written completely is removed again.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn add_line(&self, name: &str, line: &str) -> io::Result<()> {
+        let mut file = self.file(name, OFlags::RDWR | OFlags::CREATE)?;
+        // One that was suspended while it had the lock must not stop all others.
+        let locked = hold_within(&file, HOLDING)?;
+        let length = file.metadata()?.len();
+        let blank = blanks_at_end(&mut file, length)?;
+        // The newline comes first, so that a line that was cut off does not spoil this one.
+        let bytes = format!("\n{line}");
+        let start = if locked && bytes.len() as u64 <= blank { length - blank } else { length };
+        file.seek(SeekFrom::Start(start))?;
+        let written = write(&mut file, bytes.as_bytes()).and_then(|()| sync(&file));
+        if written.is_err() && start == length {
+            let _ = file.set_len(length);
+        }
+        written
     }
 
     /// Renames an entry of this directory to one of `target`, and syncs `target`.
@@ -231,6 +279,7 @@ impl Dir {
     /// # Errors
     /// As `rename(2)`.
     pub fn place(&self, from: &str, target: &Self, to: &str) -> io::Result<()> {
+        fault::call("rename")?;
         Ok(rustix::fs::renameat(&self.fd, from, &target.fd, to)?)
     }
 
@@ -239,6 +288,7 @@ impl Dir {
     /// # Errors
     /// As `fsync(2)`.
     pub fn sync(&self) -> io::Result<()> {
+        fault::call("fsync")?;
         Ok(rustix::fs::fsync(self.fd.as_fd())?)
     }
 
@@ -314,6 +364,37 @@ impl Dir {
     }
 }
 
+fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    fault::call("write")?;
+    file.write_all(bytes)
+}
+
+fn sync(file: &File) -> io::Result<()> {
+    fault::call("fsync")?;
+    file.sync_all()
+}
+
+/// Locks a file; returns whether that succeeded in time.
+fn hold_within(file: &File, patience: Duration) -> io::Result<bool> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Ok(false),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
+/// How many of the last 4096 bytes of a file are blank at its end.
+fn blanks_at_end(file: &mut File, length: u64) -> io::Result<u64> {
+    let mut end = Vec::new();
+    file.seek(SeekFrom::Start(length.saturating_sub(4096)))?;
+    file.take(4096).read_to_end(&mut end)?;
+    Ok(end.iter().rev().take_while(|byte| **byte == b' ').count() as u64)
+}
+
 fn directory_flags() -> OFlags {
     OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
 }
@@ -385,6 +466,31 @@ mod tests {
         dir.replace("a", b"two").unwrap();
         assert_eq!(dir.read("a", 10).unwrap(), b"two");
         assert_eq!(dir.names().unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn lines_fill_the_room_and_then_follow_it() {
+        let (_temporary, dir) = dir();
+        dir.make_room("lines", 40).unwrap();
+        let long = "x".repeat(20);
+        let sizes = [&long, "b", &long, "d"].map(|line| {
+            dir.add_line("lines", line).unwrap();
+            dir.read("lines", 1000).unwrap().len()
+        });
+        assert_eq!(sizes, [40, 40, 61, 63]);
+        let text = String::from_utf8(dir.read("lines", 1000).unwrap()).unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines, [&long, "b", &long, "d"]);
+    }
+
+    #[test]
+    fn a_suspended_writer_does_not_stop_another() {
+        let (_temporary, dir) = dir();
+        dir.make_room("lines", 40).unwrap();
+        let held = dir.open_file("lines").unwrap();
+        held.lock().unwrap();
+        dir.add_line("lines", "a").unwrap();
+        assert_eq!(dir.read("lines", 100).unwrap(), [vec![b' '; 40], b"\na".to_vec()].concat());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module uses only modules of lower layers, so modules of one layer do not use each other: for
 /// example `engine` and `job`.
-const LAYERS: [&[&str]; 14] = [
+const LAYERS: [&[&str]; 15] = [
+    &["fault"],
     &["fs", "shell", "terminal"],
     &["invalid"],
     &["units"],

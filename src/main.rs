@@ -10,6 +10,7 @@ mod engine;
 mod env;
 mod envfile;
 mod error;
+mod fault;
 mod fs;
 mod interrupt;
 mod invalid;

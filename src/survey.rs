@@ -3,12 +3,15 @@
 
 use std::io;
 
+use anyhow::Result;
+
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::job::Job;
-use crate::job::record::{Kind, Record};
+use crate::job::record::Record;
 use crate::job::standing::{Sighting, derive, settled};
+use crate::job::store::Store;
 use crate::job::view::View;
+use crate::job::{Here, Job};
 use crate::names::JobId;
 use crate::runner::{Lookout, Runner, Subject};
 
@@ -18,20 +21,23 @@ pub fn view(env: &Env, job: &Job) -> View {
     see(&Host::new(env), job, &mut |subject| Runner::of(env, subject.record).look(subject))
 }
 
-/// The current status of many jobs.
-#[must_use]
-pub fn views(env: &Env, kind: Kind, jobs: impl Iterator<Item = Result<Job, (JobId, io::Error)>>) -> Vec<View> {
+/// The current status of all jobs of a store.
+///
+/// # Errors
+/// When the directory of the jobs cannot be read.
+pub fn views(env: &Env, store: &Store) -> Result<Vec<View>> {
     let host = Host::new(env);
-    let mut lookout = Lookout::new(env);
+    let is_ours = |id: &str| JobId::parse(id).is_ok_and(|id| store.job(&id).is_some());
+    let mut lookout = Lookout::new(env, &is_ours);
     let one = |job: Result<Job, (JobId, io::Error)>| match job {
         Ok(job) => see(&host, &job, &mut |subject| lookout.look(subject)),
-        Err((id, error)) => View::unreadable(id, kind, &format!("its directory cannot be read: {error}")),
+        Err((id, error)) => View::unreadable(id, store.kind, &format!("its directory cannot be read: {error}")),
     };
-    jobs.map(one).collect()
+    Ok(store.all()?.map(one).collect())
 }
 
 fn see(host: &Host, job: &Job, look: &mut dyn FnMut(Subject) -> Sighting) -> View {
-    let facts = job.facts(&host.boot_id);
+    let facts = job.facts(&host.here);
     let standing = settled(&facts).unwrap_or_else(|| {
         let sighting = match Subject::of(&facts) {
             Some(subject) if host.is_not_that_of(subject.record) => {
@@ -46,20 +52,20 @@ fn see(host: &Host, job: &Job, look: &mut dyn FnMut(Subject) -> Sighting) -> Vie
     View::new(&facts, &standing)
 }
 
-/// This host's boot id and name, read once for all jobs.
+/// This host, read once for all jobs.
 struct Host {
-    boot_id: String,
+    here: Here,
     name: String,
 }
 
 impl Host {
     fn new(env: &Env) -> Self {
-        Self { boot_id: env.boot_id(), name: env.host() }
+        Self { here: Here::now(env), name: env.host() }
     }
 
     /// Whether the job was started on another host; a state directory can be moved. If only the name of the host changed,
     /// it is the same host.
     fn is_not_that_of(&self, record: &Record) -> bool {
-        record.host != self.name && record.boot_id != self.boot_id
+        record.host != self.name && record.boot_id != self.here.boot_id
     }
 }

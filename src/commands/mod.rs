@@ -19,7 +19,7 @@ use crate::error::{Failure, Verb};
 use crate::output::{Page, Reply, Voice};
 use crate::shell;
 use crate::spec;
-use crate::supervisor;
+use crate::supervisor::{self, Way};
 
 /// The docker command line of a `--dry-run`.
 #[derive(Debug, Serialize)]
@@ -69,7 +69,10 @@ pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
             voice.bytes()?.write_all(&script)?;
             Ok(0)
         }
-        Command::Supervise { kind, id } => supervisor::supervise(env, &kind, &id).map(|()| 0),
+        Command::Supervise { kind, id, adopt } => {
+            let way = if adopt { Way::Adopt } else { Way::Start };
+            supervisor::supervise(env, &kind, &id, way).map(|()| 0)
+        }
     }
 }
 

@@ -8,6 +8,9 @@ use crate::names::{Cpus, Gpus, ImageRef, JobId, MountPath, NetworkName, csv_fiel
 /// The label by which a job's container or image is found, even after it was renamed.
 pub const JOB_LABEL: &str = "longshore.job";
 
+/// Where the source directory is in a container.
+pub const SOURCE_TARGET: &str = "/app";
+
 /// The input of [`run`].
 #[derive(Debug, Clone)]
 pub struct RunPlan {
@@ -75,7 +78,7 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
         _ => &[],
     };
     argv.extend(options.iter().flat_map(|option| words(["--log-opt", option])));
-    argv.extend(mount(&plan.src, "/app", ""));
+    argv.extend(mount(&plan.src, SOURCE_TARGET, ""));
     argv.extend(plan.input.iter().flat_map(|path| mount(path, "/app/data", ",readonly")));
     argv.extend(plan.output.iter().flat_map(|path| mount(path, "/app/output", "")));
     argv.extend(words(["--workdir", "/app"]));
@@ -204,11 +207,14 @@ pub fn container_inspect(containers: &[String]) -> Vec<String> {
     argv
 }
 
-/// Ids of the containers with a label, running or not. It exits with 0 if there is none and with 1 if there is no engine;
+/// The containers with the label of this job or of any, running or not: their ids and the value of the label. It exits with 0 if there is none and with 1 if there is no engine;
 /// `inspect` exits with 1 in both cases.
 #[must_use]
-pub fn containers_labelled(label: &str) -> Vec<String> {
-    words(["ps", "--all", "--no-trunc", "--filter", &format!("label={label}"), "--format", "{{json .ID}}"])
+pub fn containers_labelled(job: Option<&JobId>) -> Vec<String> {
+    let filter = job.map_or_else(|| format!("label={JOB_LABEL}"), |id| format!("label={JOB_LABEL}={id}"));
+    // Named fields only: for the whole object the engine measures the files of every container.
+    let format = format!(r#"{{"id":{{{{json .ID}}}},"job":{{{{json (.Label "{JOB_LABEL}")}}}}}}"#);
+    words(["ps", "--all", "--no-trunc", "--filter", &filter, "--format", &format])
 }
 
 /// Waits until a container has ended.
@@ -221,12 +227,6 @@ pub fn wait(container: &str) -> Vec<String> {
 #[must_use]
 pub fn logs(container: &str, tail: &str) -> Vec<String> {
     words(["logs", "--tail", tail, container])
-}
-
-/// Sends a container its stop signal, and KILL after `grace` seconds.
-#[must_use]
-pub fn stop(container: &str, grace: u64) -> Vec<String> {
-    words(["stop", "-t", &grace.to_string(), container])
 }
 
 /// Sends a signal.

@@ -195,17 +195,17 @@ fn only_the_legacy_builder_is_switched_off_buildkit() {
 
 #[test]
 fn the_small_questions_are_asked_word_by_word() {
-    let table: [(Vec<String>, &str); 9] = [
+    let table: [(Vec<String>, &str); 8] = [
         (version(), "version --format {{json .}}"),
         (engine_id(), "info --format {{json .ID}}"),
         (image_inspect(&words(["a", "b"])), "image inspect a b"),
         (image_ids(&words(["label=x"])), "image ls --no-trunc --format {{json .ID}} --filter label=x"),
         (
-            containers_labelled("longshore.job=x"),
-            "ps --all --no-trunc --filter label=longshore.job=x --format {{json .ID}}",
+            containers_labelled(Some(&JobId::parse("0123456789ab").unwrap())),
+            "ps --all --no-trunc --filter label=longshore.job=0123456789ab --format \
+             {\"id\":{{json .ID}},\"job\":{{json (.Label \"longshore.job\")}}}",
         ),
         (logs("c", "all"), "logs --tail all c"),
-        (stop("c", 10), "stop -t 10 c"),
         (kill("c", "TERM"), "kill --signal TERM c"),
         (remove("c"), "rm --volumes c"),
     ];

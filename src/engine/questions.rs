@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::inspect::{self, ContainerState, Version};
@@ -23,70 +24,108 @@ pub struct Container {
     pub state: ContainerState,
 }
 
+impl Container {
+    /// Whether it is the container of this job. The label alone does not say so, because `docker commit` copies it into
+    /// images, from which every container inherits it. So a container that does not have the job's name must have its
+    /// source directory, which images do not pass on.
+    #[must_use]
+    pub fn is_of(&self, id: &JobId, source: Option<&str>) -> bool {
+        let mounts = self.object.pointer("/HostConfig/Mounts").and_then(Value::as_array);
+        let is_source = |mount: &Value| {
+            source.is_some_and(|source| mount["Source"] == source) && mount["Target"] == argv::SOURCE_TARGET
+        };
+        let is_labelled = self.state.labels.get(argv::JOB_LABEL).is_some_and(|label| label == id.as_str());
+        let is_named = self.object["Name"].as_str() == Some(&format!("/{}", argv::container_name(id)));
+        is_labelled && (is_named || mounts.is_some_and(|mounts| mounts.iter().any(is_source)))
+    }
+}
+
+/// A container in the list of those with the label of a job.
+#[derive(Debug, Clone, Deserialize)]
+struct Listed {
+    id: String,
+    job: String,
+}
+
+/// The containers with the labels of jobs, by job. One whose description cannot be read is there as the error.
+pub type Described = HashMap<String, Vec<Answer<Container>>>;
+
 impl Engine {
-    /// The container of a job. It is found by its name in one call or, if it was renamed, by its label.
+    /// The container of a job. It is found by its name in one call or, if it was renamed, by its label and its source
+    /// directory.
     ///
     /// # Errors
     /// When the engine does not answer, or gives an unexpected answer. `None` means that there is no container.
-    pub fn container_of(&self, id: &JobId) -> Answer<Option<Container>> {
+    pub fn container_of(&self, id: &JobId, source: Option<&str>) -> Answer<Option<Container>> {
         let args = argv::container_inspect(&[argv::container_name(id)]);
         let output = self.run(&args, self.patience)?;
         if output.status.success() {
             let container = self.container(&args, &output.stdout)?;
-            if container.state.labels.get(argv::JOB_LABEL).is_some_and(|label| label == id.as_str()) {
+            if container.is_of(id, source) {
                 return Ok(Some(container));
             }
         }
-        self.container_labelled(&format!("{}={id}", argv::JOB_LABEL))
+        self.container_labelled(id, source)
     }
 
     /// A container that is being created or removed is listed and cannot be inspected. Then the list is asked for again,
-    /// because only an empty list proves that there is none.
-    fn container_labelled(&self, label: &str) -> Answer<Option<Container>> {
+    /// because only a list without it proves that there is none.
+    fn container_labelled(&self, id: &JobId, source: Option<&str>) -> Answer<Option<Container>> {
         let mut tries = 0;
         loop {
-            let ids: Vec<String> = self.json_lines(&argv::containers_labelled(label))?;
-            let Some(found) = ids.first() else { return Ok(None) };
-            let args = argv::container_inspect(std::slice::from_ref(found));
-            let output = self.run(&args, self.patience)?;
-            if output.status.success() {
-                return self.container(&args, &output.stdout).map(Some);
+            let listed: Vec<Listed> = self.json_lines(&argv::containers_labelled(Some(id)))?;
+            let described = self.describe(&listed)?.remove(id.as_str()).unwrap_or_default();
+            let mut failed = None;
+            for container in described {
+                match container {
+                    Ok(container) if container.is_of(id, source) => return Ok(Some(container)),
+                    Ok(_) => {}
+                    Err(error) => failed = Some(error),
+                }
             }
+            let Some(error) = failed else { return Ok(None) };
             if tries == LISTED_TRIES {
-                return Err(self.explain(&args, &output));
+                return Err(error);
             }
             tries += 1;
             std::thread::sleep(LISTED_PAUSE);
         }
     }
 
-    /// The containers of all jobs on this engine, in at most two calls. A container whose description cannot be read is in
-    /// the map with the error, because it is not absent.
+    /// The containers of the wanted jobs on this engine, in at most two calls. A container whose description cannot be read
+    /// is there with the error, because it is not absent.
     ///
     /// # Errors
     /// As [`Engine::container_of`].
-    pub fn containers_of_jobs(&self) -> Answer<HashMap<String, Answer<Container>>> {
-        let ids: Vec<String> = self.json_lines(&argv::containers_labelled(argv::JOB_LABEL))?;
-        if ids.is_empty() {
+    pub fn containers_of_jobs(&self, is_wanted: impl Fn(&str) -> bool) -> Answer<Described> {
+        let mut listed: Vec<Listed> = self.json_lines(&argv::containers_labelled(None))?;
+        listed.retain(|listed| is_wanted(&listed.job));
+        self.describe(&listed)
+    }
+
+    fn describe(&self, listed: &[Listed]) -> Answer<Described> {
+        if listed.is_empty() {
             return Ok(HashMap::new());
         }
+        let ids: Vec<String> = listed.iter().map(|listed| listed.id.clone()).collect();
         // If one was removed meanwhile, docker exits with 1 and still prints the others.
         let args = argv::container_inspect(&ids);
         let output = self.run(&args, self.patience)?;
         let objects: Vec<Value> =
             serde_json::from_slice(&output.stdout).map_err(|error| self.nonsense(&args, &error.to_string()))?;
-        if output.status.success() && objects.len() != ids.len() {
-            return Err(self.nonsense(&args, &format!("expected {} objects, found {}", ids.len(), objects.len())));
+        let mut described = Described::new();
+        for Listed { id, job } in listed {
+            let object = objects.iter().find(|object| object["Id"] == id.as_str());
+            let container = match object {
+                Some(object) => inspect::container_state(object)
+                    .map(|state| Container { object: object.clone(), state })
+                    .map_err(|why| self.nonsense(&args, &why)),
+                None if output.status.success() => Err(self.nonsense(&args, "a container is missing in it")),
+                None => Err(self.explain(&args, &output)),
+            };
+            described.entry(job.clone()).or_default().push(container);
         }
-        let described = |object: Value| {
-            let labels = object.pointer("/Config/Labels").and_then(Value::as_object);
-            let job = labels.and_then(|labels| labels.get(argv::JOB_LABEL)?.as_str());
-            let job = job.ok_or_else(|| self.nonsense(&args, "it has a container without the requested label"));
-            let job = job?.to_owned();
-            let state = inspect::container_state(&object).map_err(|why| self.nonsense(&args, &why));
-            Ok((job, state.map(|state| Container { object, state })))
-        };
-        objects.into_iter().map(described).collect()
+        Ok(described)
     }
 
     /// The engine's descriptions of images, without those that were removed meanwhile.

@@ -11,14 +11,18 @@ pub mod request;
 pub mod select;
 pub mod standing;
 pub mod store;
+pub mod tombstone;
 pub mod view;
 
-use std::fs::TryLockError;
-use std::io::{self, Write as _};
+use std::fs::{File, TryLockError};
+use std::io;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 
+use crate::env::Env;
+use crate::fault;
 use crate::fs::Dir;
 use crate::names::JobId;
 use record::{Begun, Exit, Kind, Record};
@@ -41,7 +45,8 @@ pub const EXIT_ROOM: &str = "exit.tmp";
 pub const EXIT: &str = "exit.json";
 /// Of a run that has ended: the engine's last description of its container.
 pub const INSPECT: &str = "inspect.json";
-/// The requests to end it, and the answers to them.
+/// The requests to end it, and the answers to them. It is created with blanks, so that a request can be recorded on a full
+/// disk.
 pub const STOP: &str = "stop.json";
 /// Present while the supervisor waits for an engine that does not answer.
 pub const WAITING: &str = "waiting";
@@ -50,6 +55,10 @@ pub const FORGOTTEN: &str = "forgotten";
 /// A named pipe that wakes the supervisor, which then reads `stop.json`. It is removed last: while it exists, something of
 /// the job, such as its container, may still have to be removed.
 pub const CONTROL: &str = "control";
+/// Locked while the end of a job is recorded or its directory is removed, so that only one process does that.
+pub const ENDING: &str = "ending";
+/// Present since a command first saw that docker has no started container of a run whose client is gone.
+pub const MISSING: &str = "missing";
 /// The build context.
 pub const CONTEXT: &str = "ctx";
 /// The file to which the docker client writes the id of the image.
@@ -57,6 +66,11 @@ pub const IMAGE_ID: &str = "iid";
 
 /// The size of the exit record in bytes.
 pub const EXIT_SIZE: usize = 4096;
+/// The room for requests in bytes; a request and its answer take about 250.
+pub const STOP_SIZE: usize = 4096;
+/// How often and after which pause a lock is tried again that a reader may have taken for a moment.
+const TRIES: u32 = 100;
+const TRY_PAUSE: Duration = Duration::from_millis(2);
 const SMALL_FILE: u64 = 4 << 20;
 /// A request and its answer take about 230 bytes.
 const MANY_REQUESTS: u64 = 256 << 20;
@@ -104,7 +118,11 @@ impl Job {
     /// The requests to end it, and the answers.
     #[must_use]
     pub fn requests(&self) -> Requests {
-        self.dir.read(STOP, MANY_REQUESTS).map(|bytes| Requests::parse(&bytes)).unwrap_or_default()
+        match self.dir.read(STOP, MANY_REQUESTS) {
+            Ok(bytes) => Requests::parse(&bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Requests::default(),
+            Err(_) => Requests::unreadable(),
+        }
     }
 
     /// Records a request to end it, and wakes its supervisor.
@@ -130,15 +148,9 @@ impl Job {
         self.append_line(STOP, answer)
     }
 
-    /// The newline comes first, so that a line cut off by a full disk does not spoil the next.
     fn append_line(&self, name: &str, value: &impl serde::Serialize) -> Result<()> {
-        let line = format!("\n{}", serde_json::to_string(value)?);
-        let append = || -> io::Result<()> {
-            let mut file = self.dir.append(name)?;
-            file.write_all(line.as_bytes())?;
-            file.sync_data()
-        };
-        append().with_context(|| format!("could not write {name} of job {}", self.id))
+        let line = serde_json::to_string(value)?;
+        self.dir.add_line(name, &line).with_context(|| format!("could not write {name} of job {}", self.id))
     }
 
     /// Replaces a JSON file of the job.
@@ -164,6 +176,7 @@ impl Job {
     pub fn finish(&self, exit: &Exit) -> Result<()> {
         let write = || -> io::Result<()> {
             self.dir.overwrite(EXIT_ROOM, &exit.to_bytes())?;
+            fault::point("filled");
             self.dir.rename(EXIT_ROOM, &self.dir, EXIT)
         };
         write().with_context(|| format!("could not record the end of job {}", self.id))
@@ -172,7 +185,7 @@ impl Job {
     /// Reads the facts from the directory, in a safe order: the exit record, the lock, and the exit record again, because a
     /// job may end between the first two.
     #[must_use]
-    pub fn facts(&self, boot_id: &str) -> Facts {
+    pub fn facts(&self, here: &Here) -> Facts {
         let mut exit = self.exit();
         let mut lock = Ok(false);
         if exit.is_none() {
@@ -194,11 +207,93 @@ impl Job {
             waiting: locked && self.dir.has(WAITING),
             requests: if ended { Requests::default() } else { self.requests() },
             image_id: if ended { None } else { self.image_id() },
+            starting: !ended && !locked && self.may_be_starting(here),
             same_boot: None,
             exit,
             locked,
         }
-        .on_boot(boot_id)
+        .on_boot(&here.boot_id)
+    }
+
+    /// Whether docker may still be starting a run whose client is gone: the client may have sent its request before it was
+    /// killed. That is excluded once output was written, and when the container has been missing for a while.
+    fn may_be_starting(&self, here: &Here) -> bool {
+        let no_output = || self.dir.open_file(LOG).and_then(|log| log.metadata()).is_ok_and(|data| data.len() == 0);
+        let long_ago =
+            |begun: &Begun| (here.now - begun.started).to_std().is_ok_and(|passed| passed > here.settling * LONG);
+        let missing = self.missing_since().is_some_and(|since| has_passed(since, here));
+        !here.settling.is_zero()
+            && self.kind == Kind::Run
+            && self.begun().is_some_and(|begun| !long_ago(&begun))
+            && !missing
+            && no_output()
+    }
+
+    /// Since when the container is known to be missing.
+    fn missing_since(&self) -> Option<DateTime<Utc>> {
+        String::from_utf8(self.dir.read(MISSING, 100).ok()?).ok()?.parse().ok()
+    }
+
+    /// Records that docker has no started container of it. Returns whether that has been so for long enough.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn has_been_missing(&self, here: &Here) -> Result<bool> {
+        if here.settling.is_zero() || !self.may_be_starting(here) {
+            return Ok(true);
+        }
+        // A time in the future was written before the clock was set back.
+        if self.missing_since().is_none_or(|since| since > here.now) {
+            let written = self.dir.replace(MISSING, here.now.to_rfc3339().as_bytes());
+            written.with_context(|| format!("could not write {MISSING} of job {}", self.id))?;
+        }
+        Ok(false)
+    }
+
+    /// Takes the lock under which the end is recorded, without waiting; `None` if another process has it.
+    ///
+    /// # Errors
+    /// When it cannot be opened, for example because the state directory is read-only.
+    pub fn hold_ending(&self) -> io::Result<Option<File>> {
+        try_hold(self.dir.lock_file(ENDING)?)
+    }
+
+    /// As [`Job::hold_ending`]; waits for another process.
+    ///
+    /// # Errors
+    /// Also when the other process takes longer than `patience`.
+    pub fn hold_ending_for(&self, patience: Duration) -> Result<File> {
+        let tries = u32::try_from(patience.as_millis() / TRY_PAUSE.as_millis()).unwrap_or(u32::MAX);
+        for _ in 0..tries.max(1) {
+            if let Some(held) = self.hold_ending()? {
+                return Ok(held);
+            }
+            std::thread::sleep(TRY_PAUSE);
+        }
+        anyhow::bail!("another process is recording its end")
+    }
+
+    /// Takes the lock of a job whose supervisor is gone; `None` if another process has it. A reader that checks the lock has
+    /// it for a moment, so it is tried again.
+    ///
+    /// # Errors
+    /// As [`Job::hold_ending`].
+    pub fn take_over(&self) -> io::Result<Option<File>> {
+        for _ in 0..TRIES {
+            if let Some(held) = try_hold(self.dir.lock_file(LOCK)?)? {
+                return Ok(Some(held));
+            }
+            std::thread::sleep(TRY_PAUSE);
+        }
+        Ok(None)
+    }
+
+    /// Whether this directory is a copy of another one, for example made with `cp -a`. The container of the job then belongs
+    /// to the original.
+    #[must_use]
+    pub fn is_copy(&self) -> bool {
+        let Ok(mark) = self.dir.read(LOCK, 100) else { return false };
+        !mark.is_empty() && self.dir.identity(LOCK).is_ok_and(|identity| identity.as_bytes() != mark)
     }
 
     /// Whether it has an exit record or its locks are not held, as far as that can be told. This is cheap, so it is used
@@ -217,6 +312,12 @@ impl Job {
         let ended =
             self.dir.has(EXIT) || !runs().with_context(|| format!("could not read the locks of {}", self.id))?;
         Ok(ended)
+    }
+
+    /// Whether a docker client has its log open, or may have it open because the lock cannot be read.
+    #[must_use]
+    pub fn has_client(&self) -> bool {
+        is_locked(&self.dir, LOG).unwrap_or(true)
     }
 
     /// Whether its directory was removed because it was forgotten. Files of it may be gone.
@@ -245,6 +346,40 @@ impl Job {
     #[must_use]
     pub fn created(&self) -> DateTime<Utc> {
         self.record().map(|record| record.created).unwrap_or_default()
+    }
+}
+
+/// What the facts of a job are compared with.
+#[derive(Debug, Clone)]
+pub struct Here {
+    /// The id of the host's present boot.
+    pub boot_id: String,
+    /// The present time.
+    pub now: DateTime<Utc>,
+    /// How long a container must be missing before that is believed.
+    pub settling: Duration,
+}
+
+impl Here {
+    /// This host, now.
+    #[must_use]
+    pub fn now(env: &Env) -> Self {
+        Self { boot_id: env.boot_id(), now: env.now(), settling: env.settling }
+    }
+}
+
+/// A start is not believed to take longer than this many times [`Here::settling`], even if no command looked meanwhile.
+const LONG: u32 = 10;
+
+fn has_passed(since: DateTime<Utc>, here: &Here) -> bool {
+    (here.now - since).to_std().is_ok_and(|passed| passed >= here.settling)
+}
+
+fn try_hold(file: File) -> io::Result<Option<File>> {
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 

@@ -157,8 +157,7 @@ impl Run {
     }
 }
 
-/// What the supervisor found when it began; written once, right after the client was started (a run) or the
-/// builder was chosen (a build).
+/// What the supervisor found when it began; written once, before the client is started.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Begun {
@@ -225,6 +224,27 @@ pub enum LogState {
     Recovered,
     /// Lines may be missing; the reason says why.
     Incomplete,
+    /// It was not compared with the engine's copy, so it is not known whether lines are missing.
+    Unverified,
+}
+
+impl LogState {
+    /// Its name in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Recovered => "recovered",
+            Self::Incomplete => "incomplete",
+            Self::Unverified => "unverified",
+        }
+    }
+
+    /// Whether it is known to have every line.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        matches!(self, Self::Complete | Self::Recovered)
+    }
 }
 
 /// The exit record: how a job ended.
@@ -344,11 +364,11 @@ impl Exit {
         }
     }
 
-    /// Marks the log as incomplete, and adds why to the reason.
-    pub fn lack_lines(&mut self, why: &str) {
+    /// Marks the log as incomplete or unverified, and adds why to the reason.
+    pub fn doubt_log(&mut self, log: LogState, why: &str) {
         let reason = self.reason.take().map(|reason| reason + "; ").unwrap_or_default();
-        self.log = LogState::Incomplete;
-        self.reason = Some(format!("{reason}log: incomplete: {why}"));
+        self.log = log;
+        self.reason = Some(format!("{reason}log: {}: {why}", log.word()));
     }
 
     /// Reads an exit record, padded as by [`Exit::to_bytes`].
@@ -370,7 +390,11 @@ impl Exit {
                 bytes.push(b'\n');
                 return bytes;
             }
-            let reason = exit.reason.take().unwrap_or_default();
+            let Some(reason) = exit.reason.take().filter(|reason| !reason.is_empty()) else {
+                // Ids are short. A broken engine may send longer ones.
+                (exit.container_id, exit.image_id) = (None, None);
+                continue;
+            };
             exit.reason = Some(reason.chars().take(reason.chars().count() / 2).collect());
         }
     }

@@ -1,7 +1,7 @@
 //! Requests to end a job and the answers to them: the lines of `stop.json`.
 //!
-//! The process that makes a request appends a line. The process that carries it out appends a line with the result. A
-//! line that cannot be read is ignored, because a full disk may have truncated it.
+//! The process that makes a request adds a line. The process that carries it out adds a line with the result. A line
+//! that cannot be read hides no other line, and is reported: then it is not known whether the job was asked to end.
 
 use std::time::Duration;
 
@@ -62,14 +62,39 @@ impl Request {
     }
 }
 
+/// What a request did to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// docker accepted the signal for the running program.
+    Sent,
+    /// The program had ended before.
+    Late,
+}
+
 /// The result of a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
     /// The request's token.
     pub to: String,
+    /// What it did; absent if it failed, and in answers of versions that did not record it.
+    #[serde(default)]
+    pub effect: Option<Effect>,
     /// Why it could not be carried out; absent if it was.
     pub failure: Option<Failure>,
+}
+
+impl Answer {
+    /// The answer to this request.
+    #[must_use]
+    pub fn new(to: &Request, result: Result<Effect, Failure>) -> Self {
+        let (effect, failure) = match result {
+            Ok(effect) => (Some(effect), None),
+            Err(failure) => (None, Some(failure)),
+        };
+        Self { to: to.token.clone(), effect, failure }
+    }
 }
 
 /// All requests and answers, in the order in which they were written.
@@ -77,6 +102,7 @@ pub struct Answer {
 pub struct Requests {
     asked: Vec<Request>,
     answers: Vec<Answer>,
+    damaged: bool,
 }
 
 impl Requests {
@@ -94,13 +120,20 @@ impl Requests {
         let first = values.next().and_then(Result::ok);
         let rest = if first.is_some() { &bytes[values.byte_offset()..] } else { bytes };
         requests.asked.extend(first);
-        for line in rest.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()) {
-            match line {
-                Line::Request(request) => requests.asked.push(request),
-                Line::Answer(answer) => requests.answers.push(answer),
+        for line in rest.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+            match serde_json::from_slice(line) {
+                Ok(Line::Request(request)) => requests.asked.push(request),
+                Ok(Line::Answer(answer)) => requests.answers.push(answer),
+                Err(_) => requests.damaged = true,
             }
         }
         requests
+    }
+
+    /// A file that cannot be read at all.
+    #[must_use]
+    pub fn unreadable() -> Self {
+        Self { damaged: true, ..Self::default() }
     }
 
     /// Adds a request that could not be recorded.
@@ -109,6 +142,19 @@ impl Requests {
         if let Some(request) = request.filter(|request| !known(request)) {
             self.asked.push(request.clone());
         }
+    }
+
+    /// Adds an answer that could not be recorded.
+    pub fn add_answer(&mut self, answer: &Answer) {
+        if !self.answers.iter().any(|known| known.to == answer.to) {
+            self.answers.push(answer.clone());
+        }
+    }
+
+    /// Whether a part of the file cannot be read, so that a request may be missing.
+    #[must_use]
+    pub fn are_damaged(&self) -> bool {
+        self.damaged
     }
 
     /// The requests from the `from`th on.
@@ -132,11 +178,21 @@ impl Requests {
         self.answer(request).is_some_and(|answer| answer.failure.is_some())
     }
 
-    /// The request that explains an end: the last one made before it that was not refused.
+    /// The request that explains an end: the last one that reached the program while it ran. Its answer says whether it
+    /// did. Without an answer, the times are compared, which is unreliable if the engine's clock differs from ours.
     #[must_use]
     pub fn behind(&self, finished: Option<DateTime<Utc>>, died_of: Option<i32>) -> Option<&Request> {
-        let in_time = |request: &Request| finished.is_none_or(|finished| request.at <= finished);
-        self.asked.iter().rev().find(|request| in_time(request) && request.explains(died_of) && !self.refused(request))
+        let reached = |request: &Request| {
+            let in_time = finished.is_none_or(|finished| request.at <= finished);
+            match self.answer(request) {
+                Some(Answer { failure: Some(_), .. }) => false,
+                Some(Answer { effect: Some(Effect::Sent), .. }) => true,
+                // docker may have been killed after it had sent the signal, so that a second try came late.
+                Some(Answer { effect: Some(Effect::Late), .. }) => in_time && died_of == Some(request.signal),
+                _ => in_time,
+            }
+        };
+        self.asked.iter().rev().find(|request| request.explains(died_of) && reached(request))
     }
 }
 
@@ -182,8 +238,39 @@ mod tests {
         let mut requests = Requests::parse(&lines(&[stop.clone(), usr1.clone(), late]));
         assert_eq!(requests.behind(Some(at(5)), Some(15)), Some(&stop));
         assert_eq!(requests.behind(Some(at(5)), Some(10)), Some(&usr1));
-        let failure = Some(Failure::usage("no"));
-        requests.answers.push(Answer { to: stop.token, failure });
+        requests.answers.push(Answer::new(&stop, Err(Failure::usage("no"))));
         assert_eq!(requests.behind(Some(at(5)), None), None);
+    }
+
+    #[test]
+    fn an_answer_decides_and_not_the_clocks() {
+        // The program ended in second 5 of the engine's clock.
+        for (asked_at, answer, died_of, explained) in [
+            (15, Some(Effect::Sent), None, true),
+            (15, Some(Effect::Sent), Some(15), true),
+            (4, Some(Effect::Late), None, false),
+            (4, Some(Effect::Late), Some(11), false),
+            (4, Some(Effect::Late), Some(15), true),
+            (15, Some(Effect::Late), Some(15), false),
+            (4, None, None, true),
+            (15, None, Some(15), false),
+        ] {
+            let stop = Request::new(Verb::Stop, 15, Duration::ZERO, at(asked_at));
+            let mut requests = Requests::parse(&lines(std::slice::from_ref(&stop)));
+            requests.answers.extend(answer.map(|effect| Answer::new(&stop, Ok(effect))));
+            assert_eq!(requests.behind(Some(at(5)), died_of).is_some(), explained, "{asked_at} {answer:?} {died_of:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_read_is_reported() {
+        let stop = Request::new(Verb::Stop, 15, Duration::ZERO, at(1));
+        let whole = lines(std::slice::from_ref(&stop));
+        assert!(!Requests::parse(&[&whole[..], b"\n   \n\n     "].concat()).are_damaged());
+        for broken in [&b"\0\0\0"[..], b"{\"at\": \"2026", b"\n[]\n"] {
+            let requests = Requests::parse(&[&whole[..], b"\n", broken].concat());
+            assert!(requests.are_damaged() && requests.ask_for_end(), "{broken:?}");
+        }
+        assert!(Requests::unreadable().are_damaged());
     }
 }

@@ -41,6 +41,8 @@ pub struct Facts {
     pub requests: Requests,
     /// The image id that the client wrote, if it is valid.
     pub image_id: Option<String>,
+    /// Whether docker may still be starting the container of a run whose client is gone.
+    pub starting: bool,
     /// Whether the host was not rebooted since the job was created; `None` if the record cannot be read.
     pub same_boot: Option<bool>,
 }
@@ -59,6 +61,7 @@ impl Facts {
             waiting: false,
             requests: Requests::default(),
             image_id: None,
+            starting: false,
             same_boot: None,
         }
     }
@@ -108,6 +111,8 @@ impl Sighting {
 pub struct Alive {
     /// The container's id.
     pub container: String,
+    /// When it started, by the engine's clock.
+    pub started: Option<DateTime<Utc>>,
     /// The engine's description of it, as it is shown.
     pub account: Value,
 }
@@ -199,12 +204,17 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
     if let Some(standing) = settled(facts) {
         return standing;
     }
+    let may_start = facts.starting && facts.same_boot != Some(false);
     let mut standing = match sighting {
         Sighting::Unreachable(why) => {
             Standing::Ended(ended(Outcome::Unknown, format!("the engine cannot be asked: {}", why.message)))
         }
         Sighting::OtherEngine => {
             Standing::Ended(ended(Outcome::Unknown, "the engine that answers is not the one on which it was started"))
+        }
+        Sighting::Absent if may_start => Standing::Ended(ended(Outcome::Unknown, MAY_START)),
+        Sighting::NeverStarted(container) if may_start && container.why.is_none() => {
+            Standing::Ended(ended(Outcome::Unknown, MAY_START))
         }
         Sighting::Absent => Standing::Ended(ended(Outcome::Lost, absent_reason(facts))),
         Sighting::ImageProven(id) => Standing::Ended(Exit {
@@ -213,55 +223,100 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
             ..ended(Outcome::Succeeded, "its supervisor was killed; the image has the label of this build")
         }),
         Sighting::Alive(_) => Standing::Running(Running::Unsupervised),
-        Sighting::NeverStarted(container) => Standing::Ended(Exit {
-            container_id: Some(container.container.clone()),
-            ..ended(Outcome::Lost, container.why.clone().unwrap_or_else(|| "its container was never started".into()))
-        }),
-        Sighting::Ended(end) => Standing::Ended(match doubt(end, facts) {
+        Sighting::NeverStarted(container) => Standing::Ended(never_started(container, container.code, &facts.requests)),
+        Sighting::Ended(end) => Standing::Ended(match doubt(end, facts.same_boot, None) {
             None => exit_of(end, &facts.requests, memory_limit(facts)),
-            Some(why) => Exit { container_id: Some(end.container.clone()), ..ended(Outcome::Lost, why) },
+            Some(why) => lost(end, &why),
         }),
     };
     if let Standing::Ended(exit) = &mut standing {
         exit.recovered = true;
         // The engine's copy of the log may have more lines, and was not read.
-        if matches!(exit.outcome, Outcome::Lost | Outcome::Unknown) && exit.container_id.is_none() {
-            exit.log = LogState::Incomplete;
-        }
+        exit.log = match sighting {
+            Sighting::Ended(_) | Sighting::ImageProven(_) => LogState::Unverified,
+            Sighting::NeverStarted(_) => exit.log,
+            _ => LogState::Incomplete,
+        };
         exit.started = exit.started.or(facts.begun.as_ref().map(|begun| begun.started));
     }
     standing
 }
 
-/// Why an exit code that no supervisor saw is not reliable: engines report wrong codes after a crash of the host.
-fn doubt(end: &Ended, facts: &Facts) -> Option<String> {
-    if end.code == 0 && facts.same_boot != Some(true) {
+/// The reason of a run about which nothing can be said yet.
+const MAY_START: &str = "its docker client was killed, and docker may still be starting its container";
+
+/// The exit record of a container whose exit code is not reliable, and why.
+#[must_use]
+pub fn lost(end: &Ended, why: &str) -> Exit {
+    let (started, finished) = (end.started, end.finished);
+    Exit { container_id: Some(end.container.clone()), started, finished, ..ended(Outcome::Lost, why) }
+}
+
+/// Why the engine's exit code is not reliable: engines report wrong codes after a crash. A client that was attached until
+/// the end, and ended with the same code, got it from the engine before a crash.
+#[must_use]
+pub fn doubt(end: &Ended, same_boot: Option<bool>, client: Option<i32>) -> Option<String> {
+    if client == Some(end.code) {
+        return None;
+    }
+    if end.code == 0 && same_boot != Some(true) {
         return Some("the host was rebooted while it ran, so the engine's exit code 0 is not reliable".into());
     }
     end.made_up.clone()
 }
 
 /// The exit record of a run whose program has ended. The supervisor and readers both use it to turn an exit code into an
-/// outcome. A request counts only if it was made before the end.
+/// outcome. A request counts only if it reached the program before its end.
 #[must_use]
 pub fn exit_of(end: &Ended, requests: &Requests, memory: Option<u64>) -> Exit {
     let behind = requests.behind(end.finished, end.signal).map(|request| request.verb);
     let outcome = match behind {
         Some(Verb::Timeout) => Outcome::Timeout,
         Some(_) => Outcome::Cancelled,
+        // A request that cannot be read may have ended it.
+        None if end.code == 0 && requests.are_damaged() => Outcome::Lost,
         None if end.code == 0 => Outcome::Succeeded,
         None => Outcome::Failed,
     };
+    let damaged = (behind.is_none() && requests.are_damaged()).then_some(REQUESTS_DAMAGED);
+    let reasons = [damaged.map(str::to_owned), reason(end, behind, memory)];
+    let reasons: Vec<String> = reasons.into_iter().flatten().collect();
     Exit {
         exit_code: Some(end.code),
         signal: end.signal,
-        reason: reason(end, behind, memory),
+        reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
         started: end.started,
         finished: end.finished,
         container_id: Some(end.container.clone()),
         ..Exit::new(outcome)
     }
 }
+
+const REQUESTS_DAMAGED: &str = "its stop.json is damaged, so it is not known whether it was asked to end";
+
+/// The exit record of a container that could not be started: no such program (127), not executable (126), no such device
+/// (125). Without the engine's message it is not known whether the program ran: an engine that crashed during the start
+/// may report that the container was only created.
+#[must_use]
+pub fn never_started(container: &NeverStarted, code: i32, requests: &Requests) -> Exit {
+    let (outcome, code, reason) = match &container.why {
+        Some(why) => {
+            let outcome = if requests.ask_for_end() { Outcome::Cancelled } else { Outcome::Failed };
+            (outcome, Some(code), why.clone())
+        }
+        None => (Outcome::Lost, None, CREATED.to_owned()),
+    };
+    Exit {
+        log: if outcome == Outcome::Lost { LogState::Incomplete } else { LogState::Complete },
+        exit_code: code,
+        reason: Some(reason),
+        container_id: Some(container.container.clone()),
+        ..Exit::new(outcome)
+    }
+}
+
+const CREATED: &str = "its container was created, and the engine does not know whether it was started: the docker client or the engine was \
+     killed";
 
 fn reason(end: &Ended, behind: Option<Verb>, memory: Option<u64>) -> Option<String> {
     let requested = behind.map(|verb| match verb {
@@ -272,12 +327,19 @@ fn reason(end: &Ended, behind: Option<Verb>, memory: Option<u64>) -> Option<Stri
     });
     let out_of_memory = end.out_of_memory.then(|| {
         let limit = memory.map(|bytes| format!(", limit {}", crate::units::show_bytes_binary(bytes)));
-        format!("killed: out of memory{}", limit.unwrap_or_default())
+        // The kernel may have killed a child of the program.
+        let who = if end.signal == Some(9) { "killed" } else { "a process of it was killed" };
+        format!("{who}: out of memory{}", limit.unwrap_or_default())
     });
     let killed = || {
         let signal = end.signal?;
         let name = Signal::from_number(signal).map(|signal| format!("SIG{}", signal.name()));
-        Some(format!("killed by signal {}", name.unwrap_or_else(|| signal.to_string())))
+        let name = name.unwrap_or_else(|| signal.to_string());
+        // Only the kernel sends KILL; a program may itself exit with 130.
+        Some(match signal {
+            9 => format!("killed by signal {name}"),
+            _ => format!("exit code {}: killed by signal {name}, or its own exit code", end.code),
+        })
     };
     match (requested, out_of_memory) {
         (Some(requested), Some(memory)) => Some(format!("{requested}; {memory}")),

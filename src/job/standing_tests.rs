@@ -46,6 +46,7 @@ fn facts(kind: Kind) -> Facts {
         waiting: false,
         requests: Requests::default(),
         image_id: None,
+        starting: false,
         same_boot: None,
     }
     .on_boot(BOOT)
@@ -96,7 +97,7 @@ fn end(facts: &Facts, sighting: &Sighting) -> Exit {
 
 /// Every kind of sighting.
 fn sightings() -> Vec<Sighting> {
-    let alive = Alive { container: "c0ffee".into(), account: Value::Null };
+    let alive = Alive { container: "c0ffee".into(), started: None, account: Value::Null };
     let image = Sighting::ImageProven("sha256:1".into());
     vec![unreachable(), Sighting::OtherEngine, Sighting::Absent, seen(ended_with(0)), Sighting::Alive(alive), image]
 }
@@ -207,7 +208,7 @@ fn a_build_without_its_supervisor_succeeded_only_if_its_image_says_so() {
 
 #[test]
 fn a_container_that_runs_is_a_run_without_supervisor() {
-    let alive = Sighting::Alive(Alive { container: "c0ffee".into(), account: Value::Null });
+    let alive = Sighting::Alive(Alive { container: "c0ffee".into(), started: None, account: Value::Null });
     for same_boot in [Some(true), Some(false)] {
         let facts = Facts { same_boot, ..facts(Kind::Run) };
         assert_eq!(derive(&facts, &alive), Standing::Running(Running::Unsupervised));
@@ -215,14 +216,61 @@ fn a_container_that_runs_is_a_run_without_supervisor() {
 }
 
 #[test]
-fn a_container_that_was_never_started_is_lost() {
+fn a_container_that_was_only_created_proves_nothing_without_the_engines_message() {
     let mut created = NeverStarted { container: "c0ffee".into(), code: 0, why: None, account: Value::Null };
     let exit = end(&facts(Kind::Run), &Sighting::NeverStarted(created.clone()));
-    assert_eq!(shown(&exit), (Outcome::Lost, None, None, "its container was never started".into()));
-    assert_eq!(exit.container_id.as_deref(), Some("c0ffee"));
-    created.why = Some("no such device".into());
+    assert_eq!(shown(&exit), (Outcome::Lost, None, None, CREATED.into()));
+    assert_eq!((exit.container_id.as_deref(), exit.log), (Some("c0ffee"), LogState::Incomplete));
+    (created.why, created.code) = (Some("no such device".into()), 125);
     let exit = end(&facts(Kind::Run), &Sighting::NeverStarted(created));
-    assert_eq!(shown(&exit), (Outcome::Lost, None, None, "no such device".into()));
+    assert_eq!(shown(&exit), (Outcome::Failed, Some(125), None, "no such device".into()));
+    assert_eq!(exit.log, LogState::Complete);
+}
+
+#[test]
+fn a_run_whose_client_was_just_killed_is_unknown_and_not_lost() {
+    let created = NeverStarted { container: "c0ffee".into(), code: 0, why: None, account: Value::Null };
+    let tried = NeverStarted { why: Some("no such device".into()), ..created.clone() };
+    let starting = |same_boot| Facts { starting: true, same_boot: Some(same_boot), ..facts(Kind::Run) };
+    for (sighting, same_boot, outcome) in [
+        (Sighting::Absent, true, Outcome::Unknown),
+        (Sighting::NeverStarted(created), true, Outcome::Unknown),
+        (Sighting::NeverStarted(tried), true, Outcome::Failed),
+        (Sighting::Absent, false, Outcome::Lost),
+        (seen(ended_with(3)), true, Outcome::Failed),
+    ] {
+        assert_eq!(end(&starting(same_boot), &sighting).outcome, outcome, "{sighting:?} {same_boot}");
+    }
+}
+
+#[test]
+fn a_log_is_not_called_whole_before_it_was_compared() {
+    for (sighting, log) in [
+        (seen(ended_with(0)), LogState::Unverified),
+        (Sighting::ImageProven("sha256:1".into()), LogState::Unverified),
+        (Sighting::Absent, LogState::Incomplete),
+        (unreachable(), LogState::Incomplete),
+    ] {
+        assert_eq!(end(&facts(Kind::Run), &sighting).log, log, "{sighting:?}");
+    }
+}
+
+#[test]
+fn a_code_that_engines_make_up_is_believed_of_a_client_that_saw_it() {
+    let invented = Ended { made_up: Some("the engine lost its exit code".into()), ..ended_with(255) };
+    assert_eq!(doubt(&invented, Some(true), Some(255)), None);
+    for client in [None, Some(125), Some(0)] {
+        assert_eq!(doubt(&invented, Some(true), client).as_deref(), Some("the engine lost its exit code"));
+    }
+}
+
+#[test]
+fn a_damaged_request_makes_no_run_a_success() {
+    let requests = Requests::unreadable();
+    let exit = exit_of(&ended_with(0), &requests, None);
+    assert_eq!(shown(&exit), (Outcome::Lost, Some(0), None, REQUESTS_DAMAGED.into()));
+    let exit = exit_of(&ended_with(3), &requests, None);
+    assert_eq!(shown(&exit), (Outcome::Failed, Some(3), None, REQUESTS_DAMAGED.into()));
 }
 
 #[test]
@@ -240,7 +288,12 @@ fn a_recovered_code_is_believed_only_where_it_proves_something() {
         (7, changed, None, (Failed, Some(7), None, String::new())),
         (254, changed, None, (Failed, Some(254), None, String::new())),
         (137, same, None, (Failed, Some(137), Some(9), "killed by signal SIGKILL".into())),
-        (143, changed, None, (Failed, Some(143), Some(15), "killed by signal SIGTERM".into())),
+        (
+            143,
+            changed,
+            None,
+            (Failed, Some(143), Some(15), "exit code 143: killed by signal SIGTERM, or its own exit code".into()),
+        ),
     ];
     for (code, same_boot, made_up, expected) in table {
         let facts = Facts { same_boot, ..facts(Kind::Run) };
@@ -271,7 +324,8 @@ fn a_code_of_a_supervised_run_is_its_code_also_255() {
 #[test]
 fn a_stop_counts_only_when_it_came_before_the_end_and_did_it() {
     use Outcome::{Cancelled, Failed, Succeeded, Timeout};
-    let (sigkill, sigterm) = ("killed by signal SIGKILL", "killed by signal SIGTERM");
+    let (sigkill, sigterm) =
+        ("killed by signal SIGKILL", "exit code 143: killed by signal SIGTERM, or its own exit code");
     let (by_stop, by_kill) = ("ended by longshore exec stop", "ended by longshore exec kill");
     let time = "its time limit passed";
     // The container ended in second 60.
@@ -311,6 +365,10 @@ fn a_run_out_of_memory_says_so_with_its_limit() {
     let exit = exit_of(&killed, &Requests::default(), Some(2 * GIB));
     assert_eq!(shown(&exit), (Outcome::Failed, Some(137), Some(9), "killed: out of memory, limit 2 GiB".into()));
     assert_eq!(exit_of(&killed, &Requests::default(), None).reason.as_deref(), Some("killed: out of memory"));
+    // The kernel may have killed a process that the program started.
+    let survived = Ended { out_of_memory: true, ..ended_with(0) };
+    let exit = exit_of(&survived, &Requests::default(), None);
+    assert_eq!(shown(&exit), (Outcome::Succeeded, Some(0), None, "a process of it was killed: out of memory".into()));
     // A reader knows the limit from the record.
     let found = end(&facts(Kind::Run), &seen(killed));
     assert_eq!(found.reason.as_deref(), Some("killed: out of memory, limit 2 GiB"));

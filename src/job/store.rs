@@ -4,19 +4,23 @@
 //! STATE/build/<id>/  run/<id>/        one directory per job
 //! STATE/.new-*  .del-*                directories that are being created or removed; outside build/ and run/, so that sweeping is cheap
 //! STATE/<kind>/.names/<sha256>        the id of the newest job with that name; "@latest" is one of the names
+//! STATE/.forgotten/<id>               a tombstone: the container of a forgotten run may still have to be removed
+//! STATE/.sweep.lock                   held by the process that finishes what killed processes left
 //! STATE/.names.lock                   held while a name changes its job or a directory gets its lock
 //! ```
 //!
 //! A job appears by one rename and disappears by one rename. A name is never part of a path; only its digest is.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 use super::record::{Kind, Record};
-use super::{CONTROL, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, Job, LOCK, LOG, RECORD};
+use super::tombstone::Tombstone;
+use super::{CONTROL, EXIT, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, Job, LOCK, LOG, RECORD, STOP, STOP_SIZE};
 use crate::env::Env;
 use crate::error::{self, Failure};
 use crate::fs::{Dir, random_name};
@@ -24,7 +28,21 @@ use crate::names::JobId;
 
 const NAMES: &str = ".names";
 const NAMES_LOCK: &str = ".names.lock";
+const SWEEP_LOCK: &str = ".sweep.lock";
 const LATEST: &str = "@latest";
+const GRAVES: &str = ".forgotten";
+const SMALL_TOMBSTONE: u64 = 64 << 10;
+/// How long `forget` waits for a process that records the end of the job.
+const ENDING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What became of a forgotten job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// It still runs, and is hidden.
+    Hidden,
+    /// Its files are gone.
+    Removed,
+}
 
 /// A job that is written and not yet published. It is removed when it is dropped.
 #[derive(Debug)]
@@ -55,11 +73,11 @@ impl Prepared<'_> {
         store.root.rename(&self.temporary, &store.dir, record.id.as_str()).with_context(could_not)?;
         self.published = true;
         if let Err(error) = store.give_names(record) {
-            store.discard(&record.id);
+            let _ = store.discard(&record.id);
             return Err(error).with_context(could_not);
         }
         if let Some(before) = before.filter(|_| record.kind == Kind::Build) {
-            store.discard(&before.id);
+            let _ = store.discard(&before.id);
         }
         drop(held);
         let lock = self.lock.try_clone().with_context(could_not)?;
@@ -143,11 +161,13 @@ impl Store {
         // A sweep must not see the directory before it has its lock.
         let held = self.hold_names()?;
         let dir = self.root.make_subdir(temporary)?;
-        let lock = dir.lock_file(LOCK)?;
+        let mut lock = dir.lock_file(LOCK)?;
         lock.try_lock().context("could not lock the new directory")?;
         drop(held);
+        lock.write_all(dir.identity(LOCK)?.as_bytes())?;
         dir.write_new(RECORD, &serde_json::to_vec_pretty(record)?)?;
         dir.write_new(EXIT_ROOM, &[b' '; EXIT_SIZE])?;
+        dir.make_room(STOP, STOP_SIZE)?;
         dir.make_fifo(CONTROL)?;
         dir.write_new(LOG, b"")?;
         wanted_names(record).try_for_each(|name| dir.write_new(&digest(name), record.id.as_str().as_bytes()))?;
@@ -185,6 +205,13 @@ impl Store {
         let lock = self.root.lock_file(NAMES_LOCK)?;
         lock.lock()?;
         Ok(lock)
+    }
+
+    /// Takes the lock of a sweep without waiting; `None` if another process has it, or the directory is read-only.
+    #[must_use]
+    pub fn hold_sweep(&self) -> Option<File> {
+        let lock = self.root.lock_file(SWEEP_LOCK).ok()?;
+        lock.try_lock().is_ok().then_some(lock)
     }
 
     fn names(&self) -> io::Result<Dir> {
@@ -241,11 +268,12 @@ impl Store {
     }
 
     /// Removes a job's log and record. A job that still runs is not stopped: it is hidden at once, and its supervisor
-    /// removes the files when the job has ended.
+    /// removes the files when the job has ended. `tombstone` is written first, so that a container that the job left is
+    /// removed even if this process is killed.
     ///
     /// # Errors
-    /// An error of the file system; also when it cannot be told whether the job runs.
-    pub fn forget(&self, job: &Job) -> Result<()> {
+    /// An error of the file system; also when it cannot be told whether the job runs. The job is then unchanged.
+    pub fn forget(&self, job: &Job, tombstone: Option<&Tombstone>) -> Result<Forgotten> {
         let could_not = || format!("could not forget {}", job.id);
         let _held = self.hold_names().with_context(could_not)?;
         if !job.has_surely_ended().with_context(could_not)? {
@@ -253,27 +281,64 @@ impl Store {
             // The supervisor checks the mark after it has recorded the end. If the job has ended by now, it may have
             // missed the mark, so the files are removed here.
             if !job.has_surely_ended().with_context(could_not)? {
-                return Ok(());
+                return Ok(Forgotten::Hidden);
             }
         }
+        let _ending = job.hold_ending_for(ENDING_PATIENCE).with_context(could_not)?;
+        if let Some(tombstone) = tombstone {
+            self.bury(tombstone).with_context(could_not)?;
+        }
+        self.discard(&job.id).with_context(could_not)?;
         self.unname(job);
-        self.discard(&job.id);
-        Ok(())
+        Ok(Forgotten::Removed)
     }
 
     /// Removes a forgotten job and its name.
     pub fn remove(&self, job: &Job) {
         let _held = self.hold_names();
         self.unname(job);
-        self.discard(&job.id);
+        let _ = self.discard(&job.id);
     }
 
-    /// Removes a job's directory: renames it away, then deletes it.
-    fn discard(&self, id: &JobId) {
+    /// Removes a job's directory: renames it away, then deletes it. What could not be deleted is swept later.
+    fn discard(&self, id: &JobId) -> io::Result<()> {
         let hidden = format!(".del-{}", random_name());
-        if self.dir.rename(id.as_str(), &self.root, &hidden).is_ok() {
-            let _ = self.root.remove_tree(&hidden);
-        }
+        self.dir.rename(id.as_str(), &self.root, &hidden)?;
+        let _ = self.root.remove_tree(&hidden);
+        Ok(())
+    }
+
+    fn graves(&self) -> io::Result<Dir> {
+        self.root.make_subdir(GRAVES)
+    }
+
+    fn bury(&self, tombstone: &Tombstone) -> Result<()> {
+        Ok(self.graves()?.replace(tombstone.id.as_str(), &serde_json::to_vec(tombstone)?)?)
+    }
+
+    /// The tombstones of forgotten runs whose containers may still have to be removed. One that cannot be read is left out.
+    #[must_use]
+    pub fn tombstones(&self) -> Vec<Tombstone> {
+        let Ok(graves) = self.root.subdir(GRAVES) else { return Vec::new() };
+        let read = |name: &String| serde_json::from_slice(&graves.read(name, SMALL_TOMBSTONE).ok()?).ok();
+        graves.names().unwrap_or_default().iter().filter_map(read).collect()
+    }
+
+    /// Removes a tombstone.
+    pub fn unbury(&self, id: &JobId) {
+        let _ = self.graves().map(|graves| graves.remove(id.as_str()));
+    }
+
+    /// The jobs of which something may be left to do: their end is not recorded, or their container is not removed.
+    ///
+    /// # Errors
+    /// As [`Store::ids`].
+    pub fn unfinished(&self) -> Result<impl Iterator<Item = Job>> {
+        let open = |id: JobId| {
+            let job = self.job(&id)?;
+            (!job.dir.has(EXIT) || job.dir.has(CONTROL)).then_some(job)
+        };
+        Ok(self.ids()?.into_iter().filter_map(open))
     }
 
     /// Removes the job's name, unless a newer job has it. The lock on the names must be held.

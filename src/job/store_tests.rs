@@ -7,6 +7,7 @@ use std::sync::Barrier;
 use chrono::TimeDelta;
 
 use super::*;
+use crate::job::Here;
 use crate::job::record::{Exit, Outcome};
 use crate::job::select::find;
 use crate::job::standing::{Standing, settled};
@@ -90,7 +91,7 @@ fn a_published_job_is_whole_private_and_running_while_its_lock_is_held() {
     assert_eq!(symlink_metadata(world.place(A)).unwrap().permissions().mode() & 0o777, 0o700);
     let mut names = job.dir.names().unwrap();
     names.sort();
-    assert_eq!(names, [CONTROL, EXIT_ROOM, RECORD, LOCK, LOG]);
+    assert_eq!(names, [CONTROL, EXIT_ROOM, RECORD, LOCK, LOG, STOP]);
     for name in names {
         let data = symlink_metadata(world.place(A).join(&name)).unwrap();
         assert_eq!(data.permissions().mode() & 0o777, 0o600, "{name}");
@@ -165,12 +166,12 @@ fn the_latest_is_the_newest_that_was_not_forgotten() {
     world.store.prepare(&record).unwrap().publish().unwrap();
     let job = world.end(B, None);
     assert_eq!(world.found("latest"), B);
-    world.store.forget(&job).unwrap();
+    world.store.forget(&job, None).unwrap();
     assert_eq!(world.found("latest"), AB);
     // Of one that still runs only the mark is set.
     let (job, _lock) = world.start("cccccccccccc", None);
     assert_eq!(world.found("latest"), "cccccccccccc");
-    world.store.forget(&job).unwrap();
+    world.store.forget(&job, None).unwrap();
     assert_eq!(world.found("latest"), AB);
 }
 
@@ -182,7 +183,7 @@ fn a_name_goes_to_the_newest_run_and_the_older_one_stays() {
     assert_eq!(world.found("nightly"), B);
     assert_eq!(world.ids(), [A, B]);
     // The name is no longer the old one's to give up.
-    world.store.forget(&old).unwrap();
+    world.store.forget(&old, None).unwrap();
     assert_eq!(world.found("nightly"), B);
 }
 
@@ -223,7 +224,7 @@ fn a_name_is_refused_while_its_job_runs_and_nothing_is_left() {
 fn a_forgotten_build_that_still_runs_keeps_its_name() {
     let world = World::new(Kind::Build);
     let (job, lock) = world.start(A, Some("web:latest"));
-    world.store.forget(&job).unwrap();
+    world.store.forget(&job, None).unwrap();
     assert_eq!(world.found("web"), "there is no build \"web\"");
     let failure = Failure::of(&world.try_start(B, Some("web:latest")).unwrap_err());
     assert!(failure.message.contains("by a forgotten build"), "{}", failure.message);
@@ -237,8 +238,8 @@ fn forget_drops_an_ended_job_and_only_hides_a_running_one() {
     let world = World::new(Kind::Run);
     let ended = world.end(A, Some("one"));
     let (running, _lock) = world.start(B, Some("two"));
-    world.store.forget(&ended).unwrap();
-    world.store.forget(&running).unwrap();
+    world.store.forget(&ended, None).unwrap();
+    world.store.forget(&running, None).unwrap();
     assert_eq!(world.ids(), Vec::<String>::new());
     for typed in [A, "a", "one", B, "b", "two", "latest"] {
         assert!(world.found(typed).starts_with("there is no run"), "{typed}");
@@ -256,11 +257,13 @@ fn a_job_whose_lock_cannot_be_read_is_unknown_and_keeps_its_files() {
         drop(lock);
         std::fs::remove_file(world.place(A).join(name)).unwrap();
         std::os::unix::fs::symlink(name, world.place(A).join(name)).unwrap();
-        let error = world.store.forget(&job).unwrap_err();
+        let error = world.store.forget(&job, None).unwrap_err();
         assert!(format!("{error:#}").contains("could not read the locks of"), "{error:#}");
         assert!(world.try_start(B, Some("one")).is_err(), "its name is free");
         assert!(world.place(A).join(RECORD).exists() && !job.dir.has(FORGOTTEN));
-        let Some(Standing::Ended(exit)) = settled(&job.facts("")) else { panic!("the engine was asked") };
+        let Some(Standing::Ended(exit)) = settled(&job.facts(&Here::now(&world.env))) else {
+            panic!("the engine was asked")
+        };
         assert_eq!(exit.outcome, Outcome::Unknown);
         assert!(exit.reason.unwrap().starts_with("its locks cannot be read: "));
     }

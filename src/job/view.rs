@@ -48,7 +48,8 @@ pub struct View {
     /// The user's labels.
     pub labels: BTreeMap<String, String>,
     /// What the log is worth; null while it runs. `recovered`: fetched whole from the engine after the docker client was
-    /// killed. `incomplete`: something may be missing, and the reason says what.
+    /// killed. `incomplete`: something may be missing, and the reason says what. `unverified`: it was not compared with the
+    /// engine's copy, so it is not known whether something is missing.
     pub log: Option<LogState>,
     /// Whether its end was found out after its supervisor was gone.
     pub recovered: bool,
@@ -121,7 +122,7 @@ impl View {
     #[must_use]
     pub fn wait_code(&self) -> u8 {
         let code = self.exit_code.and_then(|code| u8::try_from(code).ok());
-        let signal = self.signal.and_then(|signal| u8::try_from(128 + signal).ok());
+        let signal = self.signal.and_then(|signal| u8::try_from(signal.checked_add(128)?).ok());
         match self.outcome {
             Some(Outcome::Succeeded) => 0,
             Some(Outcome::Timeout) => 124,

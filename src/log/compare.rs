@@ -1,9 +1,13 @@
-//! Compares a log with the engine's copy, and recovers it from there. The two are never spliced: the engine's copy
-//! becomes a second file.
+//! Compares a log with the engine's copy, and recovers it from there.
+//!
+//! The log is the original. The engine's copy may have another order of lines, because stdout and stderr are two streams,
+//! and log drivers may alter bytes that are not UTF-8. So a copy is used only for lines that the log lacks, and only if it
+//! has all lines of the log.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
+use super::lines::{Relation, relate};
 use crate::fs::random_name;
 use crate::job::record::LogState;
 use crate::job::{Job, LOG, LOG_RECOVERED};
@@ -17,54 +21,96 @@ const COMPARED: Tail = Tail::Lines(20);
 pub enum ClientEnd {
     /// It ended with the exit code of the container.
     EndedWithIt,
-    /// It ended in another way, or it is known to lose output.
+    /// It was killed, or is known to lose output.
     CutOff,
+    /// It ended in another way, and may have written why to the log.
+    GaveUp,
+}
+
+impl ClientEnd {
+    /// How many last lines of the log may be the client's own.
+    fn words(self) -> usize {
+        if self == Self::GaveUp { 4 } else { 0 }
+    }
 }
 
 /// Writes the engine's copy of the last lines into a file.
 pub type Fetch<'a> = dyn Fn(Tail, File) -> io::Result<()> + 'a;
 
-/// The state of the log of a container that has ended and, if it is incomplete, why. If the log is shorter than the
-/// engine's copy, the copy is saved beside it.
-pub fn verify(job: &Job, client: ClientEnd, fetch: &Fetch) -> (LogState, Option<String>) {
+/// The state of the log of a container that has ended and, if it is not whole, why. If the engine's copy has lines that the
+/// log lacks, they are saved beside it. `gap` says why the engine's copy may lack lines too.
+pub fn verify(job: &Job, client: ClientEnd, gap: Option<&str>, fetch: &Fetch) -> (LogState, Option<String>) {
     let verified = match client {
-        ClientEnd::CutOff => recover(job, fetch, |_, _| true),
+        ClientEnd::CutOff | ClientEnd::GaveUp => recover(job, client, fetch),
         ClientEnd::EndedWithIt => match ends_alike(job, fetch) {
             // The client exits with 1 when it cannot write, as many programs do, so its exit code proves nothing here.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(error),
-            // Any other error means that the log driver cannot be read. The client saw the container's end, so its log
-            // is used.
-            Ok(true) | Err(_) => Ok(LogState::Complete),
-            // The engine's order of lines may differ if both streams were written at the same time. So only a longer
-            // copy proves that lines are missing.
-            Ok(false) => recover(job, fetch, |theirs, ours| theirs > ours),
+            Err(error) => return (LogState::Unverified, Some(format!("it cannot be compared with a copy: {error}"))),
+            Ok(true) => Ok(Found::Whole),
+            Ok(false) => recover(job, client, fetch),
         },
     };
-    match verified {
-        Ok(LogState::Incomplete) if client == ClientEnd::EndedWithIt => (LogState::Complete, None),
-        Ok(LogState::Incomplete) => (
-            LogState::Incomplete,
-            Some("the docker client may have lost lines, and the engine's copy is shorter".into()),
-        ),
-        Ok(state) => (state, None),
-        Err(error) => (LogState::Incomplete, Some(format!("the docker client may have lost lines: {error}"))),
+    let incomplete = |why: &str| (LogState::Incomplete, Some(why.to_owned()));
+    match (verified, gap, client) {
+        (Err(error), _, _) => incomplete(&format!("the docker client may have lost lines: {error}")),
+        // The client saw the end of the container. Its log is the original, and the engine's copy may be an altered one.
+        (Ok(Found::Whole | Found::Other), _, ClientEnd::EndedWithIt) => (LogState::Complete, None),
+        (Ok(Found::Saved), _, ClientEnd::EndedWithIt) => (LogState::Recovered, None),
+        (Ok(Found::Other), _, _) => {
+            incomplete("the docker client may have lost lines, and the engine's copy does not have all that it wrote")
+        }
+        (Ok(_), Some(why), _) => incomplete(why),
+        (Ok(Found::Whole), None, _) => (LogState::Complete, None),
+        (Ok(Found::Saved), _, _) => (LogState::Recovered, None),
     }
 }
 
-/// Saves the engine's copy beside the log if it is not shorter, differs, and `prefer` (of both lengths) is true.
-fn recover(job: &Job, fetch: &Fetch, prefer: fn(u64, u64) -> bool) -> io::Result<LogState> {
+/// What a comparison with the engine's whole copy found.
+enum Found {
+    /// The log has every line of the copy, and the copy every line of the log.
+    Whole,
+    /// The copy has lines that the log lacks. They were saved.
+    Saved,
+    /// The log has lines that the copy lacks.
+    Other,
+}
+
+fn recover(job: &Job, client: ClientEnd, fetch: &Fetch) -> io::Result<Found> {
     let copy = Copy::fetch(job, Tail::All, fetch)?;
-    let ours = job.dir.open_file(LOG)?;
-    let (length, theirs) = (ours.metadata()?.len(), copy.file.metadata()?.len());
-    if theirs < length {
-        return Ok(LogState::Incomplete);
+    let (found, better) = better(job, client, copy)?;
+    if let Some(better) = better {
+        better.file.sync_all()?;
+        job.dir.rename(&better.name, &job.dir, LOG_RECOVERED)?;
     }
-    if prefer(theirs, length) && !agree(&ours, &copy.file)? {
-        copy.file.sync_all()?;
-        job.dir.rename(&copy.name, &job.dir, LOG_RECOVERED)?;
-        return Ok(LogState::Recovered);
-    }
-    Ok(LogState::Complete)
+    Ok(found)
+}
+
+/// The log or, if the engine's copy has more lines, a file without a name that has those too.
+///
+/// # Errors
+/// When the engine does not return its copy.
+pub fn longer(job: &Job, fetch: &Fetch) -> io::Result<File> {
+    let (_, better) = better(job, ClientEnd::GaveUp, Copy::fetch(job, Tail::All, fetch)?)?;
+    better.map_or_else(|| job.dir.open_file(LOG), |better| job.dir.open_file(&better.name))
+}
+
+/// The file with more lines than the log, if there is one: the copy, or our lines and then the engine's.
+fn better<'a>(job: &'a Job, client: ClientEnd, mut copy: Copy<'a>) -> io::Result<(Found, Option<Copy<'a>>)> {
+    let mut ours = job.dir.open_file(LOG)?;
+    Ok(match relate(&mut ours, &mut copy.file, client.words())? {
+        Relation::Equal => (Found::Whole, None),
+        Relation::Lacks => (Found::Other, None),
+        Relation::Exact => (Found::Saved, Some(copy)),
+        Relation::Altered { ours: end, theirs: start } => {
+            let joined = Copy::new(job)?;
+            let mut whole = job.dir.append(&joined.name)?;
+            ours.seek(SeekFrom::Start(0))?;
+            io::copy(&mut ours.take(end), &mut whole)?;
+            copy.file.seek(SeekFrom::Start(start))?;
+            io::copy(&mut copy.file, &mut whole)?;
+            (Found::Saved, Some(joined))
+        }
+    })
 }
 
 fn ends_alike(job: &Job, fetch: &Fetch) -> io::Result<bool> {
@@ -78,15 +124,7 @@ fn ends_alike(job: &Job, fetch: &Fetch) -> io::Result<bool> {
     agree(&log, &copy.file)
 }
 
-/// The engine's copy as an open file without a name, at its beginning.
-///
-/// # Errors
-/// When the engine does not return it.
-pub fn fetch_unnamed(job: &Job, fetch: &Fetch) -> io::Result<File> {
-    job.dir.open_file(&Copy::fetch(job, Tail::All, fetch)?.name)
-}
-
-/// The engine's copy as a temporary file beside the log. Dropping it removes the name.
+/// A temporary file beside the log. Dropping it removes the name.
 struct Copy<'a> {
     job: &'a Job,
     name: String,
@@ -94,18 +132,21 @@ struct Copy<'a> {
 }
 
 impl<'a> Copy<'a> {
-    fn fetch(job: &'a Job, tail: Tail, fetch: &Fetch) -> io::Result<Self> {
+    fn new(job: &'a Job) -> io::Result<Self> {
         let name = format!(".fetched.{}", random_name());
-        let into = job.dir.append(&name)?;
-        let fetched = fetch(tail, into).and_then(|()| job.dir.open_file(&name));
-        match fetched {
-            Ok(file) => Ok(Self { job, name, file }),
-            Err(error) => {
-                // Docker reports only that it could not write. This is asked before the removal, which makes room again.
-                let full = job.dir.is_full();
-                let _ = job.dir.remove(&name);
-                Err(if full { io::Error::new(io::ErrorKind::StorageFull, "the disk is full") } else { error })
-            }
+        drop(job.dir.append(&name)?);
+        let file = job.dir.open_file(&name).inspect_err(|_| drop(job.dir.remove(&name)))?;
+        Ok(Self { job, name, file })
+    }
+
+    /// The engine's copy.
+    fn fetch(job: &'a Job, tail: Tail, fetch: &Fetch) -> io::Result<Self> {
+        let copy = Self::new(job)?;
+        match fetch(tail, job.dir.append(&copy.name)?) {
+            Ok(()) => Ok(copy),
+            // Docker reports only that it could not write. This is asked before the removal, which makes room again.
+            Err(_) if job.dir.is_full() => Err(io::Error::new(io::ErrorKind::StorageFull, "the disk is full")),
+            Err(error) => Err(error),
         }
     }
 }

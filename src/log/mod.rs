@@ -4,6 +4,7 @@
 pub mod compare;
 mod follow;
 mod json;
+mod lines;
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};

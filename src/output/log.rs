@@ -8,6 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{Form, Voice, stderr};
+use crate::job::record::LogState;
 use crate::log::JsonLines;
 use crate::terminal::{Escaper, safe_json};
 
@@ -26,9 +27,15 @@ pub enum Bytes {
 #[derive(Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Logs {
+    /// Of a job whose log is not known to be whole: what it is worth, as in the job itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogState>,
+    /// Of such a job: its reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The output, line by line, without the line ends. What is not UTF-8 is shown as U+FFFD.
     // They are streamed in.
-    lines: Vec<String>,
+    pub lines: Vec<String>,
 }
 
 /// The destination of a log. Nothing is written before its first byte or its end.

@@ -19,7 +19,7 @@ use crate::spec::RecipeSpec;
 pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &Build) -> Result<(Call, Begun)> {
     let version = engine.version().map_err(|error| error.failure("could not build"))?;
     let builder = engine.builder(&version, env.docker_buildkit.as_deref());
-    let begun = begin(engine, env, job, Some((builder, &version)));
+    let begun = begin(engine, env, job, Some((builder, &version)))?;
     let ca_cert = build.ca_cert.as_deref().map(|pem| CaCert::parse(pem.as_bytes())).transpose()?;
     let spec: RecipeSpec = serde_json::from_value(build.recipe.clone())?;
     let recipe = Recipe::new(&spec, ca_cert)?;

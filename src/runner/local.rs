@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::process::{Child, ExitStatus};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-use super::{Started, Subject, Values, build};
+use super::{Push, Started, Subject, Values, build};
 use crate::engine::builder::Builder;
 use crate::engine::inspect::{ContainerState, Phase, Side, Version};
 use crate::engine::questions::Container;
@@ -17,15 +17,22 @@ use crate::engine::variables::Handed;
 use crate::engine::{Engine, EngineError, argv, inspect};
 use crate::env::Env;
 use crate::error::{Failure, Kind};
+use crate::fault;
 use crate::job::record::{Begun, FORMAT, Record, Run, Work};
-use crate::job::request::{Request, Verb};
+use crate::job::request::{Effect, Request, Verb};
 use crate::job::standing::{Alive, Ended, NeverStarted, Sighting};
-use crate::job::{BEGUN, Job, LOG};
+use crate::job::tombstone::Tombstone;
+use crate::job::{BEGUN, Here, Job, LOG};
 use crate::names::{Tail, UserSpec};
 use crate::shell::ended;
 
 /// The most bytes that are written to the docker client's stdin before it is started, so that the pipe does not block.
 const MOST_STDIN: usize = 60_000;
+
+/// How often a question is asked that must have an answer.
+const TRIES: u32 = 3;
+/// Pause between two checks of a client.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The exit code of a client whose request docker refused.
 pub const REFUSED: i32 = 125;
@@ -108,12 +115,18 @@ fn plan(record: &Record, run: &Run) -> argv::RunPlan {
 
 pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
     match &record.work {
-        Work::Run(_) => Ok(Started { client: Some(spawn(engine, job, &call(record, values)?)?), begun: None }),
+        Work::Run(_) => {
+            let call = call(record, values)?;
+            let begun = begin(engine, env, job, None)?;
+            fault::point("begun");
+            Ok(Started { client: Some(spawn(engine, job, &call)?), begun })
+        }
         Work::Build(work) => {
             let (call, begun) = build::prepare(engine, env, job, record, work)?;
+            fault::point("begun");
             let wanted = !job.requests().ask_for_end();
             let client = wanted.then(|| spawn(engine, job, &call)).transpose()?;
-            Ok(Started { client, begun: Some(begun) })
+            Ok(Started { client, begun })
         }
     }
 }
@@ -137,26 +150,44 @@ fn spawn(engine: &Engine, job: &Job, call: &Call) -> Result<Child> {
     started.map_err(|error| engine.not_started(&error).failure("could not start the job").into())
 }
 
-/// Records what was found at the start: the versions and the engine's id.
-pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Version)>) -> Begun {
-    let started = env.now();
-    let asked = if known.is_none() { engine.version().ok() } else { None };
+/// Records what was found before the start: the versions and the engine's id. Without the id on record, nothing that an
+/// engine says about the job later would prove anything.
+pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Version)>) -> Result<Begun> {
+    let (id, asked) = std::thread::scope(|scope| {
+        let question = || if known.is_none() { engine.version().ok() } else { None };
+        // Both at once, to save time. Without another thread they are asked one after the other.
+        let asking = std::thread::Builder::new().spawn_scoped(scope, question);
+        let id = patiently(|| engine.id());
+        (id, asking.map_or_else(|_| question(), |asking| asking.join().ok().flatten()))
+    });
     let version = known.map(|(_, version)| version).or(asked.as_ref());
     let begun = Begun {
         format: FORMAT,
-        started,
-        engine_id: engine.id().ok(),
+        started: env.now(),
+        engine_id: Some(id.map_err(|error| error.failure("could not find out which engine this is"))?),
         engine_version: version.and_then(|version| Some(version.server.as_ref()?.version.clone())),
         client_version: version.map(|version| version.client.version.clone()),
         builder: known.map(|(builder, _)| builder.word().to_owned()),
     };
-    // A full disk must not stop the job. The file is not required.
-    let _ = job.write_json(BEGUN, &begun);
-    begun
+    job.write_json(BEGUN, &begun)?;
+    Ok(begun)
+}
+
+/// Asks again if docker was killed or gave an unexpected answer.
+fn patiently<T>(ask: impl Fn() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    let mut answer = ask();
+    for _ in 1..TRIES {
+        match &answer {
+            Err(EngineError::Failed { .. } | EngineError::Nonsense { .. }) => answer = ask(),
+            _ => break,
+        }
+    }
+    answer
 }
 
 pub fn look(engine: &Engine, subject: Subject) -> Sighting {
-    let container = || engine.container_of(&subject.record.id).map_err(|error| error.failure(""));
+    let source = subject.record.run().map(|run| run.source.as_str());
+    let container = || engine.container_of(&subject.record.id, source).map_err(|error| error.failure(""));
     look_with(engine, subject, container, || engine.id().map_err(|error| error.failure("")))
 }
 
@@ -208,7 +239,7 @@ fn sighting(container: Container, run: &Run, begun: Option<&Begun>) -> Sighting 
     let account = withhold(object, run);
     match phase {
         Phase::Running | Phase::Paused | Phase::Restarting | Phase::Removing => {
-            Sighting::Alive(Alive { container: id, account })
+            Sighting::Alive(Alive { container: id, started, account })
         }
         Phase::Created => Sighting::NeverStarted(NeverStarted { container: id, code, why, account }),
         Phase::Exited | Phase::Dead => Sighting::Ended(Box::new(Ended {
@@ -235,15 +266,22 @@ pub fn wait(engine: &Engine, container: &str) -> io::Result<Child> {
     command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn()
 }
 
-pub fn end(engine: &Engine, subject: Subject, client: Option<Pid>, request: &Request) -> Result<(), Failure> {
+pub fn end(
+    engine: &Engine,
+    subject: Subject,
+    client: Option<Pid>,
+    request: &Request,
+    push: Push,
+) -> Result<Effect, Failure> {
     let id = &subject.record.id;
     if let Some(run) = subject.record.run() {
-        return end_run(engine, subject, run, request);
+        return end_run(engine, subject, run, request, push);
     }
     // Only the client can end a build, so the client and its plugins get the signal.
-    let signal = Signal::from_named_raw(request.signal).unwrap_or(Signal::TERM);
+    let asked = Signal::from_named_raw(request.signal).unwrap_or(Signal::TERM);
+    let signal = if push == Push::Kill { Signal::KILL } else { asked };
     match client.map(|client| kill_process_group(client, signal)) {
-        Some(Ok(())) => Ok(()),
+        Some(Ok(())) => Ok(Effect::Sent),
         Some(Err(error)) => Err(Failure::new(Kind::Internal, format!("could not end build {id}: {error}"))),
         None => {
             Err(Failure::new(Kind::Failed, format!("could not end build {id}: its docker client cannot be reached")))
@@ -251,33 +289,73 @@ pub fn end(engine: &Engine, subject: Subject, client: Option<Pid>, request: &Req
     }
 }
 
-/// The container is addressed by its id, because another may have its name by now.
-fn end_run(engine: &Engine, subject: Subject, run: &Run, request: &Request) -> Result<(), Failure> {
+/// The container is addressed by its id, because another may have its name by now. `docker kill` and not `docker stop`,
+/// which also succeeds if the program had ended by itself.
+fn end_run(engine: &Engine, subject: Subject, run: &Run, request: &Request, push: Push) -> Result<Effect, Failure> {
+    let id = &subject.record.id;
     let could_not = match request.verb {
-        Verb::Kill if !request.ends() => format!("could not send the signal to run {}", subject.record.id),
-        _ => format!("could not end run {}", subject.record.id),
+        Verb::Kill if !request.ends() => format!("could not send the signal to run {id}"),
+        _ => format!("could not end run {id}"),
     };
-    let found = engine.container_of(&subject.record.id).map_err(|error| error.failure(&could_not))?;
-    let container = match found.map(|container| sighting(container, run, subject.begun)) {
-        Some(Sighting::Alive(alive)) => alive.container,
-        Some(Sighting::Ended(_)) if request.ends() => return Ok(()),
-        Some(Sighting::Ended(_)) => {
-            return Err(Failure::new(Kind::Conflict, format!("{could_not}: it has already ended")));
-        }
+    let look = || -> Result<Option<Sighting>, Failure> {
+        let found = engine.container_of(id, Some(run.source.as_str())).map_err(|error| error.failure(&could_not))?;
+        Ok(found.map(|container| sighting(container, run, subject.begun)))
+    };
+    let late = || {
+        let ended = || Failure::new(Kind::Conflict, format!("{could_not}: it has already ended"));
+        request.ends().then_some(Effect::Late).ok_or_else(ended)
+    };
+    let alive = match look()? {
+        Some(Sighting::Alive(alive)) => alive,
+        Some(Sighting::Ended(_)) => return late(),
         _ => return Err(Failure::new(Kind::Failed, format!("{could_not}: its container is not running yet"))),
     };
-    let (argv, patience) = match (request.verb, crate::names::Signal::from_number(request.signal)) {
-        (Verb::Kill, Some(signal)) => (argv::kill(&container, signal.name()), engine.patience),
-        _ => (argv::stop(&container, request.grace), engine.patience + Duration::from_secs(request.grace)),
-    };
-    let output = engine.run(&argv, patience).map_err(|error| error.failure(&could_not))?;
-    if output.status.success() { Ok(()) } else { Err(engine.explain(&argv, &output).failure(&could_not)) }
+    let args = argv::kill(&alive.container, &signal_name(request, push, &alive.account));
+    let output = engine.run(&args, engine.patience).map_err(|error| error.failure(&could_not))?;
+    if output.status.success() {
+        return Ok(Effect::Sent);
+    }
+    let failure = engine.explain(&args, &output).failure(&could_not);
+    if let Some(Sighting::Ended(_)) = look()? { late() } else { Err(failure) }
 }
 
+/// An image may name the signal that stops its programs, as for `docker stop`.
+fn signal_name(request: &Request, push: Push, account: &Value) -> String {
+    let asked = crate::names::Signal::from_number(request.signal).map_or("TERM", crate::names::Signal::name);
+    let images = account.pointer("/Config/StopSignal").and_then(Value::as_str).filter(|name| !name.is_empty());
+    match (push, request.verb) {
+        (Push::Kill, _) => "KILL".into(),
+        (Push::Asked, Verb::Stop | Verb::Timeout) => images.unwrap_or(asked).to_owned(),
+        (Push::Asked, Verb::Kill | Verb::Cancel) => asked.to_owned(),
+    }
+}
+
+/// A file that does not grow for the time limit of a call means that the engine does not answer. A long log takes longer
+/// than that.
 pub fn fetch_log(engine: &Engine, container: &str, tail: Tail, into: File) -> io::Result<()> {
     let mut command = engine.command(&argv::logs(container, &tail.to_string()));
-    let status = command.stdout(into.try_clone()?).stderr(into).status()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(format!("docker logs {}", ended(status)))) }
+    let mut client = command.stdout(into.try_clone()?).stderr(into.try_clone()?).spawn()?;
+    let (mut length, mut grown) = (0, Instant::now());
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = client.try_wait()? {
+            return if status.success() {
+                Ok(())
+            } else {
+                Err(io::Error::other(format!("docker logs {}", ended(status))))
+            };
+        }
+        let now = into.metadata()?.len();
+        if now != length {
+            (length, grown) = (now, Instant::now());
+        } else if grown.elapsed() > engine.patience {
+            let _ = client.kill();
+            let _ = client.wait();
+            return Err(io::Error::other("docker logs did not answer"));
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LOOK);
+    }
 }
 
 /// No such program (127), not executable (126), no such device (125): the client knows which. What the engine keeps may
@@ -298,6 +376,26 @@ pub fn cuts_output(begun: Option<&Begun>) -> bool {
 pub fn remove(engine: &Engine, container: &str) -> bool {
     let asked = engine.run(&argv::remove(container), engine.patience);
     asked.is_ok_and(|output| output.status.success())
+}
+
+pub fn clear(engine: &Engine, tombstone: &Tombstone, here: &Here) -> bool {
+    let is_its_engine = || match &tombstone.engine_id {
+        Some(known) => engine.id().is_ok_and(|id| id == *known),
+        None => true,
+    };
+    match engine.container_of(&tombstone.id, None) {
+        Ok(Some(container)) => {
+            let may_go = match container.state.phase {
+                Phase::Exited | Phase::Dead => true,
+                // It may be about to be started, and forgetting a run does not stop it.
+                Phase::Created => tombstone.is_old(here),
+                Phase::Running | Phase::Paused | Phase::Restarting | Phase::Removing => false,
+            };
+            may_go && remove(engine, &container.state.id)
+        }
+        Ok(None) => tombstone.is_old(here) && is_its_engine(),
+        Err(_) => false,
+    }
 }
 
 #[cfg(test)]

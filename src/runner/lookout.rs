@@ -5,35 +5,30 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::{Runner, Subject, local};
-use crate::engine::EngineError;
-use crate::engine::questions::Container;
+use crate::engine::Answer;
+use crate::engine::questions::{Container, Described};
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::standing::Sighting;
 use crate::names::Endpoint;
 
 /// The answers of the engines that were asked so far.
-#[derive(Debug)]
 pub struct Lookout<'a> {
     env: &'a Env,
+    is_wanted: &'a dyn Fn(&str) -> bool,
     known: HashMap<(PathBuf, Endpoint), Known>,
 }
-
-#[derive(Debug)]
 struct Known {
     runner: Runner,
     engine_id: Option<Result<String, Failure>>,
     containers: Option<Result<Described, Failure>>,
 }
 
-/// The containers of an engine by job id. One whose description cannot be read has the error.
-type Described = HashMap<String, Result<Container, EngineError>>;
-
 impl<'a> Lookout<'a> {
-    /// A lookout without answers.
+    /// A lookout without answers, for the jobs of these ids. Containers with the labels of other jobs are not asked about.
     #[must_use]
-    pub fn new(env: &'a Env) -> Self {
-        Self { env, known: HashMap::new() }
+    pub fn new(env: &'a Env, is_wanted: &'a dyn Fn(&str) -> bool) -> Self {
+        Self { env, is_wanted, known: HashMap::new() }
     }
 
     /// Looks at one job of many.
@@ -43,11 +38,26 @@ impl<'a> Lookout<'a> {
         let known = self.known.entry(key).or_insert_with(new);
         let Known { runner: Runner::Local(engine), engine_id, containers } = known;
         let container = || {
-            let asked = || engine.containers_of_jobs().map_err(|error| error.failure(""));
+            let asked = || engine.containers_of_jobs(self.is_wanted).map_err(|error| error.failure(""));
             let described = containers.get_or_insert_with(asked).as_mut().map_err(|why| why.clone())?;
-            described.remove(subject.record.id.as_str()).transpose().map_err(|error| error.failure(""))
+            let found = described.remove(subject.record.id.as_str()).unwrap_or_default();
+            pick(found, subject).map_err(|error| error.failure(""))
         };
         let id = || engine.id().map_err(|error| error.failure(""));
         local::look_with(engine, subject, container, || engine_id.get_or_insert_with(id).clone())
     }
+}
+
+/// The job's own container among those with its label. One that cannot be read may be it.
+fn pick(found: Vec<Answer<Container>>, subject: Subject) -> Answer<Option<Container>> {
+    let source = subject.record.run().map(|run| run.source.as_str());
+    let mut failed = None;
+    for container in found {
+        match container {
+            Ok(container) if container.is_of(&subject.record.id, source) => return Ok(Some(container)),
+            Ok(_) => {}
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(None), Err)
 }

@@ -21,11 +21,12 @@ pub use crate::engine::argv::container_name;
 use crate::engine::{self, Engine};
 use crate::env::Env;
 use crate::error::Failure;
-use crate::job::Job;
 use crate::job::record::{Begun, Record};
-use crate::job::request::Request;
+use crate::job::request::{Effect, Request};
 use crate::job::standing::{Facts, Sighting};
-use crate::names::{EnvKey, EnvValue, Tail};
+use crate::job::tombstone::Tombstone;
+use crate::job::{Here, Job};
+use crate::names::{EnvKey, EnvValue, LogDriver, Tail};
 pub use build::rendered;
 pub use local::withhold;
 pub use lookout::Lookout;
@@ -62,8 +63,17 @@ impl Values {
 pub struct Started {
     /// The client; none if a build was asked to end before.
     pub client: Option<Child>,
-    /// What was found at the start, where that was known before the client was started.
-    pub begun: Option<Begun>,
+    /// What was found before the start.
+    pub begun: Begun,
+}
+
+/// Which signal a job gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Push {
+    /// The one that was asked for.
+    Asked,
+    /// KILL, because the grace has passed.
+    Kill,
 }
 
 /// A job to look at.
@@ -93,6 +103,12 @@ impl Runner {
         Self::Local(Engine::recorded(env, &record.docker, &record.endpoint))
     }
 
+    /// The runner of a forgotten run.
+    #[must_use]
+    pub fn of_forgotten(env: &Env, tombstone: &Tombstone) -> Self {
+        Self::Local(Engine::recorded(env, &tombstone.docker, &tombstone.endpoint))
+    }
+
     /// Checks, before anything is started, that the engine answers and that it has the image of a run.
     ///
     /// # Errors
@@ -113,20 +129,13 @@ impl Runner {
         }
     }
 
-    /// Starts the job with the log as its output. Returns `None` for a build that was asked to end before its start.
+    /// Records on which engine the job runs, and starts it with the log as its output.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the engine cannot be asked or recorded, or the client cannot be started.
     pub fn start(&self, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
         match self {
             Self::Local(engine) => local::start(engine, env, job, record, values),
-        }
-    }
-
-    /// Records the engine on which a run was started. A build is recorded when it is prepared.
-    pub fn begin(&self, env: &Env, job: &Job) -> Begun {
-        match self {
-            Self::Local(engine) => local::begin(engine, env, job, None),
         }
     }
 
@@ -148,20 +157,20 @@ impl Runner {
         }
     }
 
-    /// Carries out a request to end it. `client` is the process that was started for it, if the caller has it.
+    /// Sends the job a signal. `client` is the process that was started for it, if the caller has it.
     ///
     /// # Errors
     /// When the engine cannot be asked, or the container is not running yet.
-    pub fn end(&self, subject: Subject, client: Option<Pid>, request: &Request) -> Result<(), Failure> {
+    pub fn end(&self, subject: Subject, client: Option<Pid>, request: &Request, push: Push) -> Result<Effect, Failure> {
         match self {
-            Self::Local(engine) => local::end(engine, subject, client, request),
+            Self::Local(engine) => local::end(engine, subject, client, request, push),
         }
     }
 
     /// Writes the engine's copy of the output to a file, both streams in the engine's order.
     ///
     /// # Errors
-    /// When there is no copy, or the engine cannot be asked.
+    /// When there is no copy, or the engine cannot be asked, or sends nothing for too long.
     pub fn fetch_log(&self, container: &str, tail: Tail, into: File) -> io::Result<()> {
         match self {
             Self::Local(engine) => local::fetch_log(engine, container, tail, into),
@@ -211,11 +220,28 @@ impl Runner {
         }
     }
 
+    /// Whether there is a copy of its output. A run can be asked not to have one.
+    #[must_use]
+    pub fn keeps_copy(&self, record: &Record) -> bool {
+        match self {
+            Self::Local(_) => record.run().is_none_or(|run| run.log_driver != LogDriver::None),
+        }
+    }
+
     /// Removes its container; returns whether that succeeded.
     #[must_use]
     pub fn remove(&self, container: &str) -> bool {
         match self {
             Self::Local(engine) => local::remove(engine, container),
+        }
+    }
+
+    /// Removes the container of a forgotten run. Returns whether nothing is left of it: it was removed, or has been missing
+    /// for long enough.
+    #[must_use]
+    pub fn clear(&self, tombstone: &Tombstone, here: &Here) -> bool {
+        match self {
+            Self::Local(engine) => local::clear(engine, tombstone, here),
         }
     }
 }

@@ -2,13 +2,13 @@
 //! end the job and enforces the time limit.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::thread::sleep;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -19,9 +19,10 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use super::Task;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::record::Kind;
-use crate::job::request::{Answer, Request, Verb};
+use crate::job::request::{Answer, Effect, Request, Verb};
 use crate::job::standing::Sighting;
-use crate::job::{CONTROL, EXIT, WAITING};
+use crate::job::{CONTROL, WAITING};
+use crate::runner::Push;
 
 /// How long a job may take to end before it is killed: a build that is asked to end, a run whose time has passed.
 const GRACE: Duration = Duration::from_secs(10);
@@ -29,8 +30,10 @@ const GRACE: Duration = Duration::from_secs(10);
 const STARTING: Duration = Duration::from_secs(10);
 /// Pause between two questions to an engine that does not answer: the first value, doubled each time up to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
-/// How often the engine is asked again about a container that is missing or not started, because it may be starting.
-const PATIENT_TRIES: u32 = 5;
+/// How long the client of an adopted run may take to end after the container.
+const CLIENT_END: Duration = Duration::from_secs(10);
+/// The longest pause between two questions about a container that may be starting.
+const STARTING_PAUSE: Duration = Duration::from_secs(2);
 
 /// The end of a job, as the supervisor saw it.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct Seen {
     pub sighting: Sighting,
     /// The request that the supervisor made because the time limit passed.
     pub timed_out: Option<Request>,
+    /// Whether the engine was away after the client had ended and before the container had.
+    pub gap: bool,
 }
 
 /// The state of a supervisor while it waits.
@@ -52,7 +57,30 @@ pub struct Attendant {
     heeded: usize,
     deadline: Option<Instant>,
     timed_out: Option<Request>,
-    kill_at: Option<Instant>,
+    gap: bool,
+    ending: Arc<Ending>,
+    deeds: Vec<JoinHandle<()>>,
+}
+
+/// What the supervisor and the threads that end a container share.
+#[derive(Debug, Default)]
+struct Ending {
+    /// When the job is killed, because it was asked to end.
+    kill_at: Mutex<Option<Instant>>,
+    /// Set when the job has ended.
+    over: AtomicBool,
+}
+
+impl Ending {
+    fn kill_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.kill_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn grant(&self, grace: Duration) {
+        let at = Instant::now().checked_add(grace);
+        let mut kill_at = self.kill_at();
+        *kill_at = kill_at.into_iter().chain(at).min();
+    }
 }
 
 enum Event {
@@ -75,13 +103,28 @@ impl Attendant {
             signal_hook::flag::register(signal, ignored.clone())?;
         }
         let control = task.job.dir.open_fifo(CONTROL)?;
-        Ok(Self { task, child_ended, control, heeded: 0, deadline: None, timed_out: None, kill_at: None })
+        Ok(Self {
+            task,
+            child_ended,
+            control,
+            heeded: 0,
+            deadline: None,
+            timed_out: None,
+            gap: false,
+            ending: Arc::default(),
+            deeds: Vec::new(),
+        })
     }
 
     /// Starts the time limit.
     pub fn count_time(&mut self) {
-        let limit = self.task.record.run().and_then(|run| run.timeout);
-        self.deadline = limit.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
+        self.count_time_from(Duration::ZERO);
+    }
+
+    /// Starts the time limit of a job that has run for this long.
+    fn count_time_from(&mut self, passed: Duration) {
+        let limit = self.task.record.run().and_then(|run| run.timeout).map(Duration::from_secs_f64);
+        self.deadline = limit.and_then(|limit| Instant::now().checked_add(limit.saturating_sub(passed)));
     }
 
     /// Waits until the job has ended and its state is certain.
@@ -91,29 +134,67 @@ impl Attendant {
             None => Sighting::Absent,
             // A build that failed has no image to look for.
             Some(status) if self.task.record.kind == Kind::Build && !status.success() => Sighting::Absent,
-            Some(status) => self.until_certain(status),
+            Some(status) => self.until_certain(Some(status)),
         };
-        Seen { client, sighting, timed_out: self.timed_out.take() }
+        self.seen(client, sighting)
+    }
+
+    /// Attends a run whose supervisor was killed. It counts its time from the start of the container.
+    pub fn attend_adopted(&mut self) -> Seen {
+        if let Sighting::Alive(alive) = self.look() {
+            let passed = alive.started.and_then(|started| (self.task.env.now() - started).to_std().ok());
+            self.count_time_from(passed.unwrap_or_default());
+        }
+        let sighting = self.until_certain(None);
+        // Its client may still live, and write the last lines.
+        let deadline = Instant::now() + CLIENT_END;
+        while self.task.job.has_client() && Instant::now() < deadline {
+            sleep(BACKOFF.0);
+        }
+        self.seen(None, sighting)
+    }
+
+    fn seen(&mut self, client: Option<ExitStatus>, sighting: Sighting) -> Seen {
+        self.ending.over.store(true, Ordering::SeqCst);
+        // Each of them waits for one docker call at most, and has the answer to a request.
+        for deed in self.deeds.drain(..) {
+            let _ = deed.join();
+        }
+        Seen { client, sighting, timed_out: self.timed_out.take(), gap: self.gap }
     }
 
     /// Asks the engine until the state of the job is certain. The client may have ended before the container, and an
-    /// engine that does not answer proves nothing.
-    fn until_certain(&mut self, client: ExitStatus) -> Sighting {
-        let (mut pause, mut tries) = (BACKOFF.0, 0);
+    /// engine that does not answer proves nothing. `client` is unknown for an adopted run.
+    fn until_certain(&mut self, client: Option<ExitStatus>) -> Sighting {
+        let (mut pause, mut missing) = (BACKOFF.0, None);
+        // The client that lost its connection ends with this code while the container runs.
+        let mut alone = client.is_some_and(|status| self.task.runner().refused(status));
         loop {
             let sighting = self.look();
             let unreachable = matches!(sighting, Sighting::Unreachable(_) | Sighting::OtherEngine);
             self.mark_waiting(unreachable);
+            self.gap |= unreachable || alone && matches!(sighting, Sighting::Alive(_));
+            alone &= !matches!(sighting, Sighting::Alive(_));
             match &sighting {
-                Sighting::Ended(_) | Sighting::ImageProven(_) => return sighting,
-                Sighting::NeverStarted(container) if container.why.is_some() => return sighting,
-                Sighting::Absent if self.task.record.kind == Kind::Build || self.task.runner().refused(client) => {
+                Sighting::Ended(end) => {
+                    self.gap |= alone && client.and_then(|status| status.code()) != Some(end.code);
                     return sighting;
                 }
-                Sighting::NeverStarted(_) | Sighting::Absent if tries >= PATIENT_TRIES => return sighting,
+                Sighting::ImageProven(_) => return sighting,
+                Sighting::NeverStarted(container) if container.why.is_some() => return sighting,
+                Sighting::Absent if self.is_gone(client) => return sighting,
                 // A client that was killed may have just requested the container or its start.
-                Sighting::NeverStarted(_) | Sighting::Absent => tries += 1,
+                Sighting::NeverStarted(_) | Sighting::Absent => {
+                    let since = *missing.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= self.task.env.settling {
+                        return sighting;
+                    }
+                    self.pause(pause);
+                    pause = (pause * 2).min(STARTING_PAUSE);
+                    continue;
+                }
                 Sighting::Alive(container) => {
+                    missing = None;
                     let waiting = self.task.runner().wait(&container.container);
                     let _ = waiting.map(|waiting| self.until_ended(waiting));
                 }
@@ -125,6 +206,12 @@ impl Attendant {
             }
             self.pause(BACKOFF.0);
         }
+    }
+
+    /// Whether a job that the engine does not have cannot appear any more: its client ended by itself, so its request was
+    /// answered, or it is an adopted run, whose container was there before.
+    fn is_gone(&self, client: Option<ExitStatus>) -> bool {
+        self.task.record.kind == Kind::Build || client.is_none_or(|status| status.code().is_some())
     }
 
     /// Asks the engine once. The docker program is searched again, because it may be replaced while the job runs.
@@ -168,17 +255,20 @@ impl Attendant {
         }
     }
 
-    /// Carries out the requests that are new since the last call.
+    /// Carries out the requests that are new since the last call, and that no other process has answered.
     fn heed(&mut self, client: Option<Pid>) {
-        let requests: Vec<Request> = self.task.job.requests().since(self.heeded).cloned().collect();
-        self.heeded += requests.len();
+        let requests = self.task.requests();
+        let new: Vec<Request> = requests.since(self.heeded).cloned().collect();
+        self.heeded += new.len();
         let own = self.timed_out.as_ref().map(|request| request.token.clone());
-        for request in requests.into_iter().filter(|request| Some(&request.token) != own.as_ref()) {
-            self.carry_out(client, request);
+        for request in new {
+            if Some(&request.token) != own.as_ref() && requests.answer(&request).is_none() {
+                self.carry_out(client, request);
+            }
         }
     }
 
-    /// Acts on a deadline that has passed: the time limit of a run, or the grace of a build that was asked to end.
+    /// Acts on a deadline that has passed: the time limit of a run, or the grace of a job that was asked to end.
     fn insist(&mut self, client: Option<Pid>) {
         let now = Instant::now();
         if self.deadline.take_if(|deadline| *deadline <= now).is_some() {
@@ -191,42 +281,63 @@ impl Attendant {
             self.timed_out = Some(request.clone());
             self.carry_out(client, request);
         }
-        if self.kill_at.take_if(|at| *at <= now).is_some() {
+        let is_due = self.ending.kill_at().take_if(|at| *at <= now).is_some();
+        if is_due {
             let kill = Request::new(Verb::Cancel, 9, Duration::ZERO, self.task.env.now());
-            let _ = self.task.runner().end(self.task.subject(None), client, &kill);
-            self.kill_at = client.map(|_| now + GRACE);
+            if self.task.record.kind == Kind::Build {
+                let _ = self.task.runner().end(self.task.subject(None), client, &kill, Push::Kill);
+                if client.is_some() {
+                    self.ending.grant(GRACE);
+                }
+            } else {
+                let (task, ending) = (Arc::clone(&self.task), Arc::clone(&self.ending));
+                let spawned = self.aside(move || drop(end_container(&task, &ending, &kill, Push::Kill, None)));
+                if spawned.is_err() {
+                    self.ending.grant(BACKOFF.1);
+                }
+            }
         }
     }
 
     /// Ends a build with a signal to its client. A container is ended on its own thread, because docker takes time for it,
     /// and another request or the end of the job may come meanwhile.
     fn carry_out(&mut self, client: Option<Pid>, request: Request) {
-        let task = Arc::clone(&self.task);
+        let (task, ending) = (Arc::clone(&self.task), Arc::clone(&self.ending));
         if task.record.kind == Kind::Build {
-            let failure = task.runner().end(task.subject(None), client, &request).err();
+            let result = task.runner().end(task.subject(None), client, &request, Push::Asked);
             if client.is_some() {
-                self.kill_at.get_or_insert(Instant::now() + GRACE);
+                self.ending.grant(GRACE);
             }
-            let _ = task.job.answer(&Answer { to: request.token, failure });
+            task.answer(Answer::new(&request, result));
             return;
         }
         let is_limit = request.verb == Verb::Timeout;
         let limit = (!is_limit).then(|| Instant::now() + STARTING);
-        let token = request.token.clone();
-        let spawned = std::thread::Builder::new().spawn(move || {
-            let failure = end_container(&task, &request, limit);
-            let _ = task.job.answer(&Answer { to: request.token, failure });
+        let asked = request.clone();
+        let spawned = self.aside(move || {
+            let result = end_container(&task, &ending, &asked, Push::Asked, limit);
+            if result.is_ok() && asked.verb != Verb::Kill {
+                ending.grant(Duration::from_secs(asked.grace));
+            }
+            task.answer(Answer::new(&asked, result));
+            // The supervisor computes its next deadline again.
+            task.job.wake();
         });
         match spawned {
-            Ok(_) => {}
+            Ok(()) => {}
             // Too many processes: the limit passes once more.
             Err(_) if is_limit => self.deadline = Some(Instant::now() + BACKOFF.1),
             Err(error) => {
-                let failure =
-                    Failure::new(ErrorKind::Internal, format!("could not end run {}: {error}", self.task.job.id));
-                let _ = self.task.job.answer(&Answer { to: token, failure: Some(failure) });
+                let message = format!("could not end run {}: {error}", self.task.job.id);
+                self.task.answer(Answer::new(&request, Err(Failure::new(ErrorKind::Internal, message))));
             }
         }
+    }
+
+    fn aside(&mut self, deed: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.deeds.retain(|deed| !deed.is_finished());
+        self.deeds.push(std::thread::Builder::new().spawn(deed)?);
+        Ok(())
     }
 
     /// Sleeps until the next event. There is no polling, so an idle supervisor uses no processor time.
@@ -239,7 +350,7 @@ impl Attendant {
                 // Its status is not available; the engine has the exit code of the job.
                 Some(Err(_)) => return Event::Ended(ExitStatus::from_raw(0x7f00)),
             }
-            let due = [until, self.deadline, self.kill_at].into_iter().flatten().min();
+            let due = [until, self.deadline, *self.ending.kill_at()].into_iter().flatten().min();
             let left = due.map(|due| due.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 return Event::Due;
@@ -255,13 +366,22 @@ impl Attendant {
     }
 }
 
-/// Asks the engine to end the container, and repeats that while the engine does not answer or the container is missing.
-fn end_container(task: &Task, request: &Request, limit: Option<Instant>) -> Option<Failure> {
+/// Sends the container a signal, and repeats that while the engine does not answer or the container is missing.
+fn end_container(
+    task: &Task,
+    ending: &Ending,
+    request: &Request,
+    push: Push,
+    limit: Option<Instant>,
+) -> Result<Effect, Failure> {
     let mut pause = BACKOFF.0;
     loop {
-        let failure = task.runner().end(task.subject(None), None, request).err()?;
-        if limit.is_some_and(|limit| limit <= Instant::now()) || task.job.dir.has(EXIT) {
-            return Some(failure);
+        let failure = match task.runner().end(task.subject(None), None, request, push) {
+            Ok(effect) => return Ok(effect),
+            Err(failure) => failure,
+        };
+        if limit.is_some_and(|limit| limit <= Instant::now()) || ending.over.load(Ordering::SeqCst) {
+            return Err(failure);
         }
         sleep(pause);
         pause = if limit.is_some() { pause } else { (pause * 2).min(BACKOFF.1) };

@@ -1,20 +1,30 @@
 //! Makes the exit record of a job: verifies the log, saves the final description of the container, writes the record,
 //! and removes what is left.
 //!
-//! The exit code of docker's client is only a hint; the engine's answer decides. Each step can be repeated.
+//! The exit code of docker's client is only a hint; the engine's answer decides. Each step can be repeated. A supervisor
+//! and a command that finishes what a killed supervisor left take the same steps under the same lock.
 
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use super::Task;
 use super::attend::Seen;
 use crate::error::Failure;
+use crate::fault;
 use crate::job::record::{Exit, Kind, LogState, Outcome};
 use crate::job::request::Requests;
-use crate::job::standing::{self, Ended, NeverStarted, Sighting};
-use crate::job::{CONTEXT, CONTROL, IMAGE_ID, Job, LOG, WAITING};
+use crate::job::standing::{self, Sighting};
+use crate::job::{CONTEXT, CONTROL, EXIT, IMAGE_ID, Job, LOG, MISSING, WAITING};
 use crate::log::compare::{ClientEnd, verify};
+use crate::names::Tail;
 use crate::shell::ended;
+
+/// How long a supervisor waits for another process that records the end of its job. It may be suspended.
+const ENDING: Duration = Duration::from_secs(10);
+/// How often the engine's copy of the log is asked for. docker may be killed, or cut the copy off.
+const TRIES: u32 = 3;
 
 /// How a job came to its end.
 #[derive(Debug)]
@@ -27,39 +37,75 @@ pub enum End {
 
 /// Records the end of a job and removes what is left of it.
 pub fn conclude(task: &Task, end: End) {
+    let _held = task.job.hold_ending_for(ENDING);
+    if task.job.dir.has(EXIT) {
+        return;
+    }
+    fault::point("concluding");
     let mut exit = match &end {
         End::NotStarted(error) => not_started(&task.job, error),
         End::Seen(seen) if task.record.kind == Kind::Build => of_build(task, seen),
         End::Seen(seen) => of_run(task, seen),
     };
-    exit.started = exit.started.or(task.begun.get().map(|begun| begun.started));
     exit.finished = exit.finished.or_else(|| Some(task.env.now()));
-    let remains = match &end {
-        End::Seen(Seen { sighting: Sighting::Ended(end), client, .. }) => {
-            verify_log(task, end, *client, &mut exit);
-            Some((end.container.as_str(), &end.account))
-        }
-        End::Seen(Seen { sighting: Sighting::NeverStarted(container), .. }) => {
-            Some((container.container.as_str(), &container.account))
-        }
-        _ => None,
-    };
-    // docker does not report that the output of a build could not be written.
-    if task.record.kind == Kind::Build && task.job.dir.is_full() {
-        exit.lack_lines("the disk is full");
+    if let End::Seen(seen) = &end {
+        // An adopted run has no client of its supervisor.
+        exit.recovered = seen.client.is_none() && task.record.kind == Kind::Run;
+        verify_log(task, &seen.sighting, seen.client, seen.gap, &mut exit);
     }
-    let fetched = remains.is_none_or(|(_, account)| task.runner().fetch_left(&task.job, account).is_ok());
-    if finish(&task.job, &exit) && remains.is_none_or(|(container, _)| is_cleared(task, &exit, fetched, container)) {
-        // Without this file, `forget` does not look for a container.
+    let sighting = match end {
+        End::Seen(seen) => seen.sighting,
+        End::NotStarted(_) => Sighting::Absent,
+    };
+    complete(task, exit, &sighting);
+}
+
+/// The same for a job whose supervisor was killed. The lock under which ends are recorded must be held.
+pub fn conclude_found(task: &Task, mut exit: Exit, sighting: &Sighting) {
+    verify_log(task, sighting, None, false, &mut exit);
+    complete(task, exit, sighting);
+}
+
+fn complete(task: &Task, mut exit: Exit, sighting: &Sighting) {
+    exit.started = exit.started.or(task.begun.get().map(|begun| begun.started));
+    let saved = save(task, sighting);
+    fault::point("saved");
+    if !record(&task.job, &exit) {
+        return;
+    }
+    fault::point("recorded");
+    tidy(task);
+    if sighting.container().is_none_or(|container| is_cleared(task, &exit, saved, container)) {
+        fault::point("removed");
+        // Without this file, no command looks for a container.
         let _ = task.job.dir.remove(CONTROL);
+    }
+}
+
+/// Saves the final description of the container; returns whether nothing of it would be lost with the container.
+pub fn save(task: &Task, sighting: &Sighting) -> bool {
+    let account = match sighting {
+        Sighting::Ended(end) => &end.account,
+        Sighting::NeverStarted(container) => &container.account,
+        _ => return true,
+    };
+    task.runner().fetch_left(&task.job, account).is_ok()
+}
+
+/// Removes the files that no ended job needs.
+pub fn tidy(task: &Task) {
+    let _ = task.job.dir.remove_tree(CONTEXT);
+    for name in [WAITING, IMAGE_ID, MISSING] {
+        let _ = task.job.dir.remove(name);
     }
 }
 
 /// Whether the container needs no more work: it is kept on request, or was removed. It is not removed while it has the
 /// only copy of something that could not be saved.
-fn is_cleared(task: &Task, exit: &Exit, fetched: bool, container: &str) -> bool {
-    let saved = fetched && exit.log != LogState::Incomplete;
-    task.record.run().is_some_and(|run| run.keep) || saved && task.runner().remove(container)
+pub fn is_cleared(task: &Task, exit: &Exit, saved: bool, container: &str) -> bool {
+    let has_copy = task.runner().keeps_copy(&task.record);
+    let may_go = saved && (exit.log.is_whole() || !has_copy);
+    task.record.run().is_some_and(|run| run.keep) || may_go && task.runner().remove(container)
 }
 
 /// The exit record of a job that ended before docker was started. The reason is appended to the log.
@@ -73,11 +119,16 @@ fn not_started(job: &Job, error: &anyhow::Error) -> Exit {
 }
 
 fn of_run(task: &Task, seen: &Seen) -> Exit {
-    let requests = requests(&task.job, seen);
+    let requests = requests(task, seen);
     match &seen.sighting {
-        Sighting::Ended(end) => standing::exit_of(end, &requests, task.record.run().and_then(|run| run.memory)),
+        // The host was not rebooted while this process lived.
+        Sighting::Ended(end) => match standing::doubt(end, Some(true), seen.client.and_then(|status| status.code())) {
+            None => standing::exit_of(end, &requests, task.record.run().and_then(|run| run.memory)),
+            Some(why) => standing::lost(end, &why),
+        },
         Sighting::NeverStarted(container) => {
-            never_started(container, task.runner().start_code(seen.client, container.code), &requests)
+            let code = task.runner().start_code(seen.client, container.code);
+            standing::never_started(container, code, &requests)
         }
         _ if seen.client.is_some_and(|status| task.runner().refused(status)) => Exit {
             exit_code: seen.client.and_then(|status| status.code()),
@@ -93,34 +144,16 @@ fn of_run(task: &Task, seen: &Seen) -> Exit {
 }
 
 /// The recorded requests, and the supervisor's own, which a full disk may have kept from being recorded.
-fn requests(job: &Job, seen: &Seen) -> Requests {
-    let mut requests = job.requests();
+fn requests(task: &Task, seen: &Seen) -> Requests {
+    let mut requests = task.requests();
     requests.add(seen.timed_out.as_ref());
     requests
-}
-
-/// The exit record of a container that could not be started: no such program (127), not executable (126), no such device
-/// (125). The client's exit code says which; the engine's code may be another one.
-fn never_started(container: &NeverStarted, code: i32, requests: &Requests) -> Exit {
-    let (outcome, code, reason) = match &container.why {
-        Some(why) => {
-            let outcome = if requests.ask_for_end() { Outcome::Cancelled } else { Outcome::Failed };
-            (outcome, Some(code), why.clone())
-        }
-        None => (Outcome::Lost, None, "its docker client was killed before it started the container".to_owned()),
-    };
-    Exit {
-        exit_code: code,
-        reason: Some(reason),
-        container_id: Some(container.container.clone()),
-        ..Exit::new(outcome)
-    }
 }
 
 /// The exit record of a build. `docker build` exits with 0 even if its output could not be written, so a build has
 /// succeeded only if the image with the id that it wrote has the label of this job.
 fn of_build(task: &Task, seen: &Seen) -> Exit {
-    let cancelled = requests(&task.job, seen).ask_for_end();
+    let cancelled = requests(task, seen).ask_for_end();
     let mut exit = match (&seen.sighting, seen.client) {
         (Sighting::ImageProven(image), _) => {
             Exit { exit_code: Some(0), image_id: Some(image.clone()), ..Exit::new(Outcome::Succeeded) }
@@ -153,30 +186,56 @@ fn failed_build(task: &Task, status: ExitStatus, cancelled: bool) -> Exit {
 }
 
 /// Compares the log with the engine's copy. The whole log is compared if the client did not end with the container's exit
-/// code or is known to lose output.
-fn verify_log(task: &Task, end: &Ended, client: Option<ExitStatus>, exit: &mut Exit) {
+/// code or is known to lose output. A build has no copy; docker does not report that its output could not be written.
+fn verify_log(task: &Task, sighting: &Sighting, client: Option<ExitStatus>, gap: bool, exit: &mut Exit) {
+    let Sighting::Ended(end) = sighting else {
+        if task.record.kind == Kind::Build && task.job.dir.is_full() {
+            exit.doubt_log(LogState::Incomplete, "the disk is full");
+        }
+        return;
+    };
     let code = client.and_then(|status| status.code());
     let whole = code == Some(end.code) && !task.runner().cuts_output(task.begun.get());
-    let how = if whole { ClientEnd::EndedWithIt } else { ClientEnd::CutOff };
-    let fetch = |tail, into| task.runner().fetch_log(&end.container, tail, into);
-    match verify(&task.job, how, &fetch) {
-        (_, Some(why)) => exit.lack_lines(&why),
-        (log, None) => exit.log = log,
+    let how = match (whole, code) {
+        (true, _) => ClientEnd::EndedWithIt,
+        (false, Some(code)) if code != end.code => ClientEnd::GaveUp,
+        // How the client of a found end ended is not known.
+        (false, None) if client.is_none() => ClientEnd::GaveUp,
+        (false, _) => ClientEnd::CutOff,
+    };
+    let gap = gap.then_some("the engine was away after the docker client had ended, and may have lost lines");
+    let (log, why) = match (task.runner().keeps_copy(&task.record), how) {
+        (true, _) => verify(&task.job, how, gap, &|tail, into| fetch(task, &end.container, tail, into)),
+        // A client that could not write ends with 1.
+        (false, ClientEnd::EndedWithIt) if end.code != 1 && !task.job.dir.is_full() => (LogState::Complete, None),
+        (false, ClientEnd::EndedWithIt) => (LogState::Unverified, Some(NO_COPY.into())),
+        (false, _) => (LogState::Incomplete, Some(format!("the docker client may have lost lines, and {NO_COPY}"))),
+    };
+    match why {
+        Some(why) => exit.doubt_log(log, &why),
+        None => exit.log = log,
     }
 }
 
-fn finish(job: &Job, exit: &Exit) -> bool {
+const NO_COPY: &str = "its log driver keeps no copy to compare with";
+
+fn fetch(task: &Task, container: &str, tail: Tail, into: File) -> io::Result<()> {
+    let mut fetched = Ok(());
+    for _ in 0..TRIES {
+        into.set_len(0)?;
+        fetched = task.runner().fetch_log(container, tail, into.try_clone()?);
+        if fetched.is_ok() {
+            break;
+        }
+    }
+    fetched
+}
+
+fn record(job: &Job, exit: &Exit) -> bool {
     if let Ok(log) = job.dir.open_file(LOG) {
         let _ = log.sync_all();
     }
-    let finished = job.finish(exit).is_ok();
-    if finished {
-        let _ = job.dir.remove_tree(CONTEXT);
-        for name in [WAITING, IMAGE_ID] {
-            let _ = job.dir.remove(name);
-        }
-    }
-    finished
+    job.finish(exit).is_ok()
 }
 
 /// The reason in the end of the log. It is only shown; no decision depends on it.

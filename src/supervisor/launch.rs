@@ -2,7 +2,7 @@
 //!
 //! The supervisor is the same program with a hidden subcommand. It gets the lock of the job as its stdin, so that the
 //! lock is held without a gap. Its stdout is a socket. Through it the command sends the values of variables, and the
-//! supervisor answers whether the job was started.
+//! supervisor answers that it has them.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -13,28 +13,33 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use serde::{Deserialize, Serialize};
 
 use super::SUBCOMMAND;
-use crate::error::Failure;
+use crate::fault;
 use crate::job::Job;
 use crate::runner::Values;
 
 /// How long a new supervisor may take to answer.
 const READY: Duration = Duration::from_secs(30);
 
-/// The supervisor's answer, on one line.
-#[derive(Debug, Serialize, Deserialize)]
-enum Answer {
-    Ready,
-    Failed(Failure),
+/// The supervisor's answer: it has everything that it needs from the command.
+const READY_WORD: &str = "ready";
+
+/// What a supervisor does first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It starts the job.
+    Start,
+    /// It takes over a run whose supervisor was killed and whose container still runs.
+    Adopt,
 }
 
-/// Starts the supervisor of a published job, gives it the lock, and waits for its answer.
+/// Starts the supervisor of a published job, gives it the lock, and waits for its answer. The values of variables are those
+/// of the job to start.
 ///
 /// # Errors
-/// When it cannot be started, or could not start the docker client.
-pub fn launch(job: &Job, lock: File, values: &Values) -> Result<()> {
+/// When it cannot be started.
+pub fn launch(job: &Job, lock: File, way: Way, values: &Values) -> Result<Child> {
     let (mut ours, theirs) = UnixStream::pair()?;
     // The caller may have passed descriptors that must not stay open as long as the job, such as the lock file of a cron
     // script or make's jobserver. They are marked here, before a child could inherit them.
@@ -43,30 +48,28 @@ pub fn launch(job: &Job, lock: File, values: &Values) -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "this module makes the supervisor's process")]
     let mut command = Command::new(program);
     command.arg0("longshore").args([SUBCOMMAND, job.kind.word(), job.id.as_str()]);
+    command.args((way == Way::Adopt).then_some("--adopt"));
     command.stdin(lock).stdout(OwnedFd::from(theirs)).stderr(Stdio::null()).current_dir("/");
     let child = command.spawn().context("could not start the supervisor of the job")?;
     drop(command);
     // If the supervisor died meanwhile, the missing answer shows it below.
     let _ = ours.write_all(&serde_json::to_vec(values)?);
     let _ = ours.shutdown(std::net::Shutdown::Write);
+    fault::point("launched");
     await_answer(&ours, child)
 }
 
-fn await_answer(socket: &UnixStream, mut child: Child) -> Result<()> {
+fn await_answer(socket: &UnixStream, mut child: Child) -> Result<Child> {
     socket.set_read_timeout(Some(READY))?;
     let mut line = String::new();
     let read = BufReader::new(socket).read_line(&mut line);
-    let why = match (serde_json::from_str(&line), read) {
-        (Ok(Answer::Ready), _) => return Ok(()),
-        (Ok(Answer::Failed(failure)), _) => {
-            let _ = child.wait();
-            return Err(failure.into());
-        }
-        (Err(_), Err(error)) => {
+    let why = match read {
+        Ok(_) if line.trim_end() == READY_WORD => return Ok(child),
+        Err(error) => {
             let _ = child.kill();
             error.to_string()
         }
-        (Err(_), Ok(_)) => child.try_wait()?.map_or_else(|| "it gave no answer".into(), crate::shell::ended),
+        Ok(_) => child.try_wait()?.map_or_else(|| "it gave no answer".into(), crate::shell::ended),
     };
     bail!("the supervisor of the job did not start: {why}")
 }
@@ -103,20 +106,8 @@ impl Caller {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// Lets the command return.
+    /// Lets the command return. An error is ignored, because the command may have been killed meanwhile.
     pub fn ready(&mut self) {
-        self.answer(&Answer::Ready);
-    }
-
-    /// Tells the command why the job could not be started.
-    pub fn failed(&mut self, error: &anyhow::Error) {
-        self.answer(&Answer::Failed(Failure::of(error)));
-    }
-
-    /// Answers once. An error is ignored, because the command may have been killed meanwhile.
-    fn answer(&mut self, answer: &Answer) {
-        let mut line = serde_json::to_vec(answer).unwrap_or_default();
-        line.push(b'\n');
-        let _ = self.0.take().map(|mut socket| socket.write_all(&line));
+        let _ = self.0.take().map(|mut socket| writeln!(socket, "{READY_WORD}"));
     }
 }

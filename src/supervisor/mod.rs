@@ -1,26 +1,30 @@
 //! The supervisor of a job: one process per job, in its own session, that lives as long as the job.
 //!
 //! It works in four steps: admit, start, attend, conclude. docker's client writes directly to the log file, so no line
-//! is lost if the supervisor is killed.
+//! is lost if the supervisor is killed. `recovery` finishes what a killed supervisor left.
 
 mod attend;
 mod conclude;
 mod launch;
+mod recovery;
 
 use std::process::Child;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::env::Env;
+use crate::fault;
 use crate::job::record::{Begun, Kind, Record};
+use crate::job::request::{Answer, Requests};
 use crate::job::store::Store;
 use crate::job::{FORGOTTEN, Job, LOCK};
 use crate::names::JobId;
 use crate::runner::{Runner, Started, Subject, Values};
 use attend::Attendant;
 use launch::Caller;
-pub use launch::launch;
+pub use launch::{Way, launch};
+pub use recovery::{Recovery, clear, recover, sweep};
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__supervise";
@@ -32,9 +36,16 @@ struct Task {
     job: Job,
     record: Record,
     begun: OnceLock<Begun>,
+    /// Answers to requests. A full disk may keep them from being recorded.
+    answers: Mutex<Vec<Answer>>,
 }
 
 impl Task {
+    fn new(env: &Env, job: Job, record: Record) -> Self {
+        let begun = job.begun().map(OnceLock::from).unwrap_or_default();
+        Self { env: env.clone(), job, record, begun, answers: Mutex::default() }
+    }
+
     /// How it is run. The docker program may be replaced while the job runs, so it is looked for each time.
     fn runner(&self) -> Runner {
         Runner::of(&self.env, &self.record)
@@ -43,6 +54,20 @@ impl Task {
     fn subject<'a>(&'a self, image_id: Option<&'a str>) -> Subject<'a> {
         Subject { record: &self.record, begun: self.begun.get(), image_id }
     }
+
+    /// Records the answer to a request.
+    fn answer(&self, answer: Answer) {
+        let _ = self.job.answer(&answer);
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+    }
+
+    /// The requests and answers, also those that could not be recorded.
+    fn requests(&self) -> Requests {
+        let mut requests = self.job.requests();
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.iter().for_each(|answer| requests.add_answer(answer));
+        requests
+    }
 }
 
 /// A job that this process supervises, before it is started.
@@ -50,7 +75,6 @@ struct Admitted {
     store: Store,
     task: Arc<Task>,
     attendant: Attendant,
-    caller: Caller,
     values: Values,
 }
 
@@ -59,16 +83,21 @@ struct Admitted {
 /// # Errors
 /// When it was not started by [`launch`], or the files of the job cannot be read. A later failure is recorded as the end
 /// of the job.
-pub fn supervise(env: &Env, kind: &str, id: &str) -> Result<()> {
+pub fn supervise(env: &Env, kind: &str, id: &str, way: Way) -> Result<()> {
     let mut admitted = admit(env, kind, id)?;
-    let started = start(&mut admitted);
-    let Admitted { store, task, mut attendant, mut caller, .. } = admitted;
+    fault::point("admitted");
+    let started = match way {
+        Way::Start => start(&mut admitted).map(Some),
+        Way::Adopt => Ok(None),
+    };
+    let Admitted { store, task, mut attendant, .. } = admitted;
     let end = match started {
-        Ok(client) => conclude::End::Seen(attendant.attend(client)),
-        Err(error) => {
-            caller.failed(&error);
-            conclude::End::NotStarted(error)
+        Ok(Some(client)) => {
+            sweep_aside(env);
+            conclude::End::Seen(attendant.attend(client))
         }
+        Ok(None) => conclude::End::Seen(attendant.attend_adopted()),
+        Err(error) => conclude::End::NotStarted(error),
     };
     conclude::conclude(&task, end);
     if task.job.dir.has(FORGOTTEN) {
@@ -78,33 +107,42 @@ pub fn supervise(env: &Env, kind: &str, id: &str) -> Result<()> {
 }
 
 /// Takes the job over from the command: checks the lock, starts a session, and reads the values of the variables. The
-/// command of a build returns now, because the choice of the builder takes too long to wait for.
+/// command returns now: what follows are questions to the engine that take too long to wait for.
 fn admit(env: &Env, kind: &str, id: &str) -> Result<Admitted> {
     let kind = if kind == Kind::Build.word() { Kind::Build } else { Kind::Run };
     let store = Store::open(env, kind)?.context("there is no state directory")?;
     let job = store.job(&JobId::parse(id)?).context("there is no such job")?;
     ensure!(holds_lock(&job), "only longshore itself can start a supervisor");
     let record = job.record().map_err(|damaged| anyhow::anyhow!(damaged.0))?;
-    let task = Arc::new(Task { env: env.clone(), job, record, begun: OnceLock::new() });
+    let task = Arc::new(Task::new(env, job, record));
     let attendant = Attendant::detach(Arc::clone(&task))?;
     let mut caller = Caller::take()?;
     let values = caller.values()?;
-    if kind == Kind::Build {
-        caller.ready();
-    }
-    Ok(Admitted { store, task, attendant, caller, values })
+    caller.ready();
+    Ok(Admitted { store, task, attendant, values })
 }
 
-/// Starts docker's client and, after the command has returned, records the engine.
+/// Records the engine, and starts docker's client.
 fn start(admitted: &mut Admitted) -> Result<Option<Child>> {
     let task = Arc::clone(&admitted.task);
-    let runner = task.runner();
     let values = std::mem::take(&mut admitted.values);
-    let Started { client, begun } = runner.start(&task.env, &task.job, &task.record, &values)?;
-    admitted.caller.ready();
+    let Started { client, begun } = task.runner().start(&task.env, &task.job, &task.record, &values)?;
+    fault::point("client-started");
     admitted.attendant.count_time();
-    let _ = task.begun.set(begun.unwrap_or_else(|| runner.begin(&task.env, &task.job)));
+    let _ = task.begun.set(begun);
     Ok(client)
+}
+
+/// Finishes what killed processes left of other jobs, on a thread of its own: an engine that does not answer must not delay
+/// this job. Without another thread, a later command does it.
+fn sweep_aside(env: &Env) {
+    let env = env.clone();
+    let _ = std::thread::Builder::new().spawn(move || {
+        // Supervisors that were started are children of this process, and have to be waited for.
+        for mut adopted in sweep(&env) {
+            let _ = adopted.wait();
+        }
+    });
 }
 
 /// Whether stdin is the lock file of this job.

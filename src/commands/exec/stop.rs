@@ -18,7 +18,7 @@ use crate::output::Voice;
 pub fn stop(env: &Env, voice: &Voice, args: &ExecStop) -> Result<u8> {
     let grace = Duration::from_secs(args.grace.into());
     voice.each(args.jobs.iter().map(|typed| {
-        let job = running(env, typed)?;
+        let job = running(env, voice, typed)?;
         end(env, &job, &Request::new(Verb::Stop, 15, grace, env.now()))?;
         Ok(Done::to(&job))
     }))
@@ -27,14 +27,14 @@ pub fn stop(env: &Env, voice: &Voice, args: &ExecStop) -> Result<u8> {
 /// Sends one signal at once. Only after KILL it waits for the end.
 pub fn kill(env: &Env, voice: &Voice, args: &ExecKill) -> Result<u8> {
     voice.each(args.jobs.iter().map(|typed| {
-        let job = running(env, typed)?;
+        let job = running(env, voice, typed)?;
         end(env, &job, &Request::new(Verb::Kill, args.signal.number(), Duration::ZERO, env.now()))?;
         Ok(Done::to(&job))
     }))
 }
 
-fn running(env: &Env, typed: &str) -> Result<Job> {
+fn running(env: &Env, voice: &Voice, typed: &str) -> Result<Job> {
     let (_, job) = find(env, Kind::Run, typed)?;
-    require_running(env, &job, job.id.as_str())?;
+    require_running(env, voice, &job, job.id.as_str())?;
     Ok(job)
 }

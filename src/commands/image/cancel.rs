@@ -19,13 +19,13 @@ use crate::output::Voice;
 /// Ends builds through their supervisors. A forgotten build can also be ended by its name.
 pub fn cancel(env: &Env, voice: &Voice, args: &ImageCancel) -> Result<u8> {
     voice.each(args.jobs.iter().map(|typed| {
-        let job = cancellable(env, typed)?;
+        let job = cancellable(env, voice, typed)?;
         end(env, &job, &Request::new(Verb::Cancel, 15, Duration::ZERO, env.now()))?;
         Ok(Done::to(&job))
     }))
 }
 
-fn cancellable(env: &Env, typed: &str) -> Result<Job> {
+fn cancellable(env: &Env, voice: &Voice, typed: &str) -> Result<Job> {
     let forgotten = || {
         let name = ImageName::parse(typed).ok()?;
         let job = Store::open(env, Kind::Build).ok()??.named(&name.normalized())?;
@@ -35,6 +35,6 @@ fn cancellable(env: &Env, typed: &str) -> Result<Job> {
         Ok((_, job)) => job,
         Err(error) => return forgotten().ok_or(error),
     };
-    require_running(env, &job, typed)?;
+    require_running(env, voice, &job, typed)?;
     Ok(job)
 }

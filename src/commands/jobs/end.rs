@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::status;
+use super::{settle, status};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::Job;
 use crate::job::record::Kind;
-use crate::job::request::{Answer, Request};
-use crate::runner::{Runner, Subject};
+use crate::job::request::{Answer, Effect, Request, Verb};
+use crate::job::standing::Sighting;
+use crate::output::Voice;
+use crate::runner::{Push, Runner, Subject};
 use crate::survey::view;
 
 /// How long a job may take to end after a request, in addition to the grace and the time limit of docker calls.
@@ -74,11 +76,12 @@ pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
     }
 }
 
-/// Refuses a job that has ended; `shown` names it in the message.
+/// Finishes what a killed supervisor left of a job, and refuses one that has ended; `shown` names it in the message.
 ///
 /// # Errors
 /// [`ErrorKind::Conflict`] with its status.
-pub fn require_running(env: &Env, job: &Job, shown: &str) -> Result<(), Failure> {
+pub fn require_running(env: &Env, voice: &Voice, job: &Job, shown: &str) -> Result<(), Failure> {
+    settle(env, voice, job);
     let view = view(env, job);
     if view.is_running() {
         return Ok(());
@@ -94,7 +97,7 @@ fn ended_before(job: &Job) -> Failure {
     )
 }
 
-/// Asks the runner from here, and records the answer.
+/// Sends the signal from here, and KILL after the grace, and records the answer.
 fn end_here(env: &Env, job: &Job, request: &Request) -> Result<()> {
     let record = job.record().map_err(|damaged| Failure::new(ErrorKind::State, damaged.0))?;
     if record.kind == Kind::Build {
@@ -103,7 +106,18 @@ fn end_here(env: &Env, job: &Job, request: &Request) -> Result<()> {
     }
     let begun = job.begun();
     let subject = Subject { record: &record, begun: begun.as_ref(), image_id: None };
-    let failure = Runner::of(env, &record).end(subject, None, request).err();
-    let _ = job.answer(&Answer { to: request.token.clone(), failure: failure.clone() });
-    failure.map_or(Ok(()), |failure| Err(failure.into()))
+    let runner = Runner::of(env, &record);
+    let mut result = runner.end(subject, None, request, Push::Asked);
+    if result == Ok(Effect::Sent) && request.verb != Verb::Kill {
+        let deadline = Instant::now().checked_add(Duration::from_secs(request.grace));
+        let is_due = || deadline.is_some_and(|deadline| deadline <= Instant::now());
+        while !is_due() && matches!(runner.look(subject), Sighting::Alive(_)) {
+            sleep(SLOW_LOOK);
+        }
+        if is_due() {
+            result = runner.end(subject, None, request, Push::Kill).map(|_| Effect::Sent);
+        }
+    }
+    let _ = job.answer(&Answer::new(request, result.clone()));
+    result.map(drop).map_err(Into::into)
 }

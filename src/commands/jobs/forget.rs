@@ -2,37 +2,48 @@
 
 use anyhow::Result;
 
-use super::{Done, look};
+use super::{Done, settle};
 use crate::cli::Forget;
 use crate::env::Env;
 use crate::job::record::Kind;
 use crate::job::select::find;
+use crate::job::store::{Forgotten, Store};
+use crate::job::tombstone::Tombstone;
 use crate::job::{CONTROL, EXIT, Job};
 use crate::output::Voice;
 use crate::runner::container_name;
+use crate::supervisor::{clear, sweep};
 
-/// Forgets each of them.
+/// Forgets each of them, and finishes what killed processes left of others.
 pub fn forget(env: &Env, voice: &Voice, kind: Kind, args: &Forget) -> Result<u8> {
-    voice.each(args.jobs.iter().map(|typed| {
+    let code = voice.each(args.jobs.iter().map(|typed| {
         let (store, job) = find(env, kind, typed)?;
-        remove_abandoned_container(env, voice, &job);
-        store.forget(&job)?;
-        store.sweep();
+        settle(env, voice, &job);
+        forget_one(env, voice, &store, &job)?;
         Ok(Done::to(&job))
-    }))
+    }))?;
+    sweep(env);
+    Ok(code)
 }
 
-/// Removes the container of a run if no supervisor will: its end was not recorded, or its output could not be saved
-/// completely. The container of a run that is running or has a supervisor is not touched.
-fn remove_abandoned_container(env: &Env, voice: &Voice, job: &Job) {
-    let clean = job.dir.has(EXIT) && !job.dir.has(CONTROL);
-    if clean || job.is_supervised() || !job.has_surely_ended().unwrap_or(false) || job.kind == Kind::Build {
-        return;
+/// The directory is moved aside first, because the container may have the last copy of the output. A tombstone remembers the
+/// container until it is removed.
+fn forget_one(env: &Env, voice: &Voice, store: &Store, job: &Job) -> Result<()> {
+    let may_have_container = job.kind == Kind::Run && (!job.dir.has(EXIT) || job.dir.has(CONTROL));
+    let is_kept = job.record().is_ok_and(|record| record.run().is_some_and(|run| run.keep));
+    let is_ours = may_have_container && !is_kept && !job.is_copy();
+    let docker = || env.docker.clone().unwrap_or_else(|| "docker".into());
+    let tombstone = is_ours.then(|| Tombstone::of(job, docker(), env.endpoint(), env.now()));
+    let name = container_name(&job.id);
+    match store.forget(job, tombstone.as_ref())? {
+        Forgotten::Hidden => {}
+        Forgotten::Removed => match &tombstone {
+            Some(tombstone) if !clear(env, store, tombstone) => {
+                voice.note(&format!("note: its container {name} may still be there; a later command will remove it"));
+            }
+            None if may_have_container => voice.note(&format!("note: its container {name} was not removed")),
+            _ => {}
+        },
     }
-    let keep = job.record().ok().and_then(|record| Some(record.run()?.keep)).unwrap_or_default();
-    let Some((runner, sighting)) = look(env, job) else { return };
-    let Some(container) = sighting.container() else { return };
-    if keep || !runner.remove(container) {
-        voice.note(&format!("note: its container {} was not removed", container_name(&job.id)));
-    }
+    Ok(())
 }

@@ -48,7 +48,7 @@ pub fn list(env: &Env, voice: &Voice, kind: Kind, args: &JobList) -> Result<u8> 
     let filters = Filters::parse(&args.filters, &args.statuses)?;
     let store = Store::open(env, kind)?;
     let mut views = match &store {
-        Some(store) => views(env, kind, store.all()?),
+        Some(store) => views(env, store)?,
         None => Vec::new(),
     };
     views.retain(|view| filters.accept(view));

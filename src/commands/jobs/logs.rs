@@ -3,24 +3,29 @@
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use serde::Serialize;
 
 use super::wait::wait_for;
-use super::{LOOK, check, look};
+use super::{LOOK, check, look, settle};
 use crate::cli::LogFlags;
 use crate::env::Env;
 use crate::interrupt::Interrupt;
-use crate::job::record::Kind;
+use crate::job::record::{Kind, LogState};
+use crate::job::standing::Sighting;
 use crate::job::{EXIT, Job};
 use crate::log::{self, Follower, compare};
 use crate::names::Tail;
-use crate::output::{Bytes, LogSink, Logs, Voice, check_reader};
+use crate::output::{Bytes, Form, LogSink, Logs, Voice, check_reader};
+use crate::supervisor::{Recovery, recover};
 use crate::survey::view;
 
 /// Pause between two fetches of the engine's log, which is fetched completely each time.
 const ENGINES_LOOK: Duration = Duration::from_secs(2);
+/// How long a log may be without a client while its supervisor records the end of the job.
+const CLIENT_CHANGE: Duration = Duration::from_secs(1);
 
 impl LogFlags {
     fn bytes(&self) -> Bytes {
@@ -30,18 +35,44 @@ impl LogFlags {
 
 /// Shows a job's log and returns the exit code.
 pub fn logs(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
+    settle(env, voice, job);
     if how.follow {
         return follow_log(env, voice, job, how);
     }
     let could_not = || format!("could not read the log of {}", job.id);
     let file = match engine_copy(env, job) {
-        Some(file) => file,
+        Some(Ok(file)) => file,
+        Some(Err(error)) => {
+            voice.note(&format!("note: the engine's copy of the log cannot be read, so lines may be missing: {error}"));
+            log::open(job).with_context(could_not)?
+        }
         None => log::open(job).with_context(could_not)?,
     };
-    let mut sink = voice.log(how.bytes(), &Logs::default())?;
+    let doubt = doubt(env, job);
+    let mut sink = voice.log(how.bytes(), &doubt)?;
     sink.copy(log::so_far(file, how.tail).with_context(could_not)?)?;
     sink.finish()?;
+    tell(voice, &doubt);
     Ok(0)
+}
+
+/// What is said of the log of an ended job that is not known to be whole.
+fn doubt(env: &Env, job: &Job) -> Logs {
+    let view = view(env, job);
+    match view.log.filter(|log| !log.is_whole()) {
+        Some(log) => Logs { log: Some(log), reason: view.reason, ..Logs::default() },
+        None => Logs::default(),
+    }
+}
+
+fn tell(voice: &Voice, doubt: &Logs) {
+    let Some(log) = doubt.log else { return };
+    let reason = doubt.reason.as_deref().unwrap_or_default();
+    // The reason of the end stands before that of the log.
+    match reason.split_once("log: ") {
+        Some((_, why)) => voice.note(&format!("note: log: {why}")),
+        None => voice.note(&format!("note: log: {}: {reason}", log.word())),
+    }
 }
 
 fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
@@ -51,33 +82,45 @@ fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8>
     // The next output, for example the document of a failure, must begin on a new line.
     sink.finish()?;
     followed?;
+    let doubt = doubt(env, job);
+    if doubt.log.is_some() && voice.form() == Form::Rows {
+        voice.row(&Doubt { log: doubt.log, reason: doubt.reason.as_deref() })?;
+    }
+    tell(voice, &doubt);
     if how.exit_code { Ok(wait_for(env, job, None, &interrupt)?.wait_code()) } else { Ok(0) }
+}
+
+/// The last row of a followed log that is not known to be whole.
+#[derive(Debug, Serialize)]
+struct Doubt<'a> {
+    log: Option<LogState>,
+    reason: Option<&'a str>,
 }
 
 /// Prints a log while it grows, to its end.
 pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, interrupt: &Interrupt, out: &mut LogSink) -> Result<()> {
     let mut follower = Follower::new(job, tail).with_context(|| format!("could not read the log of {}", job.id))?;
-    let mut ended = false;
+    let mut idle = None;
     loop {
-        let copied = follower.advance(out)?;
-        if copied > 0 {
+        if follower.advance(out)? > 0 {
             out.flush()?;
             continue;
         }
-        if ended {
+        if matches!(idle, Some(Idle::Ended)) {
             break;
         }
         check(interrupt, job)?;
         check_reader()?;
         // Checked before the last read, so that everything that was written before the end is read.
-        ended = job.has_ended();
-        if !ended {
-            sleep(LOOK);
+        idle = idleness(job, idle);
+        match idle {
+            Some(Idle::Ended) => {}
+            Some(Idle::NoClient(since)) if since.elapsed() > CLIENT_CHANGE => {
+                voice.note("note: the docker client was killed; following the engine's copy of the log");
+                return follow_engine(env, job, follower.position(), interrupt, out);
+            }
+            _ => sleep(LOOK),
         }
-    }
-    if view(env, job).is_running() {
-        voice.note("note: the job's supervisor and docker client were killed; following the engine's copy of the log");
-        return follow_engine(env, job, follower.position(), interrupt, out);
     }
     if !follower.change_over(job)? {
         voice.note("note: the docker client was killed; this is the whole log again, from the engine's copy");
@@ -86,28 +129,70 @@ pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, interrupt: &Inter
     Ok(out.flush()?)
 }
 
-/// The engine's copy of the log of a run whose client and supervisor were killed.
-fn engine_copy(env: &Env, job: &Job) -> Option<File> {
-    if job.kind == Kind::Build || job.dir.has(EXIT) || !job.has_ended() {
+/// Why a log does not grow.
+#[derive(Debug, Clone, Copy)]
+enum Idle {
+    /// The job has ended.
+    Ended,
+    /// No client has the log open: it was killed, or it is not started yet, or its supervisor is recording the end.
+    NoClient(Instant),
+}
+
+fn idleness(job: &Job, before: Option<Idle>) -> Option<Idle> {
+    if job.dir.has(EXIT) || job.kind == Kind::Build && job.has_ended() {
+        return Some(Idle::Ended);
+    }
+    match before {
+        _ if job.has_client() => None,
+        None => Some(Idle::NoClient(Instant::now())),
+        known => known,
+    }
+}
+
+/// What the log has, and the engine's copy has more, of a run without a client; `None` if the log is all there is.
+fn engine_copy(env: &Env, job: &Job) -> Option<io::Result<File>> {
+    if job.kind == Kind::Build || job.dir.has(EXIT) || job.has_client() || job.begun().is_none() {
         return None;
     }
     let (runner, sighting) = look(env, job)?;
+    if let Sighting::Unreachable(why) = &sighting {
+        return Some(Err(io::Error::other(why.message.clone())));
+    }
     let container = sighting.container()?;
-    let copy = compare::fetch_unnamed(job, &|tail, into| runner.fetch_log(container, tail, into)).ok()?;
-    let ours = log::open(job).ok()?.metadata().ok()?.len();
-    (copy.metadata().ok()?.len() >= ours).then_some(copy)
+    Some(compare::longer(job, &|tail, into| runner.fetch_log(container, tail, into)))
 }
 
 /// Continues with the engine's copy where the log ends.
 fn follow_engine(env: &Env, job: &Job, mut shown: u64, interrupt: &Interrupt, out: &mut LogSink) -> Result<()> {
+    let mut failing = None;
     loop {
         // Checked before the log is fetched, so that everything that was written before the end is fetched.
-        let is_running = view(env, job).is_running();
-        let Some(mut copy) = engine_copy(env, job) else { return Ok(()) };
-        copy.seek(SeekFrom::Start(shown))?;
-        shown += io::copy(&mut copy, out)?;
+        let is_over = job.dir.has(EXIT) || job.is_removed();
+        let copy = engine_copy(env, job);
+        let mut file = match copy {
+            Some(Ok(file)) => file,
+            Some(Err(error)) => {
+                let since = *failing.get_or_insert_with(Instant::now);
+                if since.elapsed() > env.patience {
+                    return Err(error).with_context(|| format!("could not follow the log of {}", job.id));
+                }
+                sleep(ENGINES_LOOK);
+                continue;
+            }
+            None => log::open(job)?,
+        };
+        failing = None;
+        file.seek(SeekFrom::Start(shown))?;
+        shown += io::copy(&mut file, out)?;
         out.flush()?;
-        if !is_running {
+        if is_over {
+            return Ok(());
+        }
+        if !job.is_supervised()
+            && !matches!(recover(env, job), Ok(Recovery::Adopted(_) | Recovery::Busy | Recovery::Starting))
+            && !job.dir.has(EXIT)
+            && !view(env, job).is_running()
+        {
             return Ok(());
         }
         check(interrupt, job)?;

@@ -21,8 +21,9 @@ use crate::job::record::Outcome;
 use crate::job::standing::Sighting;
 use crate::job::view::View;
 use crate::names::JobId;
-use crate::output::{Page, Reply};
+use crate::output::{Page, Reply, Voice};
 use crate::runner::{Runner, Subject};
+use crate::supervisor::recover;
 
 /// Pause between two checks of a job.
 const LOOK: Duration = Duration::from_millis(25);
@@ -69,6 +70,13 @@ fn check(interrupt: &Interrupt, job: &Job) -> Result<(), Failure> {
     let (noun, word, id) = (job.kind.noun(), job.kind.word(), &job.id);
     let heard = interrupt.check(|| format!("interrupted; {word} {id} is still running"));
     heard.map_err(|failure| failure.hint(format!("wait for it again with: longshore {noun} wait {id}")))
+}
+
+/// Finishes what a killed supervisor left of a job. What the user asked for is done also if that fails.
+pub fn settle(env: &Env, voice: &Voice, job: &Job) {
+    if let Err(error) = recover(env, job) {
+        voice.note(&format!("note: what was left of {} {} cannot be finished: {error:#}", job.kind.word(), job.id));
+    }
 }
 
 /// Asks the engine about a job.

@@ -18,7 +18,7 @@ use crate::job::store::Store;
 use crate::names::{ImageRef, Label};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
-use crate::supervisor;
+use crate::supervisor::{self, Way};
 
 /// A record with everything that does not depend on the flags. The caller sets name and labels.
 pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record {
@@ -64,7 +64,7 @@ pub fn begin(
     let prepared = prepared?;
     make()?;
     let (job, lock) = prepared.publish()?;
-    if let Err(error) = supervisor::launch(&job, lock, values) {
+    if let Err(error) = supervisor::launch(&job, lock, Way::Start, values) {
         // A supervisor that was killed may have started the docker client before.
         if job.has_surely_ended().unwrap_or(false) {
             store.remove(&job);

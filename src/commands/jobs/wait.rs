@@ -16,10 +16,13 @@ use crate::job::record::{Kind, Outcome};
 use crate::job::select::find;
 use crate::job::view::View;
 use crate::output::{Page, Reply, Several, Voice};
+use crate::supervisor::{Recovery, recover};
 use crate::survey::view;
 
 /// Between two looks at a run whose supervisor and client were killed.
 const UNSUPERVISED_LOOK: Duration = Duration::from_millis(500);
+/// The least time that a question to the engine gets when the deadline of a wait is near.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A job that has ended.
 #[derive(Debug, Serialize)]
@@ -104,7 +107,7 @@ fn wait_for_each(
 fn wait_for_any(env: &Env, jobs: &[Job], deadline: Option<Instant>, interrupt: &Interrupt) -> Result<View> {
     loop {
         for job in jobs {
-            if let Some(view) = ended(env, job)? {
+            if let Some(view) = ended(env, job, deadline)? {
                 return Ok(view);
             }
             check(interrupt, job)?;
@@ -126,7 +129,7 @@ fn wait_for_any(env: &Env, jobs: &[Job], deadline: Option<Instant>, interrupt: &
 pub fn wait_for(env: &Env, job: &Job, deadline: Option<Instant>, interrupt: &Interrupt) -> Result<View> {
     let mut pause = Duration::from_millis(1);
     loop {
-        if let Some(view) = ended(env, job)? {
+        if let Some(view) = ended(env, job, deadline)? {
             return Ok(view);
         }
         check(interrupt, job)?;
@@ -136,7 +139,7 @@ pub fn wait_for(env: &Env, job: &Job, deadline: Option<Instant>, interrupt: &Int
             return Err(Failure::new(ErrorKind::Timeout, message).into());
         }
         if job.has_ended() {
-            // Its locks are free and its container runs: its supervisor and its client were killed.
+            // Its locks are free, and its end is not recorded.
             pause = UNSUPERVISED_LOOK;
         }
         sleep(pause.min(left.unwrap_or(pause)));
@@ -145,14 +148,25 @@ pub fn wait_for(env: &Env, job: &Job, deadline: Option<Instant>, interrupt: &Int
 }
 
 /// The job after its end. If a running job is forgotten, its record is removed when it ends, and its end is not known.
-fn ended(env: &Env, job: &Job) -> Result<Option<View>> {
+fn ended(env: &Env, job: &Job, deadline: Option<Instant>) -> Result<Option<View>> {
     if !job.has_ended() {
         return Ok(None);
     }
-    let view = view(env, job);
+    // The deadline of the wait is also that of its questions to the engine.
+    let mut env = env.clone();
+    if let Some(deadline) = deadline {
+        let left = deadline.saturating_duration_since(Instant::now());
+        env.patience = env.patience.min(left.max(LEAST_PATIENCE));
+    }
+    if let Ok(Recovery::Adopted(_) | Recovery::Busy | Recovery::Starting) = recover(&env, job) {
+        return Ok(None);
+    }
+    let view = view(&env, job);
     if (view.recovered || view.outcome == Some(Outcome::Corrupt)) && job.is_removed() {
         let message = format!("{} {} was forgotten before it ended", job.kind.word(), job.id);
         return Err(Failure::new(ErrorKind::NotFound, message).into());
     }
-    Ok((!view.is_running()).then_some(view))
+    let is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
+    let is_open = view.is_running() || is_late && view.outcome == Some(Outcome::Unknown);
+    Ok((!is_open).then_some(view))
 }

@@ -99,12 +99,26 @@ fn a_client_that_ends_first_does_not_end_the_run() {
 
 #[test]
 fn the_clients_code_is_never_taken_for_the_containers() {
-    for (client, container) in [(0, 3), (1, 0), (125, 0), (125, 125), (1, 255)] {
+    for (client, container) in [(0, 3), (1, 0), (125, 0), (125, 125), (255, 255)] {
         let fake = Fake::new();
         fake.scenario(json!({"client": {"exit": client}}));
         let id = fake.start(&format!("echo on; exit {container}"));
         assert_eq!(fake.end_of(&id)["exitCode"], container, "the client ended with {client}");
     }
+}
+
+#[test]
+fn a_255_that_the_client_did_not_see_is_lost() {
+    let fake = Fake::new();
+    fake.scenario(json!({"client": {"exit": 125}}));
+    let id = fake.start("echo on; exit 255");
+    let view = fake.end_of(&id);
+    assert_eq!((&view["outcome"], &view["exitCode"]), (&"lost".into(), &Value::Null));
+    assert_eq!(
+        view["reason"].as_str().unwrap().split(';').next(),
+        Some("the engine lost its exit code (it reports 255)")
+    );
+    fake.run(&["exec", "wait", &id]).code(125);
 }
 
 #[test]
@@ -166,6 +180,7 @@ fn after_a_reboot_a_code_of_zero_is_lost_and_any_other_is_shown() {
         std::fs::write(&record, value.to_string()).unwrap();
     }
     fake.open_gate();
+    wait_until("both have ended", || ids.iter().all(|id| fake.true_code(id).is_some()));
     let lost = fake.end_of(&ids[0]);
     assert_eq!((&lost["outcome"], &lost["exitCode"]), (&"lost".into(), &Value::Null));
     fake.run(&["exec", "wait", &ids[0]]).code(125);
@@ -320,14 +335,31 @@ fn a_log_whose_end_the_client_cut_is_fetched_again() {
 }
 
 #[test]
-fn a_log_is_complete_without_the_engines_copy_while_the_client_lives() {
+fn a_log_that_cannot_be_compared_is_unverified_and_every_reader_says_so() {
     let fake = Fake::new();
     let refusal = json!([{"call": "logs", "exit": 1, "stderr": "Error response from daemon: configured logging driver does not support reading"}]);
     fake.scenario(json!({"rules": refusal}));
     let id = fake.start("echo all; exit 2");
     let view = fake.end_of(&id);
+    assert_eq!((&view["exitCode"], &view["log"]), (&2.into(), &"unverified".into()));
+    let why = "log: unverified: it cannot be compared with a copy: docker logs exited with status 1";
+    assert_eq!(view["reason"], why);
+    for flags in [&[][..], &["-f"], &["-f", "--exit-code"]] {
+        let ran = fake.run(&[&["exec", "logs", &id], flags].concat());
+        assert_eq!((ran.stdout.as_str(), ran.stderr), ("all\n", format!("note: {why}\n")), "{flags:?}");
+    }
+    let document = fake.run(&["exec", "logs", "--json", &id]).json();
+    assert_eq!(document, json!({"log": "unverified", "reason": why, "lines": ["all"]}));
+    let rows = fake.run(&["exec", "logs", "-f", "--json", &id]).stdout;
+    assert_eq!(rows, format!("{{\"line\": \"all\"}}\n{}\n", json!({"log": "unverified", "reason": why})));
+}
+
+#[test]
+fn a_killed_look_at_the_engines_copy_is_repeated() {
+    let fake = Fake::new();
+    fake.scenario(json!({"rules": [{"call": "logs", "exit": 137, "times": 2}]}));
+    let view = fake.end_of(&fake.start("echo all; exit 2"));
     assert_eq!((&view["exitCode"], &view["log"], &view["reason"]), (&2.into(), &"complete".into(), &Value::Null));
-    assert_eq!(fake.log(&id), b"all\n");
 }
 
 #[test]
@@ -403,7 +435,7 @@ fn a_run_is_ended_by_its_timeout() {
 fn a_stop_that_the_engine_refused_does_not_cancel_the_run() {
     let fake = Fake::new();
     let id = fake.start_unattended("exit 0");
-    fake.scenario(json!({"rules": [{"call": "stop", "exit": 1, "stderr": "permission denied"}]}));
+    fake.scenario(json!({"rules": [{"call": "kill", "exit": 1, "stderr": "permission denied"}]}));
     let ran = fake.run(&["exec", "stop", &id]).code(1);
     assert!(ran.stderr.starts_with(&format!("error: could not end run {id}: ")), "{}", ran.stderr);
     fake.scenario(json!({}));

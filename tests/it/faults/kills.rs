@@ -75,7 +75,7 @@ fn a_supervisor_killed_after_its_client_ended_leaves_a_true_status() {
 #[test]
 fn while_its_supervisor_is_stopped_a_run_is_running_and_a_list_is_quick() {
     let fake = Fake::new();
-    let id = fake.start(&fake.gated("echo on", "exit 0"));
+    let id = fake.start_gated("exit 0");
     let supervisor = fake.supervisor(&id);
     fake.signal("STOP", supervisor);
     fake.open_gate();
@@ -90,7 +90,7 @@ fn while_its_supervisor_is_stopped_a_run_is_running_and_a_list_is_quick() {
 #[test]
 fn a_supervisor_ignores_term_hup_int_and_quit() {
     let fake = Fake::new();
-    let id = fake.start(&fake.gated("echo on", "exit 6"));
+    let id = fake.start_gated("exit 6");
     let supervisor = fake.supervisor(&id);
     for signal in ["TERM", "HUP", "INT", "QUIT"] {
         fake.signal(signal, supervisor);

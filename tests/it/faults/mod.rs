@@ -6,5 +6,6 @@ mod disk;
 mod hostile;
 mod kills;
 mod limits;
+mod recovery;
 mod terminal;
 mod together;

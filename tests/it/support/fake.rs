@@ -53,6 +53,8 @@ impl Fake {
         let engine = world.path("engine");
         std::fs::create_dir(&engine).unwrap();
         world.set("FAKE_DOCKER_DIR", &engine);
+        // The clients of the fake start a container themselves: without them none appears later.
+        world.set("LONGSHORE_TEST_SETTLING", "0s");
         let processes = Processes { mark: format!("FAKE_DOCKER_DIR={}", engine.display()) };
         let fake = Self { processes, world, programs: AtomicUsize::new(0), unsound: OnceLock::new() };
         let works = std::process::Command::new(&script).arg("version").env("FAKE_DOCKER_DIR", &engine).output();
@@ -207,19 +209,24 @@ impl Fake {
         self.run(&["image", "wait", "--timeout", "30s", "--json", id]).json()
     }
 
-    /// How a run stands, as a list has it. A single look at it must say the same.
+    /// How a run stands, as a list has it. A single look finishes what is left to do, and after that both say the same.
     #[track_caller]
     pub fn status_of(&self, id: &str) -> Value {
-        let listed = self.run(&["exec", "list", "--json", "--filter", &format!("id={id}")]).code(0).json()[0].take();
-        if listed["status"] == "exited" {
+        let listed = || self.run(&["exec", "list", "--json", "--filter", &format!("id={id}")]).code(0).json()[0].take();
+        let before = listed();
+        if before["status"] == "exited" {
             let mut alone = self.run(&["exec", "inspect", id]).code(0).json()["Longshore"].take();
-            if listed["outcome"] == "unknown" {
+            let after = listed();
+            if after["outcome"] == "unknown" {
                 // They ask in different words.
-                alone["reason"] = listed["reason"].clone();
+                alone["reason"] = after["reason"].clone();
             }
-            assert_eq!(listed, alone, "a list and a single look say different things");
+            assert_eq!(after, alone, "a list and a single look say different things");
+            for fact in ["outcome", "exitCode"] {
+                assert_eq!(before[fact], after[fact], "a list says {fact} differently later: {before} {after}");
+            }
         }
-        listed
+        before
     }
 
     /// A run's log, exact.

@@ -71,6 +71,7 @@ impl Real {
         world.set("DOCKER_CONFIG", &config);
         // A busy engine needs its time.
         world.set("LONGSHORE_DOCKER_TIMEOUT", "2m");
+        world.set("LONGSHORE_TEST_SETTLING", "5s");
         for key in ["DOCKER_HOST", "DOCKER_CONTEXT"] {
             if let Some(value) = std::env::var_os(key) {
                 world.set(key, value);

@@ -1,0 +1,168 @@
+//! Finishes what killed processes left: jobs whose supervisor was killed, containers of forgotten runs, and directories.
+//!
+//! A run whose container still runs gets a new supervisor. The end of any other job is recorded here. Both happen only with
+//! the engine on which the job was started. Every step may be repeated, and of two processes one acts.
+
+use std::process::Child;
+
+use anyhow::Result;
+
+use super::Task;
+use super::conclude::{conclude_found, is_cleared, save, tidy};
+use super::launch::{Way, launch};
+use crate::env::Env;
+use crate::job::record::{Kind, Record};
+use crate::job::standing::{Running, Sighting, Standing, derive, settled};
+use crate::job::store::Store;
+use crate::job::tombstone::Tombstone;
+use crate::job::{CONTROL, EXIT, Here, Job};
+use crate::runner::{Runner, Subject, Values};
+
+/// What was done about a job.
+#[derive(Debug)]
+pub enum Recovery {
+    /// Nothing: it has ended, or it has a supervisor, or a docker client that still builds.
+    Settled,
+    /// A new supervisor attends it.
+    Adopted(Child),
+    /// Its end was recorded.
+    Finished,
+    /// Another process is doing it.
+    Busy,
+    /// Nothing can be done yet, because docker may still be starting its container.
+    Starting,
+    /// Nothing can be done now: the engine does not answer, or the job belongs to another host or directory.
+    Open,
+}
+
+/// Finishes what a killed supervisor left of a job, if anything.
+///
+/// # Errors
+/// When the state directory cannot be written, or no supervisor can be started.
+pub fn recover(env: &Env, job: &Job) -> Result<Recovery> {
+    let here = Here::now(env);
+    if job.dir.has(EXIT) {
+        return remove_remains(env, job);
+    }
+    let facts = job.facts(&here);
+    let is_alone = match settled(&facts) {
+        None => true,
+        // A client that still writes the log is no supervisor: the time limit of the run would not be kept.
+        Some(Standing::Running(Running::Unsupervised)) => job.kind == Kind::Run,
+        Some(_) => false,
+    };
+    let Some(subject) = Subject::of(&facts).filter(|_| is_alone) else { return Ok(Recovery::Settled) };
+    if is_foreign(env, job, subject.record) {
+        return Ok(Recovery::Open);
+    }
+    match Runner::of(env, subject.record).look(subject) {
+        Sighting::Alive(_) => adopt(job),
+        _ if facts.log_locked => Ok(Recovery::Settled),
+        Sighting::Unreachable(_) | Sighting::OtherEngine => Ok(Recovery::Open),
+        Sighting::Absent if !job.has_been_missing(&here)? => Ok(Recovery::Starting),
+        Sighting::NeverStarted(container) if container.why.is_none() && !job.has_been_missing(&here)? => {
+            Ok(Recovery::Starting)
+        }
+        sighting => finish(env, job, &sighting),
+    }
+}
+
+/// Whether this process must not act on a job: it was started on another host, or its directory is a copy and the container
+/// belongs to the original.
+fn is_foreign(env: &Env, job: &Job, record: &Record) -> bool {
+    record.host != env.host() && record.boot_id != env.boot_id() || job.is_copy()
+}
+
+/// Starts a supervisor for a run whose container still runs.
+fn adopt(job: &Job) -> Result<Recovery> {
+    let Some(lock) = job.take_over()? else { return Ok(Recovery::Busy) };
+    if job.dir.has(EXIT) {
+        return Ok(Recovery::Settled);
+    }
+    launch(job, lock, Way::Adopt, &Values::default()).map(Recovery::Adopted)
+}
+
+/// Records the end of a job.
+fn finish(env: &Env, job: &Job, sighting: &Sighting) -> Result<Recovery> {
+    let Some(_held) = job.hold_ending()? else { return Ok(Recovery::Busy) };
+    let facts = job.facts(&Here::now(env));
+    if settled(&facts).is_some() {
+        return Ok(Recovery::Settled);
+    }
+    let (Ok(record), Standing::Ended(exit)) = (&facts.record, derive(&facts, sighting)) else {
+        return Ok(Recovery::Settled);
+    };
+    let Some(task) = task(env, job, record.clone()) else { return Ok(Recovery::Settled) };
+    conclude_found(&task, exit, sighting);
+    anyhow::ensure!(job.dir.has(EXIT), "could not record the end of {} {}", job.kind.word(), job.id);
+    Ok(Recovery::Finished)
+}
+
+fn task(env: &Env, job: &Job, record: Record) -> Option<Task> {
+    let job = Store::open(env, job.kind).ok()??.job(&job.id)?;
+    Some(Task::new(env, job, record))
+}
+
+/// Removes what a supervisor left that was killed after it had recorded the end.
+fn remove_remains(env: &Env, job: &Job) -> Result<Recovery> {
+    if !job.dir.has(CONTROL) || job.is_supervised() {
+        return Ok(Recovery::Settled);
+    }
+    let Some(_held) = job.hold_ending()? else { return Ok(Recovery::Busy) };
+    let (Ok(record), Some(Ok(exit))) = (job.record(), job.exit()) else { return Ok(Recovery::Settled) };
+    if is_foreign(env, job, &record) {
+        return Ok(Recovery::Open);
+    }
+    let Some(task) = task(env, job, record) else { return Ok(Recovery::Settled) };
+    tidy(&task);
+    let sighting = match task.record.kind {
+        Kind::Run => task.runner().look(task.subject(None)),
+        Kind::Build => Sighting::Absent,
+    };
+    let is_cleared = match &sighting {
+        Sighting::Absent => true,
+        Sighting::Unreachable(_) | Sighting::OtherEngine | Sighting::Alive(_) | Sighting::ImageProven(_) => false,
+        Sighting::Ended(_) | Sighting::NeverStarted(_) => {
+            let saved = job.account().is_some() || save(&task, &sighting);
+            sighting.container().is_some_and(|container| is_cleared(&task, &exit, saved, container))
+        }
+    };
+    if !is_cleared {
+        return Ok(Recovery::Open);
+    }
+    let _ = job.dir.remove(CONTROL);
+    Ok(Recovery::Finished)
+}
+
+/// Finishes what killed processes left of all jobs. Returns the supervisors that it started. What cannot be done now is left
+/// to a later sweep, so there are no errors.
+pub fn sweep(env: &Env) -> Vec<Child> {
+    let mut adopted = Vec::new();
+    for kind in [Kind::Run, Kind::Build] {
+        let Ok(Some(store)) = Store::open(env, kind) else { continue };
+        // One process at a time is enough.
+        let Some(_held) = store.hold_sweep() else { continue };
+        store.sweep();
+        for job in store.unfinished().into_iter().flatten() {
+            if let Ok(Recovery::Adopted(child)) = recover(env, &job) {
+                adopted.push(child);
+            }
+        }
+        if kind == Kind::Run {
+            for tombstone in store.tombstones() {
+                let _ = clear(env, &store, &tombstone);
+            }
+        }
+    }
+    adopted
+}
+
+/// Removes the container of a forgotten run, if it can be removed now. Returns whether nothing is left of it.
+#[must_use]
+pub fn clear(env: &Env, store: &Store, tombstone: &Tombstone) -> bool {
+    let is_clear = Runner::of_forgotten(env, tombstone).clear(tombstone, &Here::now(env));
+    if is_clear {
+        store.unbury(&tombstone.id);
+    }
+    is_clear
+}
