@@ -197,6 +197,7 @@ pub fn body(value: &Value) {
             None => assert!(asked_for(word, value), "{word:?}"),
         }
     }
+    mounts(value, &create.args[..at]);
     let texts = create.env.iter().flat_map(|(name, value)| [name, value]);
     let texts = texts.chain(&create.args).chain(&create.unset).chain(&create.stdin);
     assert!(texts.into_iter().all(|text| !text.contains('\0')));
@@ -207,6 +208,20 @@ pub fn body(value: &Value) {
     }
     assert!(create.notes.iter().all(|note| !note.is_empty()));
     assert_eq!(create_args(Some("made"), value), Ok(create));
+}
+
+/// docker reads the source and the target of each mount as they are in the body.
+fn mounts(body: &Value, flags: &[String]) {
+    let Some(asked) = body.pointer("/HostConfig/Mounts").and_then(Value::as_array) else { return };
+    let given =
+        flags.iter().filter_map(|flag| flag.strip_prefix("--mount=")).map(|line| go_csv(line).unwrap_or_default());
+    for (mount, fields) in asked.iter().zip(given) {
+        for key in ["Source", "Target"] {
+            let text = mount[key].as_str().filter(|text| !text.is_empty());
+            let field = text.map(|text| format!("{}={text}", key.to_lowercase()));
+            assert!(field.is_none_or(|field| fields.contains(&field)), "{mount} is {fields:?}");
+        }
+    }
 }
 
 /// Whether the key of a switch is true; the case of keys is ignored.
@@ -231,7 +246,7 @@ fn flag_value(flag: &str, value: &str) {
                     || ["bind-", "volume-", "image-", "tmpfs-"].iter().any(|start| name.starts_with(start))
             };
             assert!(fields.iter().map(name).all(|name| own(&name)), "{value:?}");
-            assert_eq!(fields.iter().filter(|field| name(field) == "target").count(), 1);
+            assert_eq!(fields.iter().filter(|field| name(field) == "target").count(), 1, "{value:?}");
         }
         "gpus" => {
             let fields = go_csv(value).unwrap_or_else(|| panic!("{value:?} is not CSV"));
@@ -255,8 +270,40 @@ fn flag_value(flag: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     proptest! {
+        #[test]
+        fn an_image_and_a_command_are_no_flags(image in "-{0,2}[a-z=]{1,4}", words in prop::collection::vec("-{0,2}[a-z=]{0,4}", 0..3)) {
+            super::body(&json!({"Image": image, "Cmd": words, "Entrypoint": words}));
+        }
+
+        #[test]
+        fn docker_reads_sizes_as_the_same_ones(power in 0..64_u32, less in -2..3_i64) {
+            let size = 1_i64.checked_shl(power).unwrap_or(i64::MAX).wrapping_add(less);
+            super::body(&json!({"Image": "i", "HostConfig": {"Memory": size, "ShmSize": size}}));
+            super::body(&json!({"Image": "i", "HostConfig": {"MemorySwap": size}}));
+        }
+
+        #[test]
+        fn ports_are_numbers(port in "[+-]?[0-9]{1,6}(/tcp|/udp|/x)?", outside in "[+-]?[0-9]{1,6}(-[+]?[0-9]{1,5})?|[a-z]?", ip in "|::1|127.0.0.1|[a-z.+]{1,3}") {
+            super::body(&json!({"Image": "i", "ExposedPorts": {&port: {}}}));
+            super::body(&json!({"Image": "i", "HostConfig": {"PortBindings": {port: [{"HostIp": ip, "HostPort": outside}]}}}));
+        }
+
+        #[test]
+        fn a_variable_is_there_once(variables in prop::collection::vec("[AB]?(=[a-z=]{0,2})?|PATH", 0..5)) {
+            super::body(&json!({"Image": "i", "Env": variables}));
+        }
+
+        #[test]
+        fn a_mount_is_one_record_of_csv(texts in prop::collection::vec("[a/,\"=\n\r ]{1,5}", 4)) {
+            let [source, target, label, option] = &texts[..] else { unreachable!("four") };
+            let options = json!({"Labels": {"l": label}, "DriverConfig": {"Options": {"o": option}}});
+            let mount = json!({"Type": "volume", "Source": source, "Target": target, "VolumeOptions": options});
+            super::body(&json!({"Image": "i", "HostConfig": {"Mounts": [mount]}}));
+        }
+
         #[test]
         fn no_value_of_a_body_is_read_as_a_flag(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             super::all(&bytes);

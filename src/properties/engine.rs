@@ -144,11 +144,12 @@ mod tests {
         fn a_container_is_read_or_there_is_a_reason(
             (id, status, code, started, finished, env, labels) in (any_value(), "created|running|exited|dead|x?", any_value(), any_value(), any_value(), any_value(), any_value()),
             wrong in any_value(),
+            (real, start) in (any::<i64>(), "000[01]-01-01T00:00:00Z|19[67]0-01-01T00:00:0[01]Z|2026-01-02T03:04:05(\\.[0-9]{1,9})?Z"),
         ) {
             let id = if id.is_string() { id } else { "x".into() };
             let state = json!({"Status": status, "ExitCode": code, "StartedAt": started, "FinishedAt": finished});
             super::object(&json!({"Id": id, "State": state, "Config": {"Env": env, "Labels": labels}}));
-            let state = json!({"Status": status, "ExitCode": 3, "StartedAt": "2026-01-02T03:04:05Z"});
+            let state = json!({"Status": status, "ExitCode": real, "StartedAt": start, "FinishedAt": start});
             super::object(&json!({"Id": id, "State": state, "Config": {"Env": [env, "A=b"], "Labels": null}}));
             super::object(&wrong);
             super::object(&json!([wrong]));

@@ -122,7 +122,7 @@ mod tests {
 
     /// Bytes of which many begin, continue or end a character, a line or an escape sequence.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
-        let parts: [&[u8]; 26] = [
+        let parts: [&[u8]; 27] = [
             b"a",
             b"\n",
             b"\r",
@@ -148,7 +148,8 @@ mod tests {
             b"\xed\xa0",
             b"\xff",
             b"\xe2\x80\xa8",
-            b"1111111111111111111111111111111111111",
+            b"\x1b[1111111111111111111111111111111111111m",
+            b"\x1b[11111111111111111111111111111111111111m",
         ];
         let part = prop_oneof![9 => prop::sample::select(parts.to_vec()).prop_map(<[u8]>::to_vec), 1 => any::<u8>().prop_map(|byte| vec![byte])];
         prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
@@ -168,6 +169,15 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn last_lines_are_found_at_the_edge_of_what_is_read_at_once(before in prop::sample::select(&[0, 1, 1 << 16][..]), over in 0..3_usize) {
+            let bytes = [&vec![b'w'; before][..], b"x\n", &vec![b'y'; (1 << 16) - 2 + over], b"\nz"].concat();
+            for lines in 0..4 {
+                super::tail(&bytes, lines);
+                super::tail(&bytes[..bytes.len() - 2], lines);
+            }
+        }
 
         #[test]
         fn a_line_longer_than_the_buffer_is_one_line(bytes in bytes(), short in 0..9_usize, sizes in prop::collection::vec(20_000..70_000_usize, 1..3)) {

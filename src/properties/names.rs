@@ -226,6 +226,13 @@ pub fn words(text: &str) {
         assert!((1..=31).contains(&number) || (34..=64).contains(&number));
         assert!(grammar!("^[A-Z]+[0-9]?([+-][0-9]+)?$").is_match(&name), "{name}");
         assert_eq!(Signal::parse(&format!("sig{}", name.to_lowercase())).map(Signal::number), Ok(number));
+        if let Ok(known) = nix::sys::signal::Signal::try_from(number) {
+            assert_eq!(known.as_str(), format!("SIG{name}"));
+        } else {
+            let after = |edge: &str| name.strip_prefix(edge).map(|rest| rest.parse::<i32>().unwrap_or(0));
+            let counted = after("RTMIN").map(|more| 34 + more).or(after("RTMAX").map(|less| 64 + less));
+            assert_eq!(counted, Some(number), "{name}");
+        }
         assert_eq!(Signal::parse(&number.to_string()).map(Signal::number), Ok(number));
     }
     let is_id =
@@ -272,6 +279,7 @@ pub fn sizes(text: &str) {
             let shift = 10 * " kmgtp".find(unit.get(..1).filter(|unit| *unit != "b").unwrap_or(" ")).unwrap_or(0);
             let whole: u128 = found[1].parse().expect("a number");
             let more = if text.contains('.') { 1 << shift } else { 1 };
+            assert!(shift > 0 || !text.contains('.'), "{text:?} is {size}");
             assert!((whole << shift..(whole << shift) + more).contains(&u128::from(size)), "{text:?} is {size}");
             assert!(units::show_bytes(size).len() <= 6 && units::show_bytes_binary(size).len() <= 9);
         }
@@ -339,9 +347,14 @@ mod tests {
         "(library/)?([a-z0-9]{1,3}(\\.|_|__|-{1,3})){0,2}([a-z0-9]{1,3}|scratch|sha256)(/[a-z0-9]{1,3})?",
         "(:[A-Za-z0-9_.-]{1,4})?(@sha(256:[0-9a-f]{64}|384:[0-9a-f]{96}))?",
     );
+    /// The edges of the rules for images.
+    const ODD_IMAGE: &str = concat!(
+        "(sha256:)?[0-9a-f]{62}[0-9a-g]{1,3}|a@sha384:[0-9a-f]{94,97}|a@sha512:[0-9a-f]{127,129}|a:[.-]?[a-z]{0,2}",
+        "|(index\\.)?docker\\.io/[a-zA-Z]{1,2}[.:]?[a-z0-9]{0,2}/[a-z]{1,2}|[a-z]{1,2}[._-]{1,3}([a-z]|/a)?|/?[A-Za-z]{1,3}/[A-Za-z]",
+    );
     const REQUIREMENT: &str = concat!(
         "[A-Za-z][A-Za-z0-9._-]{0,3}( ?\\[[a-z](, ?[a-z])?\\])?( ?\\(?(==|>=|<|~=|!=|===) ?[0-9]\\.[0-9a-z*+.-]{1,3}(, ?<[0-9])?\\)?)?",
-        "( ?; ?(os_name|python_version|extra) ?(==|<| in | not in ) ?['\"][a-z0-9 .]{0,4}['\"]( (and|or) '3' <= python_version)?)?",
+        "( ?; ?(os_name|python_version|extra) ?(==|<| in | not in ) ?['\"]( ?[#-]?[a-z0-9.]{0,2}){0,2}['\"]( (and|or) '3' <= python_version)?)?",
     );
 
     proptest! {
@@ -351,8 +364,9 @@ mod tests {
         }
 
         #[test]
-        fn images_are_those_of_docker(text in nearly(IMAGE)) {
+        fn images_are_those_of_docker(text in nearly(IMAGE), odd in nearly(ODD_IMAGE)) {
             images(&text);
+            images(&odd);
         }
 
         #[test]
@@ -363,7 +377,7 @@ mod tests {
 
         #[test]
         fn jobs_are_named_by_their_grammars(
-            text in nearly("[a-z0-9][a-z0-9._-]{0,64}|[0-9a-hjkmnp-tv-z]{11,13}|(longshore\\.)?[a-z0-9.-]{1,5}=[ -~é]{0,5}|latest")
+            text in nearly("[a-z0-9][a-z0-9._-]{0,9}|[a-z]{62,64}|latest|[0-9a-hjkmnp-tv-z]{11,13}|[a-z0-9]{12}|[a-z]{254,256}|(longshore\\.)?[a-z0-9.-]{1,5}=([ -~é\n\u{85}]{0,5}|x{4095,4097})")
         ) {
             jobs(&text);
         }
@@ -392,13 +406,13 @@ mod tests {
 
         #[test]
         fn addresses_and_networks_fit_their_grammars(
-            text in nearly("https?://[a-z][a-z0-9.-]{0,4}(:[0-9]{1,6})?(/[a-z/._~%+,=:@-]{0,6})?|host|[a-zA-Z][a-z_.-]{0,4}|device=[0-9](,GPU-[0-9:]{1,3})?|\"device=0,1\"|[0-9]{1,6}|all")
+            text in nearly("https?://[a-z][a-z0-9.-]{0,4}(:[0-9]{1,6})?(/[a-z/._~%+,=:@$?-]{0,6})?|host|[a-zA-Z][a-z_.-]{0,4}|device=[0-9](,GPU-[0-9:]{1,3})?|\"device=0,1\"|[0-9]{1,6}|all")
         ) {
             addresses(&text);
         }
 
         #[test]
-        fn a_path_reaches_docker_as_it_is(text in nearly("(/[ab., \"\n=:é-]{0,5}){1,4}|(\\./|[a-z-]{0,3}/){0,3}[a-z.-]{1,5}")) {
+        fn a_path_reaches_docker_as_it_is(text in nearly("(/[ab., \"\n=:é-]{0,5}){1,4}|(\\.{1,2}/|[a-z-]{0,3}/){0,3}[a-z.-]{1,5}")) {
             paths(&text);
         }
 
@@ -407,6 +421,14 @@ mod tests {
             text in nearly("(SIG|sig)?(TERM|HUP|IOT|CLD|POLL|RTM(IN\\+|AX-)[0-9]{1,2}|[0-9]{1,3})|caller|image|[0-9]{1,11}(:[0-9]{1,4})?|all|[0-9]{1,21}(\\.[0-9]{1,10})?|local|json-file|none")
         ) {
             words(&text);
+        }
+
+        #[test]
+        fn numbers_have_no_sign_and_a_limit(number in "[+-]?[0-9]{1,2}|21474836[0-9]{2}|1844674407370955161[0-9]|[0-9]{1,2}\\.0{0,9}[0-9]{1,2}", signal in 0..70_i32) {
+            words(&number);
+            words(&format!("{number}:{number}"));
+            words(&format!("1:{number}"));
+            words(&signal.to_string());
         }
 
         #[test]

@@ -27,10 +27,29 @@ pub fn recipe(bytes: &[u8]) {
             if let (Ok(asked), Ok(read)) = (Recipe::new(&spec, None), Recipe::new(&read, None)) {
                 assert_eq!(asked.digest(), read.digest());
                 rendered(&spec, &asked);
+                several(spec, &asked);
             }
         }
         Err(failure) => is_plain_message(&failure.message),
     }
+}
+
+/// Lists that are given in several parts are stored as one, and their order has no effect.
+fn several(spec: RecipeSpec, once: &Recipe) {
+    let twice = RecipeSpec {
+        apt_install: [spec.apt_install.clone(), spec.apt_install].concat(),
+        pip_install: [spec.pip_install.clone(), spec.pip_install].concat(),
+        additional_command: [spec.additional_command.clone(), spec.additional_command].concat(),
+        ..spec
+    };
+    let stored: RecipeSpec = spec::parse(&serde_json::to_vec(&twice).expect("JSON")).expect("it can be read");
+    let digest = |spec: &RecipeSpec| Recipe::new(spec, None).map(|recipe| recipe.digest()).ok();
+    assert_eq!(digest(&stored), digest(&twice));
+    let mut turned = once.clone();
+    turned.apt.reverse();
+    turned.pip.reverse();
+    assert_eq!(turned.digest(), once.digest());
+    assert_eq!(turned.render(Dialect::Legacy, ""), once.render(Dialect::Legacy, ""));
 }
 
 /// A recipe of the same shape as this one: the same steps with other texts.
@@ -179,7 +198,14 @@ mod tests {
         }
 
         #[test]
-        fn a_file_of_variables_reads_back_as_it_was(text in "(export |#|[A-B1]{1,2}|=|'|\"|\\\\[nrtx\"$\\\\]?|[ \t]|\n|\r\n?|\u{feff}|é|\0){0,24}") {
+        fn a_file_of_variables_reads_back_as_it_was(text in "(export |#|[A-B1]{1,2}|=|'|\"|\\\\[nrtx\"$\\\\]?|[ \t$]|\n|\r\n?|\u{feff}|é|\0){0,24}") {
+            super::variables(&text);
+        }
+
+        #[test]
+        fn quoted_and_plain_values_read_back_as_they_were(
+            text in "((export )?[AB]=([a$# \\\\]{0,4}|'[a$#\"\n\\\\]{0,4}'|\"([a$#'\n]|\\\\[n$\"x]){0,4}\")([ \t]#x)?\r?\n){0,4}"
+        ) {
             super::variables(&text);
         }
 
