@@ -22,6 +22,8 @@ mod names;
 mod output;
 #[cfg(test)]
 mod papers;
+#[cfg(test)]
+mod properties;
 mod recipe;
 mod runner;
 #[cfg(test)]

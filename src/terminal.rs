@@ -160,8 +160,8 @@ fn escape(bytes: &[u8]) -> Next {
     }
     let end = rest[1..].iter().position(|byte| !(byte.is_ascii_digit() || matches!(byte, b';' | b':')));
     match end {
-        Some(at) if rest[1 + at] == b'm' && at < LONGEST_SGR => Next::Sgr(at + 3),
-        None if rest.len() < LONGEST_SGR => Next::More,
+        Some(at) if rest[1 + at] == b'm' && at + 3 <= LONGEST_SGR => Next::Sgr(at + 3),
+        None if bytes.len() < LONGEST_SGR => Next::More,
         _ => Next::Char('\x1b', 1),
     }
 }
@@ -225,6 +225,23 @@ mod tests {
             escaper.write_all(&text[cut..]).unwrap();
             escaper.finish().unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), safe(std::str::from_utf8(text).unwrap()), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn the_longest_colour_is_recognised_in_one_write_and_in_two() {
+        for (length, passes) in [(LONGEST_SGR - 3, true), (LONGEST_SGR - 2, false), (LONGEST_SGR, false)] {
+            let text = format!("\x1b[{}m", "1".repeat(length));
+            let shown = safe(&text);
+            assert_eq!(shown.starts_with('\x1b'), passes, "{length}");
+            for cut in 0..text.len() {
+                let mut out = Vec::new();
+                let mut escaper = Escaper::new(&mut out);
+                escaper.write_all(&text.as_bytes()[..cut]).unwrap();
+                escaper.write_all(&text.as_bytes()[cut..]).unwrap();
+                escaper.finish().unwrap();
+                assert_eq!(String::from_utf8(out).unwrap(), shown, "{length}, cut at {cut}");
+            }
         }
     }
 

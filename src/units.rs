@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
 use crate::invalid::Invalid;
 
@@ -175,7 +175,7 @@ fn rounded(number: f64, digits: usize) -> f64 {
 /// Reads a point in time: RFC 3339, a date with or without a time (in UTC, where docker uses the client's time zone), Unix seconds with or without a fraction, or an age such as `90s`, `1h30m` or `7d` before `now`.
 ///
 /// # Errors
-/// [`Invalid`] for anything else, and for times out of the calendar's range.
+/// [`Invalid`] for anything else, and for years that RFC 3339 cannot express, which has four digits for them.
 pub fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Invalid> {
     let moment = if let Some(nanos) = billionths(text) {
         unix_moment(nanos)
@@ -184,7 +184,7 @@ pub fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Invalid> 
     } else {
         duration(text).ok().and_then(|age| now.checked_sub_signed(TimeDelta::from_std(age).ok()?))
     };
-    moment.ok_or_else(|| {
+    moment.filter(|moment| (0..=9999).contains(&moment.year())).ok_or_else(|| {
         Invalid::new("time", text, "it must be a date and time, Unix seconds, or an age")
             .with_hint("write 2024-05-17T08:00:00Z, 1715932800 or 1h30m")
     })
@@ -196,6 +196,16 @@ fn unix_moment(nanos: u128) -> Option<DateTime<Utc>> {
 }
 
 fn calendar_moment(text: &str) -> Option<DateTime<Utc>> {
+    // chrono also reads spaces and signs before the numbers, and numbers with fewer digits.
+    let fits = |(at, c): (usize, char)| match at {
+        4 | 7 => c == '-',
+        ..10 => c.is_ascii_digit(),
+        10 => "Tt ".contains(c),
+        _ => c.is_ascii_digit() || "Zz:.+-".contains(c),
+    };
+    if text.len() < "2024-05-17".len() || !text.char_indices().all(fits) {
+        return None;
+    }
     if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
         return Some(moment.with_timezone(&Utc));
     }
@@ -382,9 +392,21 @@ mod tests {
         ] {
             assert_eq!(moment(text, now), Ok(at(expected)), "{text}");
         }
-        for text in
-            ["", "yesterday", "-5m", "2024-13-01", "2024-05-16T25:00:00Z", "2024-05", "99999999999999999999", "5 m"]
-        {
+        for text in [
+            "",
+            "yesterday",
+            "-5m",
+            "253402300800",
+            "\t2024-05-16",
+            "+2024-05-16",
+            "2024-05-1",
+            "2024-05-16T08:00\n",
+            "2024-13-01",
+            "2024-05-16T25:00:00Z",
+            "2024-05",
+            "99999999999999999999",
+            "5 m",
+        ] {
             assert!(moment(text, now).is_err(), "{text:?}");
         }
     }

@@ -9,6 +9,7 @@ pub mod builder;
 pub mod create;
 pub mod inspect;
 pub mod questions;
+pub mod stats;
 pub mod stream;
 pub mod variables;
 pub mod words;

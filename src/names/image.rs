@@ -163,15 +163,21 @@ fn check_repository(name: &str) -> Result<(), Refusal> {
             "each part of a repository name must be letters and digits, joined by \".\", \"_\", \"__\" or \"-\"",
         ));
     }
-    // Older engines also count Docker Hub's host and "library/".
-    let implied = if host.is_some() { 0 } else { "docker.io/library/".len() };
-    if name.len() + implied > 255 {
+    if full_length(host, path) > 255 {
         return Err(no("a repository name must have at most 255 characters"));
     }
     if familiar_name(name) == "scratch" {
         return Err(no("docker reserves it for the empty image"));
     }
     Ok(())
+}
+
+/// The length of the name as older engines count it: with Docker Hub's host and, for an official image, with `library/`.
+fn full_length(host: Option<&str>, path: &str) -> usize {
+    let hub = "docker.io";
+    let host = host.filter(|host| *host != "index.docker.io").unwrap_or(hub);
+    let implied = if host == hub && !path.contains('/') { "library/" } else { "" };
+    host.len() + "/".len() + implied.len() + path.len()
 }
 
 /// Splits the host from a name, by docker's rule: the first part is a host if it has a `.`, a `:` or an upper case
@@ -346,6 +352,12 @@ mod tests {
     fn lengths_are_those_of_docker() {
         let name = |length: usize| ImageRef::parse(&"a".repeat(length)).is_ok();
         assert_eq!((name(237), name(238)), (true, false));
+        let name = |host: &str, length: usize| ImageRef::parse(&format!("{host}{}", "a".repeat(length))).is_ok();
+        for (host, most) in
+            [("me/", 242), ("docker.io/", 237), ("index.docker.io/", 237), ("docker.io/me/", 242), ("ghcr.io/", 247)]
+        {
+            assert_eq!((name(host, most), name(host, most + 1)), (true, false), "{host}");
+        }
         let tag = |length: usize| ImageRef::parse(&format!("a:{}", "t".repeat(length))).is_ok();
         assert_eq!((tag(128), tag(129)), (true, false));
     }

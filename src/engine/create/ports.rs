@@ -38,16 +38,21 @@ pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Resu
 /// A key such as `80/tcp`; the protocol may be left out.
 fn port(key: &str, item: &Item) -> Result<String, BodyError> {
     let (number, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
-    match number.parse::<u16>() {
-        Ok(number) if ["tcp", "udp", "sctp"].contains(&protocol) => Ok(format!("{number}/{protocol}")),
+    match read(number) {
+        Some(number) if ["tcp", "udp", "sctp"].contains(&protocol) => Ok(format!("{number}/{protocol}")),
         _ => Err(item.refuse("the key must be one port, for example 80/tcp")),
     }
+}
+
+/// The number of a port. Rust also reads one with a `+` before it, which neither docker nor the API does.
+fn read(number: &str) -> Option<u16> {
+    number.parse().ok().filter(|_| !number.starts_with('+'))
 }
 
 /// One binding. An empty address means any address, and an empty port any free port.
 fn publish(item: &Item, port: &str) -> Result<String, BodyError> {
     let binding = item.fields(["HostIp", "HostPort"])?;
-    let number = |text: &str| text.parse::<u16>().is_ok();
+    let number = |text: &str| read(text).is_some();
     let outside = match binding.text("HostPort")? {
         "" => "",
         text if number(text) || text.split_once('-').is_some_and(|(from, to)| number(from) && number(to)) => text,

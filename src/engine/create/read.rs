@@ -72,11 +72,11 @@ impl<'a> Item<'a> {
     pub(super) fn size(&self) -> Result<i64, BodyError> {
         let bytes = self.number()?;
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the check is for this loss")]
-        let read_back = bytes as f64 as i64;
+        let read_back = bytes as f64 as i128;
         if bytes < 0 {
             return Err(self.refuse("a size cannot be negative"));
         }
-        if read_back == bytes {
+        if read_back == i128::from(bytes) {
             Ok(bytes)
         } else {
             Err(self.refuse(format!("docker reads sizes as floating-point numbers and would read {read_back}")))

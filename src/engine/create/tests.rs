@@ -510,6 +510,10 @@ fn what_the_host_config_cannot_say() {
             json!({"ShmSize": 9_007_199_254_740_993_i64}),
             "HostConfig.ShmSize: docker reads sizes as floating-point numbers and would read 9007199254740992",
         ),
+        (
+            json!({"Memory": i64::MAX}),
+            "HostConfig.Memory: docker reads sizes as floating-point numbers and would read 9223372036854775808",
+        ),
         (json!({"NanoCpus": -1}), "HostConfig.NanoCpus: a number of processors cannot be negative"),
         (
             json!({"RestartPolicy": {"Name": "always", "MaximumRetryCount": 3}}),
@@ -566,6 +570,14 @@ fn what_the_host_config_cannot_say() {
         (
             json!({"PortBindings": {"80/tcp": [{"HostPort": 80}]}}),
             "HostConfig.PortBindings[\"80/tcp\"][0].HostPort: expected a string, found a number",
+        ),
+        (
+            json!({"PortBindings": {"80/tcp": [{"HostPort": "+80"}]}}),
+            "HostConfig.PortBindings[\"80/tcp\"][0].HostPort: expected a port, or a range such as 8000-8010, or \"\" for any",
+        ),
+        (
+            json!({"PortBindings": {"+80/tcp": [{}]}}),
+            "HostConfig.PortBindings[\"+80/tcp\"]: the key must be one port, for example 80/tcp",
         ),
         (
             json!({"PortBindings": {"80/tcp": [{"HostPort": "http"}]}}),
