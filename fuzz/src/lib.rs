@@ -10,6 +10,7 @@ mod program {
     pub mod env;
     pub mod envfile;
     pub mod error;
+    pub mod fault;
     pub mod fs;
     pub mod interrupt;
     pub mod invalid;

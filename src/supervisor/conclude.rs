@@ -75,7 +75,7 @@ fn complete(task: &Task, mut exit: Exit, sighting: &Sighting) {
     }
     fault::point("recorded");
     tidy(task);
-    if sighting.container().is_none_or(|container| is_cleared(task, &exit, saved, container)) {
+    if is_cleared(task, &exit, saved, sighting) {
         fault::point("removed");
         // Without this file, no command looks for a container.
         let _ = task.job.dir.remove(CONTROL);
@@ -100,11 +100,12 @@ pub fn tidy(task: &Task) {
     }
 }
 
-/// Whether the container needs no more work: it is kept on request, or was removed. It is not removed while it has the
-/// only copy of something that could not be saved.
-pub fn is_cleared(task: &Task, exit: &Exit, saved: bool, container: &str) -> bool {
-    let has_copy = task.runner().keeps_copy(&task.record);
-    let may_go = saved && (exit.log.is_whole() || !has_copy);
+/// Whether the container needs no more work: there is none, or it is kept on request, or it was removed. It is not removed
+/// while it has the only copy of something that could not be saved.
+pub fn is_cleared(task: &Task, exit: &Exit, saved: bool, sighting: &Sighting) -> bool {
+    let Some(container) = sighting.container() else { return true };
+    let has_output = matches!(sighting, Sighting::Ended(_)) && task.runner().keeps_copy(&task.record);
+    let may_go = saved && (exit.log.is_whole() || !has_output);
     task.record.run().is_some_and(|run| run.keep) || may_go && task.runner().remove(container)
 }
 

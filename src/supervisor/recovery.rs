@@ -124,7 +124,7 @@ fn remove_remains(env: &Env, job: &Job) -> Result<Recovery> {
         Sighting::Unreachable(_) | Sighting::OtherEngine | Sighting::Alive(_) | Sighting::ImageProven(_) => false,
         Sighting::Ended(_) | Sighting::NeverStarted(_) => {
             let saved = job.account().is_some() || save(&task, &sighting);
-            sighting.container().is_some_and(|container| is_cleared(&task, &exit, saved, container))
+            is_cleared(&task, &exit, saved, &sighting)
         }
     };
     if !is_cleared {
