@@ -7,7 +7,7 @@ mod kills;
 mod logs;
 mod many;
 mod owners;
-mod restarts;
+pub mod restarts;
 mod runs;
 
 use serde_json::Value;

@@ -91,6 +91,8 @@ impl Private {
         world.set("DOCKER_CONFIG", &config);
         world.set("DOCKER_HOST", format!("unix://{}", world.path("s").display()));
         world.set("LONGSHORE_DOCKER_TIMEOUT", "30s");
+        // How long a client has to be gone until the absence of its container is believed. Nothing here starts so slowly.
+        world.set("LONGSHORE_TEST_SETTLING", "5s");
         let mark = world.dir.path().to_owned();
         world.set(MARK, &mark);
         // Beside the prepared data, so that its layers can be linked instead of being copied.

@@ -144,6 +144,10 @@ fn log_contradicts(job: &Value, log: &[u8], truth: &Truth) -> Option<String> {
     if job["log"] == "incomplete" || job["log"] == "unverified" {
         return None;
     }
+    if !truth.begun && job["exitCode"] == 125 {
+        // The engine refused it, and what stands there is the docker client's message.
+        return None;
+    }
     // A program that was killed may have printed a line that it could not note any more.
     let noted = log.strip_prefix(truth.lines.as_slice());
     let one_more = |rest: &[u8]| rest.is_empty() || (truth.code.is_none() && rest.ends_with(b"\n") && rest.len() < 40);
