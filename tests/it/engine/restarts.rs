@@ -255,7 +255,7 @@ fn a_hung_engine_keeps_no_command_longer_than_its_patience() {
     let Some(mut engine) = Private::new() else { return };
     engine.set("LONGSHORE_DOCKER_TIMEOUT", "3s");
     engine.start(true);
-    let program = Program { code: 7, lines: 400, pause: 0.02 };
+    let program = Program { code: 7, lines: 250, pause: 0.02 };
     let (watched, alone) = (start(&engine, program), start(&engine, program));
     for process in engine.processes() {
         if process.command.contains(&alone.id) {

@@ -178,7 +178,7 @@ impl Private {
 
     /// dockerd goes on.
     pub fn resume(&mut self) {
-        self.machine().signal_dockerd(Signal::CONT);
+        self.machine().resume();
     }
 
     /// Which data the next start is on, `root` at first, and which key, `key` at first. Data that is new has the base
@@ -327,6 +327,14 @@ impl Machine {
         kill_process(*dockerd, signal).expect("dockerd runs");
     }
 
+    /// Lets dockerd go on. nsenter stops itself when its child is stopped, and wakes its child when it goes on.
+    fn resume(&self) {
+        if let Some((nsenter, dockerd)) = &self.dockerd {
+            let _ = kill_process(*dockerd, Signal::CONT);
+            let _ = kill_process(Pid::from_child(nsenter), Signal::CONT);
+        }
+    }
+
     /// Ends dockerd and waits until its containerd, which is to die with it, is gone.
     fn end_dockerd(&mut self, signal: Signal) {
         self.signal_dockerd(signal);
@@ -355,6 +363,8 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         let _ = kill_process(self.init, Signal::KILL);
+        // The namespace ends after nsenter has waited for dockerd.
+        self.resume();
         // unshare waits for it, and the kernel lets it end after all others of the namespace.
         let _ = self.unshare.wait();
         if let Some((mut nsenter, _)) = self.dockerd.take() {

@@ -144,8 +144,8 @@ fn log_contradicts(job: &Value, log: &[u8], truth: &Truth) -> Option<String> {
     if job["log"] == "incomplete" || job["log"] == "unverified" {
         return None;
     }
-    if !truth.begun && job["exitCode"] == 125 {
-        // The engine refused it, and what stands there is the docker client's message.
+    if !truth.begun && job["outcome"] != "succeeded" {
+        // The program printed nothing: what stands there is the docker client's message.
         return None;
     }
     // A program that was killed may have printed a line that it could not note any more.
