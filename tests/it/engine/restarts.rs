@@ -43,9 +43,19 @@ fn assert_sound(engine: &Private, runs: &[Witness]) -> Vec<Value> {
     let jobs: Vec<Value> = runs.iter().map(|run| ended(engine, "exec", &run.id)).collect();
     let contradictions: Vec<String> =
         runs.iter().zip(&jobs).filter_map(|(run, job)| run.contradiction(job, &log(engine, &run.id))).collect();
-    assert!(contradictions.is_empty(), "{}", contradictions.join("\n"));
+    assert!(contradictions.is_empty(), "{}\n{}", contradictions.join("\n"), engine_says(engine));
     assert_nothing_left(engine);
     jobs
+}
+
+/// How the engine described each container at its end, for who has to find out who was wrong.
+fn engine_says(engine: &Private) -> String {
+    let states = job_ids(&engine.jobs("run")).into_iter().filter_map(|id| {
+        let text = std::fs::read(engine.job("run", &id).join("inspect.json")).ok()?;
+        let container: Value = serde_json::from_slice(&text).ok()?;
+        Some(format!("the engine on {id}: {}", container["State"]))
+    });
+    states.collect::<Vec<_>>().join("\n")
 }
 
 /// A job after its end, as `wait` shows it.
@@ -163,6 +173,27 @@ fn a_program_that_succeeded_while_the_engine_was_dead_has_succeeded() {
 #[test]
 fn a_program_that_failed_while_the_engine_was_dead_has_its_true_code() {
     ended_in_the_outage(End::Kill, false, PROGRAM);
+}
+
+/// Programs that end one after the other while a new engine takes over what the killed one left.
+#[test]
+fn programs_that_end_while_the_engine_starts_again_have_their_true_codes() {
+    let Some(mut engine) = Private::new() else { return };
+    engine.start(false);
+    let begun = Instant::now();
+    let (pause, all, each) = (0.02, Duration::from_secs(6), Duration::from_millis(60));
+    let runs: Vec<Witness> = (0..14)
+        .map(|number| {
+            // Whatever its start took, it ends when it is its turn.
+            let left = (all + each * number).saturating_sub(begun.elapsed());
+            let lines = u32::try_from(left.as_millis() / 20).unwrap();
+            Program { code: 7, lines, pause }.start(&engine, &Real::base())
+        })
+        .collect();
+    wait_until("the first has ended", || runs.iter().any(|run| run.truth().code.is_some()));
+    engine.kill();
+    engine.start(false);
+    assert_sound(&engine, &runs);
 }
 
 /// The engine loses its power in the middle of two runs; then they are lost, whatever code the engine makes up.
