@@ -13,7 +13,7 @@ WITH_ENGINE = mkdir -p .cache && base=$$(tools/engine) && \
 	LONGSHORE_TEST_PYTHON=$$python
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test snapshots check deny fuzz bench papers install clean toolchain
+.PHONY: help build demo test snapshots soak check deny fuzz bench papers install clean toolchain
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -40,6 +40,9 @@ test: check ## run check and deny, then all tests with a real engine
 snapshots: ## run all tests and accept the new output; then see git diff
 	@rm -f tests/it/snapshots/*.snap.new
 	$(WITH_ENGINE) INSTA_UPDATE=always cargo test --locked --test it
+
+soak: ## kill a thousand processes, restart engines under many jobs, and compare every job with the truth
+	$(WITH_ENGINE) cargo test --locked --test it -- --ignored soak --nocapture --test-threads 1
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (600); needs a nightly toolchain
 	tools/fuzz

@@ -9,4 +9,5 @@ mod faults;
 mod formats;
 mod readme;
 mod secrets;
+mod soak;
 mod support;

@@ -7,6 +7,7 @@ mod kills;
 mod logs;
 mod many;
 mod owners;
+pub mod restarts;
 mod runs;
 
 use serde_json::Value;

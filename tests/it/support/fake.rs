@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+pub use super::processes::Process;
+use super::processes::Processes;
 use super::{Ran, World, wait_until};
 
 /// The world and its engine. A test that drops it without a panic has its jobs and leftovers checked; one that leaves
@@ -38,13 +40,6 @@ impl DerefMut for Fake {
     }
 }
 
-/// A process of the world, ours or the engine's.
-#[derive(Debug, Clone)]
-pub struct Process {
-    pub pid: u32,
-    pub command: String,
-}
-
 impl Fake {
     /// With a healthy engine that has one image, `base`.
     pub fn new() -> Self {
@@ -55,7 +50,7 @@ impl Fake {
         world.set("FAKE_DOCKER_DIR", &engine);
         // The clients of the fake start a container themselves: without them none appears later.
         world.set("LONGSHORE_TEST_SETTLING", "0s");
-        let processes = Processes { mark: format!("FAKE_DOCKER_DIR={}", engine.display()) };
+        let processes = Processes::with(format!("FAKE_DOCKER_DIR={}", engine.display()));
         let fake = Self { processes, world, programs: AtomicUsize::new(0), unsound: OnceLock::new() };
         let works = std::process::Command::new(&script).arg("version").env("FAKE_DOCKER_DIR", &engine).output();
         assert!(works.is_ok_and(|output| output.status.success()), "the fake docker needs python3 3.10 or newer");
@@ -377,42 +372,6 @@ impl Drop for Fake {
     fn drop(&mut self) {
         if !std::thread::panicking() && self.unsound.get().is_none() {
             self.assert_sound();
-        }
-    }
-}
-
-/// The processes of one world, which are told by a variable of their environment.
-struct Processes {
-    /// `KEY=VALUE`
-    mark: String,
-}
-
-impl Processes {
-    fn list(&self) -> Vec<Process> {
-        let mut found = Vec::new();
-        for name in names(Path::new("/proc")) {
-            let Ok(pid) = name.parse() else { continue };
-            let read = |file: &str| std::fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
-            if read("environ").split(|byte| *byte == 0).any(|variable| variable == self.mark.as_bytes()) {
-                let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
-                found.push(Process { pid, command });
-            }
-        }
-        found
-    }
-}
-
-impl Drop for Processes {
-    fn drop(&mut self) {
-        // More than once: a process may have started another a moment before it was killed.
-        for _ in 0..100 {
-            let left = self.list();
-            if left.is_empty() {
-                break;
-            }
-            for process in left {
-                let _ = std::process::Command::new("kill").args(["-KILL", &process.pid.to_string()]).output();
-            }
         }
     }
 }

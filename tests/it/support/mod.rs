@@ -1,9 +1,12 @@
 //! The world of one test: its own directories, environment and engine, in which the program runs.
 
 pub mod fake;
+pub mod private;
+pub mod processes;
 pub mod real;
 pub mod schema;
 pub mod snapshots;
+pub mod witness;
 
 use std::ffi::OsStr;
 use std::io::Write as _;

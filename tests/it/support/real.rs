@@ -38,7 +38,7 @@ impl Client {
     }
 
     /// The program and its configuration directory.
-    fn find(self) -> (PathBuf, PathBuf) {
+    pub fn find(self) -> (PathBuf, PathBuf) {
         let clients = std::fs::read_to_string(given("LONGSHORE_TEST_CLIENTS")).expect("the list of clients");
         let line = clients.lines().find(|line| line.split('\t').next() == Some(self.name()));
         let fields: Vec<&str> = line.expect("a client of that name").split('\t').collect();
