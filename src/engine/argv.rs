@@ -171,10 +171,11 @@ pub fn ping() -> Vec<String> {
     words(["ps", "--quiet", "--filter", "id=none"])
 }
 
-/// The engine's id.
+/// The engine's id and its data directory. Engines up to 20.10 have the id in a file beside their configuration, so two
+/// engines with different data may have the same id.
 #[must_use]
 pub fn engine_id() -> Vec<String> {
-    words(["info", "--format", "{{json .ID}}"])
+    words(["info", "--format", r#"{{json (print .ID " " .DockerRootDir)}}"#])
 }
 
 /// The version of the buildx plugin; fails without it.

@@ -197,7 +197,7 @@ fn only_the_legacy_builder_is_switched_off_buildkit() {
 fn the_small_questions_are_asked_word_by_word() {
     let table: [(Vec<String>, &str); 8] = [
         (version(), "version --format {{json .}}"),
-        (engine_id(), "info --format {{json .ID}}"),
+        (engine_id(), "info --format {{json (print .ID \" \" .DockerRootDir)}}"),
         (image_inspect(&words(["a", "b"])), "image inspect a b"),
         (image_ids(&words(["label=x"])), "image ls --no-trunc --format {{json .ID}} --filter label=x"),
         (

@@ -180,7 +180,7 @@ impl Engine {
         self.json(&argv::version())
     }
 
-    /// The engine's id.
+    /// The engine's id and its data directory, with a blank between.
     ///
     /// # Errors
     /// When the engine does not answer.

@@ -165,7 +165,8 @@ pub struct Begun {
     pub format: u32,
     /// When.
     pub started: DateTime<Utc>,
-    /// The ID in `docker info`; null if the engine did not answer.
+    /// The id and the data directory in `docker info`, with a blank between. Older versions recorded the id only, and null if
+    /// the engine did not answer.
     pub engine_id: Option<String>,
     /// The engine's version.
     pub engine_version: Option<String>,

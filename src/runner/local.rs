@@ -224,10 +224,15 @@ fn proven_image(engine: &Engine, subject: Subject) -> Result<Option<String>, Eng
 fn absent(begun: Option<&Begun>, engine_id: impl FnOnce() -> Result<String, Failure>) -> Sighting {
     let Some(recorded) = begun.and_then(|begun| begun.engine_id.as_ref()) else { return Sighting::Absent };
     match engine_id() {
-        Ok(id) if *recorded == id => Sighting::Absent,
+        Ok(id) if is_same(recorded, &id) => Sighting::Absent,
         Ok(_) => Sighting::OtherEngine,
         Err(why) => Sighting::Unreachable(why),
     }
+}
+
+/// Whether a recorded engine is the one that answers. A record without the data directory has only the id.
+fn is_same(recorded: &str, answers: &str) -> bool {
+    recorded == answers || answers.split_once(' ').is_some_and(|(id, _)| id == recorded)
 }
 
 /// The [`Sighting`] of a container.
@@ -380,7 +385,7 @@ pub fn remove(engine: &Engine, container: &str) -> bool {
 
 pub fn clear(engine: &Engine, tombstone: &Tombstone, here: &Here) -> bool {
     let is_its_engine = || match &tombstone.engine_id {
-        Some(known) => engine.id().is_ok_and(|id| id == *known),
+        Some(known) => engine.id().is_ok_and(|id| is_same(known, &id)),
         None => true,
     };
     match engine.container_of(&tombstone.id, None) {
@@ -469,6 +474,10 @@ mod tests {
         let known = begun(Some("ours"), "20.10.24");
         assert_eq!(absent(Some(&known), || asked("ours")), Sighting::Absent);
         assert_eq!(absent(Some(&known), || asked("other")), Sighting::OtherEngine);
+        // Older records have no data directory.
+        assert_eq!(absent(Some(&known), || asked("ours /var/lib/docker")), Sighting::Absent);
+        let whole = begun(Some("ours /var/lib/docker"), "20.10.24");
+        assert_eq!(absent(Some(&whole), || asked("ours /srv/docker")), Sighting::OtherEngine);
         assert!(matches!(absent(Some(&known), away), Sighting::Unreachable(_)));
         // Without a recorded engine there is nothing to compare, and the engine is not asked.
         assert_eq!(absent(Some(&begun(None, "20.10.24")), || panic!("asked")), Sighting::Absent);

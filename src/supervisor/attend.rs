@@ -30,6 +30,8 @@ const GRACE: Duration = Duration::from_secs(10);
 const STARTING: Duration = Duration::from_secs(10);
 /// Pause between two questions to an engine that does not answer: the first value, doubled each time up to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// Pause between two looks at the disk while a build runs.
+const DISK_LOOK: Duration = Duration::from_millis(200);
 /// How long the client of an adopted run may take to end after the container.
 const CLIENT_END: Duration = Duration::from_secs(10);
 /// The longest pause between two questions about a container that may be starting.
@@ -46,6 +48,8 @@ pub struct Seen {
     pub timed_out: Option<Request>,
     /// Whether the engine was away after the client had ended and before the container had.
     pub gap: bool,
+    /// Whether the disk was full at any look while a build ran.
+    pub was_full: bool,
 }
 
 /// The state of a supervisor while it waits.
@@ -58,6 +62,7 @@ pub struct Attendant {
     deadline: Option<Instant>,
     timed_out: Option<Request>,
     gap: bool,
+    was_full: bool,
     ending: Arc<Ending>,
     deeds: Vec<JoinHandle<()>>,
 }
@@ -111,6 +116,7 @@ impl Attendant {
             deadline: None,
             timed_out: None,
             gap: false,
+            was_full: false,
             ending: Arc::default(),
             deeds: Vec::new(),
         })
@@ -160,7 +166,7 @@ impl Attendant {
         for deed in self.deeds.drain(..) {
             let _ = deed.join();
         }
-        Seen { client, sighting, timed_out: self.timed_out.take(), gap: self.gap }
+        Seen { client, sighting, timed_out: self.timed_out.take(), gap: self.gap, was_full: self.was_full }
     }
 
     /// Asks the engine until the state of the job is certain. The client may have ended before the container, and an
@@ -340,8 +346,9 @@ impl Attendant {
         Ok(())
     }
 
-    /// Sleeps until the next event. There is no polling, so an idle supervisor uses no processor time.
-    fn next_event(&self, mut child: Option<&mut Child>, until: Option<Instant>) -> Event {
+    /// Sleeps until the next event. A run is not polled, so its idle supervisor uses no processor time. While a build runs,
+    /// the disk is looked at, because docker does not report that output could not be written.
+    fn next_event(&mut self, mut child: Option<&mut Child>, until: Option<Instant>) -> Event {
         loop {
             let _ = (&self.child_ended).read(&mut [0; 64]);
             match child.as_mut().map(|child| child.try_wait()) {
@@ -355,7 +362,10 @@ impl Attendant {
             if left == Some(Duration::ZERO) {
                 return Event::Due;
             }
-            let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+            let is_build = self.task.record.kind == Kind::Build;
+            self.was_full |= is_build && self.task.job.dir.is_full();
+            let sleep = left.into_iter().chain(is_build.then_some(DISK_LOOK)).min();
+            let timeout = sleep.and_then(|sleep| Timespec::try_from(sleep).ok());
             let mut fds = [PollFd::new(&self.child_ended, PollFlags::IN), PollFd::new(&self.control, PollFlags::IN)];
             let _ = poll(&mut fds, timeout.as_ref());
             if fds[1].revents().contains(PollFlags::IN) {

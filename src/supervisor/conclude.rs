@@ -49,6 +49,9 @@ pub fn conclude(task: &Task, end: End) {
     };
     exit.finished = exit.finished.or_else(|| Some(task.env.now()));
     if let End::Seen(seen) = &end {
+        if seen.was_full {
+            exit.doubt_log(LogState::Incomplete, "the disk was full while it was built");
+        }
         // An adopted run has no client of its supervisor.
         exit.recovered = seen.client.is_none() && task.record.kind == Kind::Run;
         verify_log(task, &seen.sighting, seen.client, seen.gap, &mut exit);
@@ -190,7 +193,7 @@ fn failed_build(task: &Task, status: ExitStatus, cancelled: bool) -> Exit {
 /// code or is known to lose output. A build has no copy; docker does not report that its output could not be written.
 fn verify_log(task: &Task, sighting: &Sighting, client: Option<ExitStatus>, gap: bool, exit: &mut Exit) {
     let Sighting::Ended(end) = sighting else {
-        if task.record.kind == Kind::Build && task.job.dir.is_full() {
+        if task.record.kind == Kind::Build && exit.log.is_whole() && task.job.dir.is_full() {
             exit.doubt_log(LogState::Incomplete, "the disk is full");
         }
         return;

@@ -25,7 +25,7 @@ const STARTING: Duration = Duration::from_secs(10);
 /// The engine's own object while there is a container, its last account after that, and always the job beside it.
 pub fn inspect(env: &Env, voice: &Voice, args: &OneJob) -> Result<u8> {
     let (_, job) = find(env, Kind::Run, &args.job)?;
-    settle(env, voice, &job);
+    let env = &settle(env, voice, &job);
     let view = view(env, &job);
     let account = match job.account() {
         Some(account) => account,

@@ -81,7 +81,7 @@ pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
 /// # Errors
 /// [`ErrorKind::Conflict`] with its status.
 pub fn require_running(env: &Env, voice: &Voice, job: &Job, shown: &str) -> Result<(), Failure> {
-    settle(env, voice, job);
+    let env = &settle(env, voice, job);
     let view = view(env, job);
     if view.is_running() {
         return Ok(());

@@ -18,7 +18,7 @@ use crate::supervisor::{clear, sweep};
 pub fn forget(env: &Env, voice: &Voice, kind: Kind, args: &Forget) -> Result<u8> {
     let code = voice.each(args.jobs.iter().map(|typed| {
         let (store, job) = find(env, kind, typed)?;
-        settle(env, voice, &job);
+        let env = &settle(env, voice, &job);
         forget_one(env, voice, &store, &job)?;
         Ok(Done::to(&job))
     }))?;

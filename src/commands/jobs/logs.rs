@@ -35,7 +35,7 @@ impl LogFlags {
 
 /// Shows a job's log and returns the exit code.
 pub fn logs(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
-    settle(env, voice, job);
+    let env = &settle(env, voice, job);
     if how.follow {
         return follow_log(env, voice, job, how);
     }

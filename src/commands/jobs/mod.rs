@@ -8,7 +8,7 @@ pub mod start;
 pub mod stay;
 pub mod wait;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::Serialize;
@@ -27,6 +27,8 @@ use crate::supervisor::recover;
 
 /// Pause between two checks of a job.
 const LOOK: Duration = Duration::from_millis(25);
+/// The least time that a question to the engine gets.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A job on which the command was carried out.
 #[derive(Debug, Serialize)]
@@ -72,11 +74,19 @@ fn check(interrupt: &Interrupt, job: &Job) -> Result<(), Failure> {
     heard.map_err(|failure| failure.hint(format!("wait for it again with: longshore {noun} wait {id}")))
 }
 
-/// Finishes what a killed supervisor left of a job. What the user asked for is done also if that fails.
-pub fn settle(env: &Env, voice: &Voice, job: &Job) {
-    if let Err(error) = recover(env, job) {
+/// Finishes what a killed supervisor left of a job. What the user asked for is done also if that fails. Returns the
+/// environment for further questions: an engine that did not answer gets little time for them.
+pub fn settle(env: &Env, voice: &Voice, job: &Job) -> Env {
+    let begun = Instant::now();
+    let recovered = recover(env, job);
+    if let Err(error) = &recovered {
         voice.note(&format!("note: what was left of {} {} cannot be finished: {error:#}", job.kind.word(), job.id));
     }
+    let mut env = env.clone();
+    if begun.elapsed() >= env.patience {
+        env.patience = env.patience.min(LEAST_PATIENCE);
+    }
+    env
 }
 
 /// Asks the engine about a job.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{LOOK, check};
+use super::{LEAST_PATIENCE, LOOK, check};
 use crate::cli::Wait;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
@@ -21,8 +21,6 @@ use crate::survey::view;
 
 /// Between two looks at a run whose supervisor and client were killed.
 const UNSUPERVISED_LOOK: Duration = Duration::from_millis(500);
-/// The least time that a question to the engine gets when the deadline of a wait is near.
-const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A job that has ended.
 #[derive(Debug, Serialize)]

@@ -66,6 +66,24 @@ fn a_log_that_could_not_be_compared_on_a_full_disk_is_not_complete() {
 }
 
 #[test]
+fn a_build_log_is_incomplete_if_the_disk_was_full_meanwhile() {
+    let fake = Fake::new();
+    std::fs::create_dir(fake.path("state")).unwrap();
+    // The step runs in the context, which is in the directory of the build.
+    let step = "dd if=/dev/zero of=../fill bs=4k 2>/dev/null; seq 1000; sleep 1; rm ../fill; echo freed";
+    fake.scenario(serde_json::json!({"build": {"script": step}}));
+    let script = r#"
+        mount -t tmpfs -o size=256k,mode=700 none state
+        "$longshore" image create web --base base --run true >/dev/null || exit 90
+        "$longshore" image wait --timeout 30s --json web"#;
+    let Some(ran) = with_mounts(&fake, script) else { return };
+    let view = ran.code(0).json();
+    assert_eq!((&view["outcome"], &view["log"]), (&"succeeded".into(), &"incomplete".into()), "{view:#}");
+    assert_eq!(view["reason"], "log: incomplete: the disk was full while it was built");
+    fake.wait_until_quiet();
+}
+
+#[test]
 fn on_a_full_disk_nothing_is_started() {
     let fake = Fake::new();
     std::fs::create_dir(fake.path("state")).unwrap();
