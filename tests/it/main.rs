@@ -4,6 +4,7 @@
 mod answers;
 mod cli;
 mod container;
+mod docs;
 mod engine;
 mod faults;
 mod formats;
