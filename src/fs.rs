@@ -33,9 +33,7 @@ impl Dir {
     /// # Errors
     /// When it is a link, belongs to another user, can be written by others, or cannot be created.
     pub fn make(path: &Path) -> io::Result<Self> {
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
+        path.parent().map_or(Ok(()), make_parents)?;
         match rustix::fs::mkdir(path, DIRECTORY) {
             Ok(()) => {
                 let dir = Self::open(path)?;
@@ -361,6 +359,24 @@ impl Dir {
         }
         #[cfg(not(target_os = "linux"))]
         None
+    }
+}
+
+/// Creates a directory and its parents, which can be used under any umask.
+fn make_parents(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if path.is_dir() || path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    path.parent().map_or(Ok(()), make_parents)?;
+    match std::fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            let mut permissions = std::fs::metadata(path)?.permissions();
+            permissions.set_mode(permissions.mode() | DIRECTORY.as_raw_mode());
+            std::fs::set_permissions(path, permissions)
+        }
     }
 }
 

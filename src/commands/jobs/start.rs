@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 
 use anyhow::Result;
 
@@ -56,9 +57,11 @@ pub fn begin(
     let store = Store::make(env, record.kind)?;
     let runner = Runner::of(env, record);
     let (checked, prepared) = std::thread::scope(|scope| {
-        let question = scope.spawn(|| runner.check(record));
+        let question = || runner.check(record);
+        // Without another thread, because the user may have no more processes, they are done one after the other.
+        let asking = std::thread::Builder::new().spawn_scoped(scope, question);
         let prepared = store.prepare(record);
-        (question.join(), prepared)
+        (asking.map_or_else(|_| Ok(question()), ScopedJoinHandle::join), prepared)
     });
     checked.map_err(|_| anyhow::anyhow!("the check of the engine did not end"))??;
     let prepared = prepared?;
