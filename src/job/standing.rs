@@ -262,6 +262,9 @@ pub fn doubt(end: &Ended, same_boot: Option<bool>, client: Option<i32>) -> Optio
     if end.code == 0 && same_boot != Some(true) {
         return Some("the host was rebooted while it ran, so the engine's exit code 0 is not reliable".into());
     }
+    if end.code == 0 && end.finished.is_none() {
+        return Some("the engine does not know when it ended, so its exit code 0 is not reliable".into());
+    }
     end.made_up.clone()
 }
 

@@ -265,6 +265,15 @@ fn a_code_that_engines_make_up_is_believed_of_a_client_that_saw_it() {
 }
 
 #[test]
+fn a_zero_without_a_time_of_the_end_is_believed_of_a_client_that_saw_it() {
+    let timeless = Ended { finished: None, ..ended_with(0) };
+    assert_eq!(doubt(&timeless, Some(true), Some(0)), None);
+    assert!(doubt(&timeless, Some(true), Some(125)).is_some_and(|why| why.contains("does not know when it ended")));
+    assert_eq!(end(&facts(Kind::Run), &seen(timeless)).outcome, Outcome::Lost);
+    assert_eq!(doubt(&Ended { finished: None, ..ended_with(3) }, Some(true), None), None);
+}
+
+#[test]
 fn a_damaged_request_makes_no_run_a_success() {
     let requests = Requests::unreadable();
     let exit = exit_of(&ended_with(0), &requests, None);
