@@ -368,8 +368,8 @@ fn a_finished_job_costs_no_engine_call() {
 #[test]
 fn a_list_of_many_unattended_runs_costs_two_engine_calls() {
     let fake = Fake::new();
-    // All are started first, because the supervisor of a new run adopts those that it finds alone.
-    for id in [0; 3].map(|_| fake.start_gated("exit 0")) {
+    // The last one is killed first, because the supervisor of a new run adopts those that it finds alone.
+    for id in [0; 3].map(|_| fake.start_gated("exit 0")).into_iter().rev() {
         fake.kill_supervisor_and_client(&id);
     }
     wait_until("only containers are left", || {

@@ -54,7 +54,7 @@ fn an_end_that_nobody_recorded_is_recorded_once_and_the_container_removed() {
     let fake = Fake::new();
     let id = fake.start_unattended("echo more; exit 5");
     fake.open_gate();
-    wait_until("the container has ended", || fake.true_code(&id).is_some());
+    fake.wait_for_container_end(&id);
     assert_eq!(fake.status_of(&id)["log"], "unverified", "a list does not compare logs");
     assert!(fake.job("run", &id).join("exit.json").exists());
     assert_eq!(fake.containers(), Vec::<String>::new());
@@ -116,7 +116,7 @@ fn the_container_of_a_forgotten_run_is_removed_when_the_engine_is_back() {
     let fake = Fake::new();
     let id = fake.start_unattended("exit 3");
     fake.open_gate();
-    wait_until("the container has ended", || fake.true_code(&id).is_some());
+    fake.wait_for_container_end(&id);
     fake.take_engine_down();
     let said = fake.run(&["exec", "forget", &id]).code(0).stderr;
     assert!(said.contains(&format!("its container longshore-{id} may still be there")), "{said}");
@@ -133,7 +133,7 @@ fn the_container_of_a_run_with_a_corrupt_record_is_removed_when_it_is_forgotten(
     let fake = Fake::new();
     let id = fake.start_unattended("exit 3");
     fake.open_gate();
-    wait_until("the container has ended", || fake.true_code(&id).is_some());
+    fake.wait_for_container_end(&id);
     std::fs::write(fake.job("run", &id).join("job.json"), "{").unwrap();
     fake.run(&["exec", "forget", &id]).code(0);
     assert_eq!(fake.containers(), Vec::<String>::new());
@@ -152,7 +152,7 @@ fn a_stranger_with_the_label_of_a_run_is_not_taken_for_it() {
     std::fs::write(stranger.join("state.json"), state.to_string()).unwrap();
     std::fs::write(stranger.join("config.json"), config.to_string()).unwrap();
     fake.open_gate();
-    wait_until("the container has ended", || fake.true_code(&id).is_some());
+    fake.wait_for_container_end(&id);
     fake.docker(&["rm", &format!("longshore-{id}")]);
     assert_eq!(fake.status_of(&id)["outcome"], "lost", "a stranger's end was told");
     assert!(stranger.exists(), "a stranger's container was removed");
@@ -198,7 +198,7 @@ fn damaged_requests_make_no_stopped_run_a_success() {
     let id = fake.start_unattended("exit 0");
     std::fs::write(fake.job("run", &id).join("stop.json"), "{\"at\": \"2026").unwrap();
     fake.open_gate();
-    wait_until("the container has ended", || fake.true_code(&id).is_some());
+    fake.wait_for_container_end(&id);
     let view = fake.end_of(&id);
     assert_eq!((&view["outcome"], &view["exitCode"]), (&"lost".into(), &0.into()));
     assert!(view["reason"].as_str().unwrap().contains("stop.json is damaged"), "{view}");

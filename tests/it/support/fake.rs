@@ -241,6 +241,16 @@ impl Fake {
         std::fs::read_to_string(self.engine(&format!("truth/longshore-{id}.code"))).ok()?.parse().ok()
     }
 
+    /// Waits until the engine knows that the container of a run has ended.
+    #[track_caller]
+    pub fn wait_for_container_end(&self, id: &str) {
+        let state = || -> Option<Value> {
+            let ident = std::fs::read_link(self.engine(&format!("names/longshore-{id}"))).ok()?;
+            serde_json::from_slice(&std::fs::read(self.engine("containers").join(ident).join("state.json")).ok()?).ok()
+        };
+        wait_until("the container has ended", || state().is_some_and(|state| state["Running"] == false));
+    }
+
     /// The arguments of all docker calls until now.
     pub fn calls(&self) -> Vec<String> {
         let calls = std::fs::read_to_string(self.engine("calls.log")).unwrap_or_default();
