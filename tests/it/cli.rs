@@ -327,7 +327,7 @@ fn exec_run_prints_its_id_after_one_engine_call() {
     assert_eq!(fake.calls().iter().filter(|call| call.starts_with("image inspect")).count(), 1);
     let others = |call: &String| !["image inspect", "version", "info"].iter().any(|known| call.starts_with(known));
     assert!(!fake.calls().iter().any(others), "{:?}", fake.calls());
-    wait_until("the engine is asked for its id", || fake.calls().iter().any(|call| call.starts_with("info")));
+    wait_until("both questions hang", || fake.engine("rule-0").exists() && fake.engine("rule-1").exists());
     fake.scenario(json!({}));
     let hung = |process: &Process| [" version ", " info "].iter().any(|call| process.command.contains(call));
     for process in fake.processes().into_iter().filter(hung) {
