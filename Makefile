@@ -5,9 +5,9 @@ DESTDIR ?=
 BINARY = target/release/longshore
 
 # Prepares what the tests need, and puts it into the environment of the command that follows.
-WITH_ENGINE = mkdir -p .cache && base=$$(tools/engine) && \
+WITH_ENGINE = mkdir -p .cache && tools/shells && base=$$(tools/engine) && \
 	tools/docker-clients >.cache/clients.tsv && \
-	python=$$(tools/pytest-env) && \
+	python=$$(tools/pytest-env) && tools/man-checkers && \
 	LONGSHORE_TEST_BASE=$$base \
 	LONGSHORE_TEST_CLIENTS='$(CURDIR)/.cache/clients.tsv' \
 	LONGSHORE_TEST_PYTHON=$$python
@@ -50,7 +50,7 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (600); needs a nightly toolchain
 bench: build ## compare the times of longshore and docker
 	python=$$(tools/pytest-env) && "$$python" tools/bench
 
-papers: ## regenerate man pages, completions and schemas
+papers: ## regenerate man pages, schemas and the lists in the README
 	UPDATE_PAPERS=1 cargo test --locked papers
 
 install: build ## install binary, man pages and completions under PREFIX (/usr/local)
