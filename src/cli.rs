@@ -1,13 +1,36 @@
-//! The command line and its help texts. This module has no behaviour: `commands` carries out what is parsed here.
+//! The command line. This module has no behaviour: `commands` carries out what is parsed here. What help says beside the
+//! options is in `help`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use crate::help;
 use crate::names::{ImageRef, Invalid, Signal, Tail};
-use crate::spec::{RecipeSpec, RunSpec, keys_line};
+use crate::spec::{RecipeSpec, RunSpec};
+
+/// What the engine says of a container.
+pub const CONTAINER_STATUSES: [&str; 7] = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+
+/// What is required stands first. clap cannot know it, because a spec may have it.
+const IMAGE_CREATE_USAGE: &str = "\
+longshore image create <NAME> --base <IMAGE> [OPTIONS]
+       longshore image create --spec <FILE> [NAME] [OPTIONS]";
+const CONTAINER_CREATE_USAGE: &str = "\
+longshore container create --image <IMAGE> [NAME] [OPTIONS]
+                                  [-- <COMMAND>...]
+       longshore container create --spec <FILE> [NAME] [OPTIONS]
+                                  [-- <COMMAND>...]";
+const EXEC_RUN_USAGE: &str = "\
+longshore exec run --image <IMAGE> --src <DIR> --main <FILE> [OPTIONS]
+                          [-- <ARGS>...]
+       longshore exec run --spec <FILE> [OPTIONS] [-- <ARGS>...]";
+
+/// The end of the help of an option that a flag or the spec has to give.
+const REQUIRED: &str = " (required, here or in the spec)";
 
 /// Background jobs for Docker
 ///
@@ -16,24 +39,6 @@ use crate::spec::{RecipeSpec, RunSpec, keys_line};
 /// ~/.local/state/longshore). Its status is derived from its files and from the engine at every call.
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, propagate_version = false, max_term_width = 100, infer_subcommands = false)]
-#[command(after_help = "\
-Exit codes:
-  0        success; for `wait`: every job succeeded
-  1        the command failed, or found nothing; with several ids: at least one failed
-  2        usage error
-  124      a time limit passed: --timeout of `wait`, or of the job
-  125      longshore or the engine failed, in a command that otherwise exits with a job's exit code
-  126/127  the program in the container could not be executed / was not found
-  128+n    ended by signal n (130: Ctrl-C)
-
-Environment:
-  LONGSHORE_DOCKER            the docker program, instead of `docker` from PATH
-  LONGSHORE_DOCKER_TIMEOUT    how long docker may take to answer, for example 60s (default: 20s)
-  LONGSHORE_CA_CERT           certificates for `image create` (as --ca-cert)
-  LONGSHORE_ANY_FILE_SYSTEM   1: allow the state directory on NFS, SMB or FUSE
-  XDG_STATE_HOME              the parent of the state directory
-  DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG, DOCKER_BUILDKIT   the same as for docker
-  NO_COLOR, CLICOLOR_FORCE    turn colours off, or on")]
 pub struct Cli {
     /// Options of every command
     #[command(flatten)]
@@ -52,9 +57,6 @@ pub struct Global {
     /// Print each docker command line before it runs
     #[arg(long, global = true, help_heading = "Global options")]
     pub verbose: bool,
-    /// The same as --verbose
-    #[arg(short = 'v', hide = true)]
-    pub v: bool,
     /// The docker context to use
     #[arg(long, global = true, value_name = "NAME", conflicts_with = "host", help_heading = "Global options")]
     pub context: Option<String>,
@@ -64,6 +66,17 @@ pub struct Global {
     /// Use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
     pub color: ColorWhen,
+}
+
+/// The shells whose completion scripts call longshore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScriptShell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
 }
 
 /// When to use colours.
@@ -81,19 +94,32 @@ pub enum ColorWhen {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Build images from a recipe, in the background
-    Image(Noun<Image>),
+    #[command(subcommand)]
+    Image(Image),
     /// Run Python source trees in images, in the background
-    Exec(Noun<Exec>),
+    #[command(subcommand)]
+    Exec(Exec),
     /// Create, start, stop and inspect containers, with the JSON of the Engine API
     #[command(subcommand)]
     Container(Container),
+    /// Check what longshore needs, and what killed processes left; says what to do about it
+    Doctor(Doctor),
     /// Print a completion script for a shell
-    #[command(
-        after_help = "Example:\n  longshore completions bash > ~/.local/share/bash-completion/completions/longshore"
-    )]
     Completions {
         /// The shell to complete for
         shell: Shell,
+    },
+    /// Completes a command line; called by the completion scripts
+    #[command(name = "__complete", hide = true)]
+    Complete {
+        /// The shell that asks
+        shell: ScriptShell,
+        /// The command line up to the cursor, as it was typed
+        #[arg(allow_hyphen_values = true)]
+        typed: String,
+        /// bash's `COMP_WORDBREAKS`
+        #[arg(allow_hyphen_values = true, default_value = "")]
+        breaks: String,
     },
     /// The supervisor of a job; started by longshore itself
     #[command(name = crate::supervisor::SUBCOMMAND, hide = true)]
@@ -108,22 +134,19 @@ pub enum Command {
     },
 }
 
-/// A group of commands that have no `-v` of their own. `-v` after such a command means --verbose too.
+/// `longshore doctor`
 #[derive(Debug, Args)]
-pub struct Noun<V: Subcommand> {
-    /// The same as --verbose
-    #[arg(short = 'v', id = "noun_v", global = true, hide = true)]
-    pub v: bool,
-    /// The command
-    #[command(subcommand)]
-    pub verb: V,
+pub struct Doctor {
+    /// Finish what killed processes left, before the checks
+    #[arg(long)]
+    pub fix: bool,
 }
 
 /// `longshore image …`
 #[derive(Debug, Subcommand)]
 pub enum Image {
     /// Start to build an image from a recipe, print its name, and return at once
-    #[command(after_help = image_create_help())]
+    #[command(override_usage = IMAGE_CREATE_USAGE)]
     Create(Box<ImageCreate>),
     /// Show a build's status and its output so far
     Status(OneImage),
@@ -138,6 +161,7 @@ pub enum Image {
     /// List builds
     Builds(JobList),
     /// List the engine's images
+    #[command(visible_alias = "ls")]
     List(ImageList),
 }
 
@@ -145,12 +169,15 @@ pub enum Image {
 #[derive(Debug, Subcommand)]
 pub enum Exec {
     /// Start a Python program in an image, print the run's id, and return at once
-    #[command(after_help = exec_run_help())]
+    #[command(override_usage = EXEC_RUN_USAGE)]
     Run(Box<ExecRun>),
+    /// Start a run again, also with changes, print the new run's id, and return at once
+    Rerun(Box<ExecRerun>),
     /// List runs
+    #[command(visible_aliases = ["ls", "ps"])]
     List(JobList),
     /// Show the engine's description of a run's container, also after its removal
-    Inspect(OneJob),
+    Inspect(ExecInspect),
     /// Show a run's output
     Logs(ExecLogs),
     /// Wait until runs have ended, and pass on how
@@ -160,6 +187,7 @@ pub enum Exec {
     /// Send runs a signal, KILL by default
     Kill(ExecKill),
     /// Remove the logs and records of runs; does not stop them
+    #[command(visible_alias = "rm")]
     Forget(Forget),
 }
 
@@ -170,102 +198,28 @@ pub enum Container {
     #[command(visible_aliases = ["ls", "ps"])]
     List(ContainerList),
     /// Create a container from a JSON body of the Engine API or from flags, and print its id
-    #[command(after_help = "\
-The body is that of POST /containers/create. A key that `docker create` cannot express is an error that names the key. \
-A missing image is pulled, as with docker; see --pull.
-
-Examples:
-  longshore container create db --spec body.json
-  longshore container create --name web --image nginx -p 8080:80 -e MODE=test
-  longshore container create --image alpine -- sh -c 'echo hi'")]
+    #[command(override_usage = CONTAINER_CREATE_USAGE)]
     Create(Box<ContainerCreate>),
     /// Start containers that are not running
-    #[command(after_help = "\
-A container that is already running is not changed. To stop it and start it again, use `restart`.")]
     Start(Containers),
     /// Stop containers and start them again
-    #[command(after_help = "\
-The difference between start and restart:
-  start    starts a container that is not running.
-           It does not change one that is running.
-  restart  stops a running container first, as `stop` does: the program
-           gets the container's stop signal (TERM by default), and KILL
-           after -t SECONDS (10, or the container's own setting).
-           Then it starts the container again.
-If a container is not running, both do the same. Both keep the container's file system, configuration and name, \
-and start the program from the beginning.")]
     Restart(ContainerStop),
     /// Send containers their stop signal, and KILL after a time limit
-    #[command(after_help = "\
-The program gets the container's stop signal (TERM by default), so that it can finish its work. It gets KILL after \
--t SECONDS. To end it at once, use `kill`.")]
     Stop(ContainerStop),
     /// Send containers a signal, KILL by default
     Kill(ContainerKill),
     /// Remove containers
-    #[command(
-        after_help = "A container of one of longshore's runs is not removed without -f. Use `longshore exec forget` for it."
-    )]
     Rm(ContainerRm),
     /// Show the engine's description of containers: one object, or an array for several
     Inspect(Containers),
     /// Show the engine's copy of a container's output
     Logs(ContainerLogs),
     /// List the files of a container that differ from its image
-    #[command(
-        after_help = "Prints one line per file: C changed, A added, D deleted. With --json [{\"Path\", \"Kind\"}]: 0 changed, 1 added, 2 deleted."
-    )]
     Changes(OneContainer),
     /// Write a container's files as a tar archive
-    #[command(after_help = "\
-The file appears when the archive is complete. If the export fails or is interrupted, no file is written.
-
-Examples:
-  longshore container export web -o web.tar
-  longshore container export web | tar -t")]
     Export(ContainerExport),
     /// Show the CPU, memory, network and disk usage of containers
-    #[command(after_help = "\
-With --json, each line is one object; with --no-stream, the output is one array. Each object has docker's own fields, \
-which are text, and the same values as numbers: cpuPercent, memoryUsageBytes, memoryLimitBytes, memoryPercent, \
-networkReceivedBytes, networkSentBytes, blockReadBytes, blockWrittenBytes, pids. The numbers are computed from docker's \
-text and are rounded as it is.")]
     Stats(ContainerStats),
-}
-
-fn image_create_help() -> String {
-    let keys = keys_line::<RecipeSpec>();
-    format!(
-        "\
-The build runs in the background. Use the image's name to follow it:
-  longshore image logs -f NAME       show its output
-  longshore image wait NAME          wait until it has ended; exits with 0 if it succeeded
-
-{keys}
-
-Examples:
-  longshore image create web --base python:3-slim --apt \"git curl\" --pip 'numpy<2' --run 'echo done'
-  longshore image create --spec recipe.json --follow
-  jq -n '{{name: \"web\", baseImage: \"python:3-slim\"}}' | longshore image create --spec - --json"
-    )
-}
-
-fn exec_run_help() -> String {
-    let keys = keys_line::<RunSpec>();
-    format!(
-        "\
-The source directory is mounted at /app, which is also the working directory. The input directory is mounted \
-read-only at /app/data, and the output directory at /app/output. The program runs with your user id, so the files \
-that it writes belong to you. longshore creates the directories `data` and `output` in the source tree if they are \
-needed as mount points.
-
-{keys}
-
-Examples:
-  id=$(longshore exec run --image web --src src --main train.py --input data --output out -- --epochs 3)
-  longshore exec logs -f \"$id\"
-  longshore exec run --spec run.json --wait        exits with the program's exit code"
-    )
 }
 
 /// One or more containers.
@@ -293,8 +247,8 @@ pub struct ContainerList {
     /// List only containers that match; the keys are those of `docker ps --filter`
     #[arg(short, long = "filter", value_name = "KEY=VALUE")]
     pub filters: Vec<String>,
-    /// List only containers with this status: created, restarting, running, removing, paused, exited, dead
-    #[arg(long = "status", value_name = "STATUS")]
+    /// List only containers with this status
+    #[arg(long = "status", value_name = "STATUS", value_parser = CONTAINER_STATUSES)]
     pub statuses: Vec<String>,
     /// List only the newest N containers, running or not
     #[arg(short = 'n', long, value_name = "N")]
@@ -329,7 +283,7 @@ pub struct ContainerCreate {
     #[arg(short, long, value_name = "[[IP:]HOST:]PORT[/PROTO]")]
     pub publish: Vec<String>,
     /// Mount a volume or a directory, in docker's syntax
-    #[arg(long = "volume", short_alias = 'v', value_name = "[SOURCE:]TARGET[:OPTIONS]")]
+    #[arg(short = 'v', long = "volume", value_name = "[SOURCE:]TARGET[:OPTIONS]")]
     pub volumes: Vec<String>,
     /// Add a mount, in docker's syntax
     #[arg(long = "mount", value_name = "TYPE,SOURCE,TARGET")]
@@ -340,7 +294,7 @@ pub struct ContainerCreate {
     /// The program to run instead of the image's
     #[arg(long, value_name = "PROGRAM")]
     pub entrypoint: Option<String>,
-    /// When to pull the image: missing, always, never
+    /// When to pull the image
     #[arg(long, value_name = "WHEN", value_parser = ["missing", "always", "never"])]
     pub pull: Option<String>,
     /// Only print the docker command line
@@ -535,9 +489,6 @@ pub struct LogFlags {
 
 /// `wait`
 #[derive(Debug, Args)]
-#[command(after_help = "\
-With one id, the exit code is that of the job: 0 only if it succeeded, 124 if its time limit passed, 125 if its exit \
-code is not known. With several ids, a line `ID CODE` is printed for each, and the exit code is 0 or 1.")]
 pub struct Wait {
     /// Ids, prefixes, names, or `latest`
     #[arg(value_name = "ID", required = true)]
@@ -568,10 +519,10 @@ pub struct Forget {
 
 /// Lists of jobs.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Keys of --filter: id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, status. If a key is given more \
-than once, one of its values must match. If several keys are given, all of them must match.")]
 pub struct JobList {
+    /// Also list jobs that were forgotten and still run
+    #[arg(short, long)]
+    pub all: bool,
     /// List only jobs that match
     #[arg(long = "filter", value_name = "KEY=VALUE")]
     pub filters: Vec<String>,
@@ -621,6 +572,34 @@ pub struct ExecRun {
     pub stay: Stay,
 }
 
+/// `longshore exec rerun`
+#[derive(Debug, Args)]
+pub struct ExecRerun {
+    /// Which run
+    #[command(flatten)]
+    pub run: OneJob,
+    /// What to change
+    #[command(flatten)]
+    pub spec: RunSpec,
+    /// Read environment variables from a file; it may have quotes and comments
+    #[arg(long = "env-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_files: Vec<PathBuf>,
+    /// What to do after the start
+    #[command(flatten)]
+    pub stay: Stay,
+}
+
+/// `longshore exec inspect`
+#[derive(Debug, Args)]
+pub struct ExecInspect {
+    /// Which run
+    #[command(flatten)]
+    pub run: OneJob,
+    /// Print the body for `exec run --spec` that starts the same run again
+    #[arg(long)]
+    pub spec: bool,
+}
+
 /// `longshore exec stop`
 #[derive(Debug, Args)]
 pub struct ExecStop {
@@ -643,6 +622,48 @@ pub struct ExecKill {
     pub signal: Signal,
 }
 
+/// The command line with all of its help.
+#[must_use]
+pub fn command() -> clap::Command {
+    // Not `mut_subcommand`, which puts the command behind all others.
+    let verb = |verb: clap::Command| if verb.get_name() == "rerun" { optional(verb) } else { verb };
+    let noun = |noun: clap::Command| if noun.get_name() == "exec" { noun.mut_subcommands(verb) } else { noun };
+    explained(Cli::command().mut_subcommands(noun), "")
+}
+
+/// The options of `exec run` in a command that requires none of them.
+fn optional(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| {
+        let text = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        match text.strip_suffix(REQUIRED) {
+            Some(text) => arg.help(text.to_owned()),
+            None => arg,
+        }
+    })
+}
+
+fn explained(command: clap::Command, words: &str) -> clap::Command {
+    let text = help::of(words).text();
+    let command = if text.is_empty() { command } else { command.after_help(text) };
+    command.mut_subcommands(|below| {
+        let words = format!("{words} {}", below.get_name());
+        explained(below, words.trim_start())
+    })
+}
+
+/// Parses a command line, the program's name first. The help of all commands takes nearly as long to make as everything else
+/// at the start, so it is made only for a command line that does not parse.
+///
+/// # Errors
+/// clap's own, which is also how it asks for help or the version to be printed.
+pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(arguments).or_else(|_| {
+        let mut command = command();
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    })
+}
+
 /// The command line as man pages and completions show it: without hidden commands and without clap's `help`
 /// commands, which would double the size of both.
 #[must_use]
@@ -650,16 +671,17 @@ pub fn published() -> clap::Command {
     fn without_help(command: clap::Command) -> clap::Command {
         command.disable_help_subcommand(true).mut_subcommands(without_help)
     }
-    let whole = Cli::command();
+    let whole = command();
     let text = |text: Option<&clap::builder::StyledStr>| text.cloned().unwrap_or_default();
-    let shown = clap::Command::new("longshore")
+    // The options bring a description of their own, which is not that of the program.
+    let shown = Global::augment_args(clap::Command::new("longshore"))
         .version(env!("CARGO_PKG_VERSION"))
         .about(text(whole.get_about()))
         .long_about(text(whole.get_long_about()))
         .after_help(text(whole.get_after_help()))
         .subcommand_required(true)
         .subcommands(whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned());
-    without_help(Global::augment_args(shown))
+    without_help(shown)
 }
 
 fn duration(text: &str) -> Result<Duration, Invalid> {

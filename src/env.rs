@@ -9,13 +9,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{Failure, Kind};
+use crate::invalid::Invalid;
 use crate::names::Endpoint;
 
 /// How long a question to docker may take unless `LONGSHORE_DOCKER_TIMEOUT` says otherwise.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a question may take at least, also to an engine that did not answer before.
+pub const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+
+/// The variable for another time.
+const TIMEOUT: &str = "LONGSHORE_DOCKER_TIMEOUT";
 
 /// How long an engine may take to carry out the request of a client that was killed.
 const SETTLING: Duration = Duration::from_secs(60);
@@ -30,22 +37,28 @@ pub struct Env {
     pub path: Option<OsString>,
     /// How long one question to docker may take.
     pub patience: Duration,
+    /// What is wrong with the value of a variable.
+    refused: Option<Failure>,
     /// How long a container must be missing, after the docker client was killed, before that is believed. A start that
     /// the client asked for may still be carried out.
     pub settling: Duration,
+    /// How much later than the system's clock it is; zero but in tests.
+    clock_offset: TimeDelta,
     docker_host: Option<String>,
     docker_context: Option<String>,
     docker_config: Option<PathBuf>,
     /// The engine given on the command line, which overrides everything else.
     pub wanted_endpoint: Option<Endpoint>,
-    /// Print every engine command line (`-v`).
+    /// Print every engine command line (`--verbose`).
     pub trace: Option<fn(&str)>,
+    /// Print that a command waits for an engine that does not answer.
+    pub notice: Option<fn(&str)>,
     /// Whether stdout is a terminal.
     pub stdout_terminal: bool,
     /// Whether stderr is a terminal.
     pub stderr_terminal: bool,
-    /// Columns of the terminal.
-    pub width: u16,
+    /// `TERM` is `dumb`: the terminal knows no escape sequences.
+    pub dumb_terminal: bool,
     /// `NO_COLOR` is set.
     pub no_color: bool,
     /// `CLICOLOR_FORCE` is set.
@@ -72,28 +85,32 @@ impl Env {
         let text = |key: &str| std::env::var(key).ok().filter(|value| !value.is_empty());
         let path = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
         let uid = rustix::process::geteuid().as_raw();
+        let patience = text(TIMEOUT).map_or(Ok(PATIENCE), |text| patience(&text));
         Self {
             state: state_dir(uid, text("SUDO_UID").is_some()),
             docker: path("LONGSHORE_DOCKER"),
             path: std::env::var_os("PATH"),
-            patience: text("LONGSHORE_DOCKER_TIMEOUT")
-                .and_then(|text| crate::units::duration(&text).ok())
-                .filter(|patience| !patience.is_zero())
-                .unwrap_or(PATIENCE),
+            patience: patience.as_ref().copied().unwrap_or(PATIENCE),
+            refused: patience.err(),
             // Only tests shorten it: a release build does not read the variable.
             settling: text("LONGSHORE_TEST_SETTLING")
                 .filter(|_| cfg!(debug_assertions))
                 .and_then(|text| crate::units::duration(&text).ok())
                 .unwrap_or(SETTLING),
+            clock_offset: text("LONGSHORE_TEST_CLOCK")
+                .filter(|_| cfg!(debug_assertions))
+                .and_then(|seconds| TimeDelta::try_seconds(seconds.parse().ok()?))
+                .unwrap_or_default(),
             docker_host: text("DOCKER_HOST"),
             docker_context: text("DOCKER_CONTEXT"),
             docker_config: path("DOCKER_CONFIG")
                 .or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".docker"))),
             wanted_endpoint: None,
             trace: None,
+            notice: None,
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
-            width: terminal_width(),
+            dumb_terminal: text("TERM").is_some_and(|term| term == "dumb"),
             no_color: text("NO_COLOR").is_some(),
             force_color: text("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
             ca_cert: path("LONGSHORE_CA_CERT"),
@@ -110,6 +127,20 @@ impl Env {
     #[must_use]
     pub fn in_dir(dir: &Path) -> Self {
         Self { state: Ok(dir.join("longshore")), any_file_system: true, ..Self::gather() }
+    }
+
+    /// Whether every variable has a value that can be used.
+    ///
+    /// # Errors
+    /// A usage error that names the variable.
+    pub fn check(&self) -> Result<()> {
+        self.refused.clone().map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
+    /// The same, with little time for an engine that did not answer before.
+    #[must_use]
+    pub fn hurried(&self) -> Self {
+        Self { patience: self.patience.min(LEAST_PATIENCE), ..self.clone() }
     }
 
     /// The state directory.
@@ -143,11 +174,45 @@ impl Env {
         Endpoint::Context(context.unwrap_or_else(|| "default".into()))
     }
 
+    /// Whether docker's configuration sets proxies, which its client passes on to containers and builds.
+    #[must_use]
+    pub fn docker_has_proxies(&self) -> bool {
+        let read = || std::fs::read(self.docker_config.as_ref()?.join("config.json")).ok();
+        let config: serde_json::Value =
+            read().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        config.get("proxies").and_then(serde_json::Value::as_object).is_some_and(|proxies| !proxies.is_empty())
+    }
+
+    /// The names of the proxy variables that are set.
+    #[must_use]
+    pub fn proxy_variables(&self) -> Vec<&'static str> {
+        let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+        names.into_iter().filter(|name| self.variable(name).is_some_and(|value| !value.is_empty())).collect()
+    }
+
+    /// Whether SELinux enforces its policy; `None` if the kernel has no SELinux.
+    #[must_use]
+    pub fn selinux_enforces(&self) -> Option<bool> {
+        let text = std::fs::read_to_string("/sys/fs/selinux/enforce").ok()?;
+        Some(text.trim() == "1")
+    }
+
+    /// A path as a shell would read it: `~` at its beginning is the home directory.
+    #[must_use]
+    pub fn expanded(&self, path: &str) -> PathBuf {
+        let home = || directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_path_buf());
+        let below = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        match below.and_then(|rest| Some(home()?.join(rest.trim_start_matches('/')))) {
+            Some(expanded) => expanded,
+            None => PathBuf::from(path),
+        }
+    }
+
     /// The current time.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     pub fn now(&self) -> DateTime<Utc> {
-        Utc::now()
+        Utc::now() + self.clock_offset
     }
 
     /// One variable of the caller's, for `--env KEY`.
@@ -155,6 +220,17 @@ impl Env {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn variable(&self, key: &str) -> Option<String> {
         std::env::var(key).ok()
+    }
+
+    /// Whether stdin is a file of which nothing was read yet, as after `< FILE`. The file of a loop around the command, such
+    /// as `while read`, was read by the shell. A pipe or a terminal says nothing: nobody may ever write to it.
+    #[must_use]
+    pub fn has_unread_file_as_stdin(&self) -> bool {
+        let stdin = std::io::stdin();
+        let is_file = rustix::fs::fstat(&stdin).is_ok_and(|data| {
+            rustix::fs::FileType::from_raw_mode(data.st_mode) == rustix::fs::FileType::RegularFile && data.st_size > 0
+        });
+        is_file && rustix::fs::tell(&stdin).is_ok_and(|position| position == 0)
     }
 
     /// The kernel's id of this boot. It is empty if the kernel has none; then all boots look the same.
@@ -170,6 +246,14 @@ impl Env {
     }
 }
 
+/// How long docker may take, from the variable.
+fn patience(text: &str) -> Result<Duration, Failure> {
+    crate::units::limit(text).map_err(|invalid| {
+        let why = Invalid { what: TIMEOUT, ..invalid };
+        Failure::usage(why.to_string()).hint("set it to a duration such as 60s, or unset it")
+    })
+}
+
 fn state_dir(uid: u32, sudo: bool) -> Result<PathBuf, String> {
     use std::os::unix::fs::MetadataExt as _;
     let Some(dirs) = directories::ProjectDirs::from("", "", "longshore") else {
@@ -182,13 +266,4 @@ fn state_dir(uid: u32, sudo: bool) -> Result<PathBuf, String> {
         return Err(format!("under sudo it would be in {}, which belongs to uid {owner}", home.display()));
     }
     Ok(state)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the outside is read here, and nothing is written")]
-fn terminal_width() -> u16 {
-    rustix::termios::tcgetwinsize(std::io::stdout())
-        .map(|size| size.ws_col)
-        .ok()
-        .filter(|width| *width > 0)
-        .unwrap_or(80)
 }

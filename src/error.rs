@@ -57,9 +57,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of that kind.
+    /// A failure of that kind. What would end the line, for example in the name of a file, is escaped in the message.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), detail: None, hint: None }
+        Self { kind, message: unbroken(message.into()), detail: None, hint: None }
     }
 
     /// A command line that was not understood.
@@ -103,17 +103,40 @@ impl Failure {
             let hint = invalid.hint.clone();
             return Self { hint, ..Self::usage(one_line(error)) };
         }
-        let full = error
-            .chain()
-            .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-            .any(|cause| matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded));
-        let failure = Self::new(Kind::Internal, one_line(error));
-        if full {
-            failure.hint("the disk is full; free some space: longshore --help shows where longshore keeps its files")
-        } else {
-            failure
-        }
+        let hint = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).find_map(room_hint);
+        Self { hint: hint.map(str::to_owned), ..Self::new(Kind::Internal, one_line(error)) }
     }
+}
+
+/// An I/O error as a part of a sentence, without the number that Rust appends.
+#[must_use]
+pub fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let mut text = text.split(" (os error").next().unwrap_or_default().chars();
+    text.next().into_iter().flat_map(char::to_lowercase).chain(text).collect()
+}
+
+/// What to do about an error that means that there is no room. It is the same error for blocks and for inodes.
+fn room_hint(error: &std::io::Error) -> Option<&'static str> {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => Some(
+            "the disk has no room or no inodes left (df, df -i); longshore --help shows where longshore keeps its files",
+        ),
+        std::io::ErrorKind::QuotaExceeded => {
+            Some("your disk quota is used up (quota); longshore --help shows where longshore keeps its files")
+        }
+        _ => None,
+    }
+}
+
+fn unbroken(text: String) -> String {
+    let ends_line = |c| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    if !text.contains(ends_line) {
+        return text;
+    }
+    text.chars().fold(String::new(), |line, c| {
+        if ends_line(c) { line + &c.escape_default().to_string() } else { line + c.encode_utf8(&mut [0; 4]) }
+    })
 }
 
 fn one_line(error: &anyhow::Error) -> String {
@@ -165,6 +188,30 @@ mod tests {
         assert_eq!(failure.kind, Kind::Usage);
         assert_eq!(failure.message, "could not read the spec: no such key");
         assert_eq!(failure.hint.as_deref(), Some("try another"));
+    }
+
+    #[test]
+    fn an_error_of_any_text_is_shown_without_its_number() {
+        let shown = |text: &str| plain(&std::io::Error::other(text.to_owned()));
+        assert_eq!(plain(&std::io::Error::from_raw_os_error(2)), "no such file or directory");
+        assert_eq!((shown(""), shown("Über")), (String::new(), "über".to_owned()));
+    }
+
+    #[test]
+    fn a_lack_of_room_has_a_hint() {
+        let hint = |errno| {
+            let error = Err::<(), _>(std::io::Error::from_raw_os_error(errno)).context("could not write").unwrap_err();
+            Failure::of(&error).hint
+        };
+        assert!(hint(28).unwrap().contains("df -i"));
+        assert!(hint(122).unwrap().contains("quota"));
+        assert_eq!(hint(5), None);
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_is_in_it() {
+        let failure = Failure::usage("could not read a\nb\r\u{2028}\u{85}: no such file");
+        assert_eq!(failure.message, r"could not read a\nb\r\u{2028}\u{85}: no such file");
     }
 
     #[test]

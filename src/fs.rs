@@ -68,14 +68,17 @@ impl Dir {
     /// # Errors
     /// As [`Dir::make`].
     pub fn make_subdir(&self, name: &str) -> io::Result<Self> {
-        match rustix::fs::mkdirat(&self.fd, name, DIRECTORY) {
+        match uninterrupted(|| {
+            fault::call("make", name)?;
+            Ok(rustix::fs::mkdirat(&self.fd, name, DIRECTORY)?)
+        }) {
             Ok(()) => {
                 let dir = self.subdir(name)?;
                 rustix::fs::fchmod(&dir.fd, DIRECTORY)?;
                 Ok(dir)
             }
-            Err(rustix::io::Errno::EXIST) => self.subdir(name),
-            Err(error) => Err(error.into()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.subdir(name),
+            Err(error) => Err(error),
         }
     }
 
@@ -124,6 +127,12 @@ impl Dir {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
+    /// When an entry changed last, in seconds and nanoseconds; `None` if there is none.
+    #[must_use]
+    pub fn changed(&self, name: &str) -> Option<(i64, u64)> {
+        self.stat(name).ok().map(|stat| (stat.st_mtime, stat.st_mtime_nsec))
+    }
+
     /// What a file has that a copy of it has not: its number in the file system and the time of its creation.
     ///
     /// # Errors
@@ -162,9 +171,16 @@ impl Dir {
 
     /// NONBLOCK has no effect on regular files. Without it, opening a FIFO with the name of a file would block.
     fn file(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        self.sized_file(name, flags).map(|(file, _)| file)
+    }
+
+    /// The file and its size.
+    fn sized_file(&self, name: &str, flags: OFlags) -> io::Result<(File, u64)> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        fault::call("open")?;
-        let fd = rustix::fs::openat(&self.fd, name, flags, FILE)?;
+        let fd = uninterrupted(|| {
+            fault::call("open", name)?;
+            Ok(rustix::fs::openat(&self.fd, name, flags, FILE)?)
+        })?;
         let stat = rustix::fs::fstat(&fd)?;
         let regular = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
         if !regular || stat.st_nlink > 1 || stat.st_uid != rustix::process::geteuid().as_raw() {
@@ -174,7 +190,7 @@ impl Dir {
         if flags.contains(OFlags::CREATE) && stat.st_size == 0 && stat.st_mode & 0o777 != 0o600 {
             rustix::fs::fchmod(&fd, FILE)?;
         }
-        Ok(File::from(fd))
+        Ok((File::from(fd), u64::try_from(stat.st_size).unwrap_or(0)))
     }
 
     /// Reads a whole small file. A file of more than `limit` bytes is refused, so that it cannot fill the memory.
@@ -182,8 +198,10 @@ impl Dir {
     /// # Errors
     /// As [`Dir::open_file`], and [`io::ErrorKind::InvalidData`] when it is too large.
     pub fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.open_file(name)?.take(limit + 1).read_to_end(&mut bytes)?;
+        let (file, size) = self.sized_file(name, OFlags::RDONLY)?;
+        // Without room for the whole file from the beginning, it would be read in many small pieces.
+        let mut bytes = Vec::with_capacity(usize::try_from(size.min(limit)).unwrap_or(0) + 1);
+        file.take(limit + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > limit {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{name} is larger than {limit} bytes")));
         }
@@ -195,8 +213,11 @@ impl Dir {
     /// # Errors
     /// When it exists or cannot be written completely. A partial file is removed.
     pub fn write_new(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
-        let written = write(&mut file, bytes).and_then(|()| if bytes.is_empty() { Ok(()) } else { sync(&file) });
+        let file = self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let written = write(&file, name, bytes).and_then(|()| sync(&file, name));
         if written.is_err() {
             let _ = self.remove(name);
         }
@@ -208,9 +229,9 @@ impl Dir {
     /// # Errors
     /// As [`Dir::write_new`].
     pub fn write_public(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        let file = self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
         rustix::fs::fchmod(&file, Mode::from_raw_mode(0o644))?;
-        file.write_all(bytes)
+        write(&file, name, bytes)
     }
 
     /// Replaces a file atomically: writes a temporary file, syncs it and renames it.
@@ -228,9 +249,9 @@ impl Dir {
     /// # Errors
     /// When the file is missing or cannot be written.
     pub fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self.file(name, OFlags::WRONLY)?;
-        write(&mut file, bytes)?;
-        sync(&file)
+        let file = self.file(name, OFlags::WRONLY)?;
+        write(&file, name, bytes)?;
+        sync(&file, name)
     }
 
     /// Creates a new file of blanks, so that [`Dir::add_line`] finds room on a full disk.
@@ -238,7 +259,7 @@ impl Dir {
     /// # Errors
     /// As [`Dir::write_new`].
     pub fn make_room(&self, name: &str, size: usize) -> io::Result<()> {
-        write(&mut self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?, &vec![b' '; size])
+        write(&self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?, name, &vec![b' '; size])
     }
 
     /// Writes a line into the blanks at the end of a file, or after its end where they are too few. Processes that write at
@@ -256,7 +277,7 @@ impl Dir {
         let bytes = format!("\n{line}");
         let start = if locked && bytes.len() as u64 <= blank { length - blank } else { length };
         file.seek(SeekFrom::Start(start))?;
-        let written = write(&mut file, bytes.as_bytes()).and_then(|()| sync(&file));
+        let written = write(&file, name, bytes.as_bytes()).and_then(|()| sync(&file, name));
         if written.is_err() && start == length {
             let _ = file.set_len(length);
         }
@@ -277,8 +298,10 @@ impl Dir {
     /// # Errors
     /// As `rename(2)`.
     pub fn place(&self, from: &str, target: &Self, to: &str) -> io::Result<()> {
-        fault::call("rename")?;
-        Ok(rustix::fs::renameat(&self.fd, from, &target.fd, to)?)
+        uninterrupted(|| {
+            fault::call("rename", format_args!("{from} {to}"))?;
+            Ok(rustix::fs::renameat(&self.fd, from, &target.fd, to)?)
+        })
     }
 
     /// Syncs the directory, so that created, renamed and removed entries survive a crash.
@@ -286,8 +309,18 @@ impl Dir {
     /// # Errors
     /// As `fsync(2)`.
     pub fn sync(&self) -> io::Result<()> {
-        fault::call("fsync")?;
-        Ok(rustix::fs::fsync(self.fd.as_fd())?)
+        uninterrupted(|| {
+            fault::call("fsync", self.path.file_name().unwrap_or_default().display())?;
+            Ok(rustix::fs::fsync(self.fd.as_fd())?)
+        })
+    }
+
+    /// Syncs the content of a file.
+    ///
+    /// # Errors
+    /// As [`Dir::open_file`] and `fsync(2)`.
+    pub fn sync_file(&self, name: &str) -> io::Result<()> {
+        sync(&self.open_file(name)?, name)
     }
 
     /// Removes a file.
@@ -314,7 +347,10 @@ impl Dir {
     /// # Errors
     /// As `mkfifo(3)`.
     pub fn make_fifo(&self, name: &str) -> io::Result<()> {
-        rustix::fs::mknodat(&self.fd, name, rustix::fs::FileType::Fifo, FILE, 0)?;
+        uninterrupted(|| {
+            fault::call("make", name)?;
+            Ok(rustix::fs::mknodat(&self.fd, name, rustix::fs::FileType::Fifo, FILE, 0)?)
+        })?;
         // It cannot be opened before it has its mode; the directory is ours alone.
         Ok(rustix::fs::chmodat(&self.fd, name, FILE, AtFlags::empty())?)
     }
@@ -340,26 +376,139 @@ impl Dir {
         })
     }
 
-    /// Whether nothing more can be written here.
+    /// Whether nothing more can be written here: the disk is full, or the user's quota is used up.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        rustix::fs::fstatvfs(&self.fd).is_ok_and(|stat| stat.f_bavail == 0)
+        rustix::fs::fstatvfs(&self.fd).is_ok_and(|stat| stat.f_bavail == 0) || self.refuses_a_block()
+    }
+
+    /// Whether a block cannot be written for lack of room. A quota does not show in what the file system says of its size.
+    /// The block is written to a file that never has a name. Where there are no such files, nothing is known.
+    fn refuses_a_block(&self) -> bool {
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::openat(&self.fd, ".", flags, FILE).map(File::from) else { return false };
+        let written = fault::call("probe", "").and_then(|()| (&file).write_all(&[0; 4096]));
+        written.is_err_and(|error| lacks_room(&error))
     }
 
     /// The file system's name if locks and renames on it are not reliable: NFS, SMB, FUSE.
     #[must_use]
     pub fn untrusted_file_system(&self) -> Option<&'static str> {
-        // The magic numbers of statfs(2).
+        untrusted(self.file_system_type()?)
+    }
+
+    /// The file system's name, or the number of its type if that is not known here.
+    #[must_use]
+    pub fn file_system(&self) -> String {
+        let unknown = || self.file_system_type().map_or_else(|| "unknown".into(), |number| format!("type {number:#x}"));
+        self.known_file_system().map_or_else(unknown, str::to_owned)
+    }
+
+    fn known_file_system(&self) -> Option<&'static str> {
+        known(self.file_system_type()?)
+    }
+
+    fn file_system_type(&self) -> Option<u32> {
         #[cfg(target_os = "linux")]
-        match u64::from_ne_bytes((rustix::fs::fstatfs(&self.fd).ok()?.f_type as i64).to_ne_bytes()) {
-            0x6969 => Some("NFS"),
-            0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
-            0x6573_5546 => Some("FUSE"),
-            _ => None,
+        {
+            let magic = rustix::fs::fstatfs(&self.fd).ok()?.f_type as i64;
+            // Where the number has 32 bits, the large ones are negative.
+            u32::try_from(magic & 0xffff_ffff).ok()
         }
         #[cfg(not(target_os = "linux"))]
         None
     }
+
+    /// Who may do what with it, without the type of the file.
+    ///
+    /// # Errors
+    /// As `fstat(2)`.
+    pub fn mode(&self) -> io::Result<u32> {
+        Ok(rustix::fs::fstat(&self.fd)?.st_mode & 0o7777)
+    }
+
+    /// The room that is left on its file system.
+    ///
+    /// # Errors
+    /// As `fstatvfs(3)`.
+    pub fn room(&self) -> io::Result<Room> {
+        Ok(Room::of(&rustix::fs::fstatvfs(&self.fd)?))
+    }
+}
+
+/// The magic numbers of statfs(2).
+const FILE_SYSTEMS: [(u32, &str); 12] = [
+    (0x6969, "NFS"),
+    (0x517b, "SMB"),
+    (0xff53_4d42, "SMB"),
+    (0xfe53_4d42, "SMB"),
+    (0x6573_5546, "FUSE"),
+    (0xef53, "ext4"),
+    (0x5846_5342, "xfs"),
+    (0x9123_683e, "btrfs"),
+    (0x2fc1_2fc1, "zfs"),
+    (0xf2f5_2010, "f2fs"),
+    (0x0102_1994, "tmpfs"),
+    (0x794c_7630, "overlay"),
+];
+
+/// The room that is left on a file system for a user who is not root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes.
+    pub bytes: u64,
+    /// Inodes, so many files can be made; `None` where the file system has no limit of them.
+    pub files: Option<u64>,
+}
+
+impl Room {
+    /// The room on the file system of a path.
+    ///
+    /// # Errors
+    /// As `statvfs(3)`.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self::of(&rustix::fs::statvfs(path)?))
+    }
+
+    fn of(stat: &rustix::fs::StatVfs) -> Self {
+        let files = (stat.f_files > 0).then_some(stat.f_favail);
+        Self { bytes: stat.f_bavail.saturating_mul(stat.f_frsize), files }
+    }
+}
+
+/// Whether this process may make a directory: whether it may make entries in the nearest of its parents that there is.
+///
+/// # Errors
+/// As `faccessat(2)`: why it may not.
+pub fn may_make(path: &Path) -> io::Result<()> {
+    use rustix::fs::{Access, CWD, accessat};
+    let there = path.ancestors().find(|path| path.symlink_metadata().is_ok()).unwrap_or(path);
+    Ok(accessat(CWD, there, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
+}
+
+/// Whether this process may write to an existing file or directory, or connect to a socket.
+///
+/// # Errors
+/// As `faccessat(2)`: why it may not.
+pub fn may_write(path: &Path) -> io::Result<()> {
+    use rustix::fs::{Access, CWD, accessat};
+    Ok(accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)?)
+}
+
+/// Whether an error says that the disk is full or that the user's quota is used up.
+#[must_use]
+pub fn lacks_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// The name of the file system with this magic number.
+fn known(magic: u32) -> Option<&'static str> {
+    FILE_SYSTEMS.iter().find(|(known, _)| *known == magic).map(|(_, name)| *name)
+}
+
+/// The name of the file system with this magic number if its locks are not reliable.
+fn untrusted(magic: u32) -> Option<&'static str> {
+    known(magic).filter(|name| ["NFS", "SMB", "FUSE"].contains(name))
 }
 
 /// Creates a directory and its parents, which can be used under any umask.
@@ -380,14 +529,25 @@ fn make_parents(path: &Path) -> io::Result<()> {
     }
 }
 
-fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
-    fault::call("write")?;
+fn write(mut file: &File, name: &str, bytes: &[u8]) -> io::Result<()> {
+    // A write that fails may have written a part.
+    uninterrupted(|| fault::call("write", name)).inspect_err(|_| drop(file.write(&bytes[..bytes.len() / 2])))?;
     file.write_all(bytes)
 }
 
-fn sync(file: &File) -> io::Result<()> {
-    fault::call("fsync")?;
+fn sync(file: &File, name: &str) -> io::Result<()> {
+    uninterrupted(|| fault::call("fsync", name))?;
     file.sync_all()
+}
+
+/// Repeats a call that a signal interrupted. Some file systems let signals interrupt any call.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
 }
 
 /// Locks a file; returns whether that succeeded in time.
@@ -507,6 +667,48 @@ mod tests {
         held.lock().unwrap();
         dir.add_line("lines", "a").unwrap();
         assert_eq!(dir.read("lines", 100).unwrap(), [vec![b' '; 40], b"\na".to_vec()].concat());
+    }
+
+    #[test]
+    fn file_systems_of_other_machines_are_known_by_their_numbers() {
+        let table = [
+            ("NFS", 0x6969, Some("NFS")),
+            ("SMB", 0x517b, Some("SMB")),
+            ("CIFS", 0xff53_4d42, Some("SMB")),
+            ("SMB 2", 0xfe53_4d42, Some("SMB")),
+            ("FUSE: sshfs, virtiofs, s3fs", 0x6573_5546, Some("FUSE")),
+            ("ext4", 0xef53, None),
+            ("XFS", 0x5846_5342, None),
+            ("btrfs", 0x9123_683e, None),
+            ("tmpfs", 0x0102_1994, None),
+            ("overlayfs", 0x794c_7630, None),
+            ("ZFS", 0x2fc1_2fc1, None),
+        ];
+        for (name, magic, known) in table {
+            assert_eq!(untrusted(magic), known, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_interrupted_call_is_repeated_and_any_other_error_is_not() {
+        let mut errors = vec![28, 4, 4];
+        let mut call = || errors.pop().map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)));
+        assert_eq!(uninterrupted(&mut call).unwrap_err().raw_os_error(), Some(28));
+        assert_eq!(uninterrupted(&mut call).ok(), Some(()));
+    }
+
+    #[test]
+    fn a_full_disk_and_a_used_up_quota_lack_room() {
+        for (errno, full) in [(28, true), (122, true), (5, false), (4, false)] {
+            assert_eq!(lacks_room(&io::Error::from_raw_os_error(errno)), full, "{errno}");
+        }
+    }
+
+    #[test]
+    fn a_directory_with_room_is_not_full_and_a_look_leaves_nothing() {
+        let (_temporary, dir) = dir();
+        assert!(!dir.is_full());
+        assert_eq!(dir.names().unwrap(), Vec::<String>::new());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module uses only modules of lower layers, so modules of one layer do not use each other: for
 /// example `engine` and `job`.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 16] = [
     &["fault"],
     &["fs", "shell", "terminal"],
     &["invalid"],
@@ -18,12 +18,13 @@ const LAYERS: [&[&str]; 15] = [
     &["runner"],
     &["supervisor", "survey"],
     &["output"],
+    &["help"],
     &["cli"],
-    &["commands"],
+    &["commands", "usage"],
 ];
 
 /// The layers inside `commands`: `jobs` is used by the others, which do not use each other.
-const COMMANDS: [&[&str]; 2] = [&["jobs"], &["container", "exec", "image"]];
+const COMMANDS: [&[&str]; 2] = [&["jobs"], &["complete", "container", "doctor", "exec", "image"]];
 
 /// Every file of the program below `dir` with the text before its tests.
 fn sources(dir: &Path, found: &mut Vec<(PathBuf, String)>) {

@@ -12,6 +12,7 @@ mod envfile;
 mod error;
 mod fault;
 mod fs;
+mod help;
 mod interrupt;
 mod invalid;
 mod job;
@@ -34,17 +35,19 @@ mod supervisor;
 mod survey;
 mod terminal;
 mod units;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-
-use clap::Parser as _;
 
 use cli::{Cli, ColorWhen};
 use env::Env;
 use error::{Failure, Kind, Verb, exit_code};
 use names::Endpoint;
 use output::{Form, Voice};
+use usage::Answer;
+
+const PANICKED: &str = "longshore panicked, which is a defect of longshore";
 
 fn main() -> ExitCode {
     // The caller may have blocked signals. With SIGCHLD blocked, the supervisor would never hear of its client's end.
@@ -53,14 +56,17 @@ fn main() -> ExitCode {
     let heard = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGCHLD, heard);
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match cli::parse(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, &arguments),
+        Err(error) => return unparsed(&error, &arguments),
     };
     let env = prepare(&cli);
     let verb = commands::verb(&cli.command);
     let voice = Voice::new(&env, form(&cli));
-    match commands::run(&env, &voice, cli.command) {
+    // The exit code of a panic must not be taken for the code of a program, and stdout must be a document.
+    let run = std::panic::AssertUnwindSafe(|| env.check().and_then(|()| commands::run(&env, &voice, cli.command)));
+    let ran = std::panic::catch_unwind(run).unwrap_or_else(|_| Err(Failure::new(Kind::Internal, PANICKED).into()));
+    match ran {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_silence(&error, output::stdout_is_closed) => ExitCode::SUCCESS,
         Err(error) => fail(&voice, &Failure::of(&error), verb),
@@ -72,7 +78,8 @@ fn prepare(cli: &Cli) -> Env {
     let mut env = Env::gather();
     let host = global.host.clone().map(Endpoint::Host);
     env.wanted_endpoint = host.or_else(|| global.context.clone().map(Endpoint::Context));
-    env.trace = (global.verbose || global.v || commands::is_verbose(&cli.command)).then_some(output::trace);
+    env.trace = global.verbose.then_some(output::trace);
+    env.notice = Some(output::notice);
     match global.color {
         ColorWhen::Auto => {}
         ColorWhen::Always => env.force_color = true,
@@ -95,56 +102,20 @@ fn fail(voice: &Voice, failure: &Failure, verb: Verb) -> ExitCode {
 }
 
 /// Prints help and version to stdout. Every other error of clap becomes a usage error in longshore's form.
-fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    use clap::error::ErrorKind;
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+fn unparsed(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let form = if usage::wants_json(arguments) { Form::Document } else { Form::Text };
+    let voice = Voice::new(&Env::gather(), form);
+    match usage::answer(error, arguments) {
+        Answer::Text(code) => {
+            let _ = error.print();
+            ExitCode::from(code)
+        }
+        Answer::Version(version) => {
+            let _ = voice.reply(&version);
+            ExitCode::SUCCESS
+        }
+        Answer::Refusal(failure, verb) => fail(&voice, &failure, verb),
     }
-    if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) && !wants_json(arguments) {
-        let _ = error.print();
-        return ExitCode::from(2);
-    }
-    let text = error.render().to_string();
-    let text = text.strip_prefix("error: ").unwrap_or(&text);
-    let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
-    let tip = rest.lines().find_map(|line| line.trim().strip_prefix("tip: "));
-    let help = format!("{} --help", noun_and_verb(arguments));
-    let hint = tip.map_or_else(|| format!("see: {help}"), |tip| format!("{tip}; see: {help}"));
-    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    let failure = Failure::new(Kind::Usage, message).hint(hint);
-    let verb = if passes_on(&noun_and_verb(arguments), arguments) { Verb::PassesOn } else { Verb::Plain };
-    let form = if wants_json(arguments) { Form::Document } else { Form::Text };
-    fail(&Voice::new(&Env::gather(), form), &failure, verb)
-}
-
-/// Whether a command line that does not parse asks for a program's exit code; compare `commands::verb`.
-fn passes_on(command: &str, arguments: &[OsString]) -> bool {
-    let has = |flag: &str| arguments.iter().take_while(|word| *word != "--").any(|word| word == flag);
-    match command {
-        "longshore image wait" | "longshore exec wait" => true,
-        "longshore image create" | "longshore exec run" => has("--wait") || has("--follow"),
-        _ => has("--exit-code"),
-    }
-}
-
-/// The words of `longshore NOUN VERB` that are known commands.
-fn noun_and_verb(arguments: &[OsString]) -> String {
-    use clap::CommandFactory as _;
-    let mut command = &Cli::command();
-    let mut shown = "longshore".to_owned();
-    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()).filter(|word| !word.starts_with('-')) {
-        let Some(found) = command.find_subcommand(word) else { break };
-        shown = format!("{shown} {word}");
-        command = found;
-    }
-    shown
-}
-
-/// Whether `--json` is among the words before `--`. The raw words are searched, because a command line that does not parse
-/// must also be answered in JSON.
-fn wants_json(arguments: &[OsString]) -> bool {
-    arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }
 
 /// Whether the error is that the reader of stdout has closed it (`| head`), which counts as success. A broken pipe to

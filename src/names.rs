@@ -126,7 +126,7 @@ mod variable;
 pub use apt::AptPackage;
 pub use cpus::Cpus;
 pub use endpoint::Endpoint;
-pub use image::{ImageName, ImageRef};
+pub use image::{ImageName, ImageRef, without_latest};
 pub use job::{JobId, JobName, Label, LabelKey};
 pub use log_driver::LogDriver;
 pub use packages::Packages;

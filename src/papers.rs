@@ -1,19 +1,22 @@
 //! Tests that compare man pages, completions, schemas and the README with the program.
 //!
-//! Man pages, completions and the README's list of commands are generated from the clap tree, and the JSON Schemas of
-//! `--spec` from the structs that it fills. `make papers` (`UPDATE_PAPERS=1`) writes them. Every command line in the
-//! README is parsed as the program would parse it.
+//! Man pages and the README's list of commands are generated from the clap tree, and the JSON Schemas of `--spec` from the
+//! structs that it fills. `make papers` (`UPDATE_PAPERS=1`) writes them. Every command line in the
+//! README and in the help is parsed as the program would parse it.
+
+mod man;
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 use std::str::Chars;
 
-use clap::{Command, Parser as _};
+use clap::Command;
 use clap_complete::Shell;
-use clap_mangen::Man;
 
-use crate::cli::{Cli, published};
+use crate::cli::{self, published};
+use crate::commands::completion_script;
+use crate::help;
 use crate::schemas::{self, File};
 use crate::spec::{RecipeSpec, RunSpec, keys, parse};
 
@@ -54,15 +57,11 @@ fn hold(directory: &str, files: &BTreeMap<String, Vec<u8>>) {
     }
 }
 
-fn man_pages(command: &Command, pages: &mut BTreeMap<String, Vec<u8>>) {
+fn man_pages(command: &Command, parents: &[&Command], pages: &mut BTreeMap<String, Vec<u8>>) {
     for subcommand in command.get_subcommands() {
-        man_pages(subcommand, pages);
+        man_pages(subcommand, &[parents, &[command]].concat(), pages);
     }
-    let source = concat!("longshore ", env!("CARGO_PKG_VERSION"));
-    let man = Man::new(command.clone()).source(source).manual("User Commands");
-    let mut page = Vec::new();
-    man.render(&mut page).unwrap();
-    pages.insert(man.get_filename(), page);
+    pages.insert(format!("{}.1", man::name(command)), man::page(command, parents).into_bytes());
 }
 
 #[test]
@@ -70,20 +69,15 @@ fn papers_man_pages_are_those_of_the_command_line() {
     let mut pages = BTreeMap::new();
     let mut command = published();
     command.build();
-    man_pages(&command, &mut pages);
+    man_pages(&command, &[], &mut pages);
     assert!(pages.contains_key("longshore.1") && pages.contains_key("longshore-image-create.1"));
     hold("man", &pages);
 }
 
 #[test]
-fn papers_completions_are_those_of_the_command_line() {
+fn papers_completions_are_those_that_the_program_prints() {
     let shells = [("longshore.bash", Shell::Bash), ("_longshore", Shell::Zsh), ("longshore.fish", Shell::Fish)];
-    let scripts = shells.map(|(name, shell)| {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut published(), "longshore", &mut script);
-        assert!(!String::from_utf8_lossy(&script).contains(crate::supervisor::SUBCOMMAND));
-        (name.to_owned(), script)
-    });
+    let scripts = shells.map(|(name, shell)| (name.to_owned(), completion_script(shell)));
     hold("completions", &scripts.into());
 }
 
@@ -315,17 +309,104 @@ fn ours(words: &[String]) -> Option<Vec<String>> {
     Some(words[at..].iter().cloned().chain(more).collect())
 }
 
+/// A request for help or the version counts as a command line.
+#[track_caller]
+fn assert_parses(words: &[String]) {
+    let arguments: Vec<std::ffi::OsString> = words.iter().map(std::ffi::OsString::from).collect();
+    if let Err(error) = cli::parse(&arguments) {
+        let is_answer = error.kind() == clap::error::ErrorKind::DisplayHelp
+            || error.kind() == clap::error::ErrorKind::DisplayVersion;
+        assert!(is_answer, "{}\n{error}", words.join(" "));
+    }
+}
+
+/// Every command that is shown, with its words after `longshore`.
+fn all_commands() -> Vec<(String, Command)> {
+    fn add(command: &Command, words: &str, all: &mut Vec<(String, Command)>) {
+        all.push((words.to_owned(), command.clone()));
+        for below in command.get_subcommands() {
+            add(below, format!("{words} {}", below.get_name()).trim_start(), all);
+        }
+    }
+    let mut command = published();
+    command.build();
+    let mut all = Vec::new();
+    add(&command, "", &mut all);
+    all
+}
+
+#[test]
+fn papers_help_fits_the_terminal_and_breaks_no_example() {
+    for (words, command) in all_commands() {
+        let examples = help::of(&words).examples;
+        assert!(!examples.is_empty(), "longshore {words} has no example");
+        for width in [80, 100] {
+            for long in [false, true] {
+                let mut command = command.clone().term_width(width);
+                let help = if long { command.render_long_help() } else { command.render_help() }.to_string();
+                for line in help.lines() {
+                    assert!(
+                        line.chars().count() <= width,
+                        "longshore {words}: {} columns at {width}: {line}",
+                        line.len()
+                    );
+                }
+                for line in examples.iter().flat_map(|example| example.lines()) {
+                    assert!(line.len() <= help::EXAMPLE, "longshore {words}: {} columns: {line}", line.len());
+                    assert!(
+                        help.lines().any(|shown| shown == format!("  {line}")),
+                        "longshore {words}: {line}\n{help}"
+                    );
+                }
+                assert_paragraphs_are_filled(&words, &help, width);
+            }
+        }
+    }
+}
+
+/// A paragraph that is wrapped once is filled: the first word of a line would not have fitted the line before.
+#[track_caller]
+fn assert_paragraphs_are_filled(words: &str, help: &str, width: usize) {
+    for note in help::of(words).notes {
+        let help::Note::Text(text) = note else { continue };
+        let first = text.split(' ').next().unwrap_or_default().to_owned() + " ";
+        let start = help.lines().position(|line| line.starts_with(&first) && text.starts_with(line.trim_end()));
+        let lines: Vec<&str> = help.lines().skip(start.expect("the paragraph is shown")).collect();
+        for pair in lines.windows(2).take_while(|pair| !pair[1].is_empty()) {
+            let next = pair[1].split(' ').next().unwrap_or_default();
+            assert!(pair[0].len() + 1 + next.len() > width, "longshore {words} at {width}: {} / {}", pair[0], pair[1]);
+        }
+    }
+}
+
+#[test]
+fn papers_help_shows_only_command_lines_that_parse() {
+    for (words, _) in all_commands() {
+        let text = help::of(&words).examples.join("\n");
+        let found: Vec<Vec<String>> = Splitter::split(&text).iter().filter_map(|words| ours(words)).collect();
+        assert!(!found.is_empty(), "longshore {words}");
+        for words in &found {
+            assert_parses(words);
+        }
+    }
+}
+
+#[test]
+fn papers_readme_has_the_exit_codes_of_the_help() {
+    let text = readme();
+    for (code, meaning) in help::CODES {
+        let row = format!("| {code} | {meaning} |\n");
+        assert!(text.contains(&row), "the README lacks this row:\n{row}");
+    }
+}
+
 #[test]
 fn papers_readme_shows_only_command_lines_that_parse() {
     let mut seen = 0;
     for text in blocks(&readme()).iter().filter_map(typed) {
         for words in Splitter::split(&text).iter().filter_map(|words| ours(words)) {
             seen += 1;
-            if let Err(error) = Cli::try_parse_from(&words) {
-                let is_answer = error.kind() == clap::error::ErrorKind::DisplayHelp
-                    || error.kind() == clap::error::ErrorKind::DisplayVersion;
-                assert!(is_answer, "in the README: {}\n{error}", words.join(" "));
-            }
+            assert_parses(&words);
         }
     }
     assert!(seen > 30, "only {seen} command lines were found");

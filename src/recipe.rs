@@ -6,12 +6,13 @@
 //! point remains in the image.
 
 mod ca_cert;
+pub mod failure;
 
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 
 use crate::names::{AptPackage, Commands, HttpUrl, ImageName, ImageRef, Invalid, Packages, PipRequirement};
-use crate::spec::{RecipeSpec, missing};
+use crate::spec::{RecipeSpec, Required, missing};
 pub use ca_cert::CaCert;
 
 const STEP_SH: &[u8] = include_bytes!("recipe/step.sh");
@@ -74,8 +75,13 @@ impl Recipe {
     /// # Errors
     /// When the name or the base image is missing, or the base image is an id.
     pub fn new(spec: &RecipeSpec, ca_cert: Option<CaCert>) -> Result<Self> {
-        let name = spec.name.clone().ok_or_else(|| missing("name", "NAME"))?;
-        let base = spec.base_image.clone().ok_or_else(|| missing("baseImage", "--base"))?;
+        let (Some(name), Some(base)) = (spec.name.clone(), spec.base_image.clone()) else {
+            return Err(missing(&[
+                Required { flag: "NAME", key: "name", is_given: spec.name.is_some() },
+                Required { flag: "--base IMAGE", key: "baseImage", is_given: spec.base_image.is_some() },
+            ])
+            .into());
+        };
         if base.is_id() {
             let invalid = Invalid::new("base image", base.as_str(), "an image id cannot be the base of a build");
             return Err(invalid.with_hint("give the image a tag, and use that").into());
@@ -448,7 +454,7 @@ WORKDIR /app
         let id = RecipeSpec { base_image: "a".repeat(64).parse().ok(), ..minimal() };
         assert!(refusal(&id).ends_with("an image id cannot be the base of a build"), "{}", refusal(&id));
         assert_eq!(refusal(&RecipeSpec { name: None, ..minimal() }), "missing NAME");
-        assert_eq!(refusal(&RecipeSpec { base_image: None, ..minimal() }), "missing --base");
+        assert_eq!(refusal(&RecipeSpec { base_image: None, ..minimal() }), "missing --base IMAGE");
     }
 
     proptest! {

@@ -9,11 +9,12 @@ use serde_json::{Map, Value, json};
 
 use crate::commands::DryRun;
 use crate::commands::answers::{
-    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, FileChange, RunStarted, Status, Stayed,
+    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, FileChange, Report, RunStarted, Status, Stayed,
 };
 use crate::job::view::View;
 use crate::output::{FailureDocument, Logs, Row};
 use crate::spec::{RecipeSpec, RunSpec};
+use crate::usage::Version;
 
 /// Types that have a file of their own, or a place in one, to which other files refer.
 const PLACES: [(&str, &str); 3] =
@@ -48,7 +49,8 @@ impl File {
     fn started<T: JsonSchema>(name: &'static str, title: &str, what: &str) -> Self {
         let description = format!(
             "{what} With --wait or --follow it is the job too, and `success` says whether it succeeded; if it did not, \
-             `error` says why."
+             `error` says why. With --follow it is a stream of one object a line: the document without the job, the lines \
+             of the output (log-line.json), and the document with the job."
         );
         Self::new(name, title, &description, started::<T>(name))
     }
@@ -61,10 +63,15 @@ pub fn bodies() -> [File; 2] {
 
 /// Longshore's own documents.
 pub fn documents() -> Vec<File> {
-    jobs().into_iter().chain(starts()).chain(dry_runs()).chain(containers()).collect()
+    let doctor = File::document::<Report>(
+        "doctor",
+        "How longshore and its engine are",
+        "What `doctor` prints. More checks, and more values in `details`, may be added.",
+    );
+    jobs().into_iter().chain(starts()).chain(dry_runs()).chain(containers()).chain([doctor]).collect()
 }
 
-fn jobs() -> [File; 7] {
+fn jobs() -> [File; 8] {
     [
         File::document::<View>(
             "job",
@@ -76,7 +83,8 @@ fn jobs() -> [File; 7] {
             "jobs",
             "Jobs",
             "What `image builds`, `exec list` and `wait` with several ids print: jobs, of a list the newest first. Where \
-             one of several ids is no job's, `wait` has a failure in its place.",
+             one of several ids is no job's, `wait` has a failure in its place. A job that runs when the --timeout of \
+             `wait` passes is there as it runs.",
         ),
         File::document::<Status>(
             "image-status",
@@ -87,7 +95,8 @@ fn jobs() -> [File; 7] {
         File::document::<crate::log::Row>(
             "log-line",
             "A line of a job's output",
-            "What `image logs --follow` and `exec logs --follow` print: one such object a line.",
+            "What `image logs --follow` and `exec logs --follow` print: one such object a line. `image create --follow` \
+             and `exec run --follow` print the same lines between their own documents.",
         ),
         File::document::<Answers<Done>>(
             "done",
@@ -100,6 +109,7 @@ fn jobs() -> [File; 7] {
             "A failure",
             "What every command prints when it fails. The same text is on stderr.",
         ),
+        File::document::<Version>("version", "The version", "What `longshore --version --json` prints."),
     ]
 }
 

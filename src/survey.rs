@@ -9,7 +9,7 @@ use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::record::Record;
 use crate::job::standing::{Sighting, derive, settled};
-use crate::job::store::Store;
+use crate::job::store::{Extent, Store};
 use crate::job::view::View;
 use crate::job::{Here, Job};
 use crate::names::JobId;
@@ -21,11 +21,11 @@ pub fn view(env: &Env, job: &Job) -> View {
     see(&Host::new(env), job, &mut |subject| Runner::of(env, subject.record).look(subject))
 }
 
-/// The current status of all jobs of a store.
+/// The current status of the jobs of a store.
 ///
 /// # Errors
 /// When the directory of the jobs cannot be read.
-pub fn views(env: &Env, store: &Store) -> Result<Vec<View>> {
+pub fn views(env: &Env, store: &Store, extent: Extent) -> Result<Vec<View>> {
     let host = Host::new(env);
     let is_ours = |id: &str| JobId::parse(id).is_ok_and(|id| store.job(&id).is_some());
     let mut lookout = Lookout::new(env, &is_ours);
@@ -33,7 +33,7 @@ pub fn views(env: &Env, store: &Store) -> Result<Vec<View>> {
         Ok(job) => see(&host, &job, &mut |subject| lookout.look(subject)),
         Err((id, error)) => View::unreadable(id, store.kind, &format!("its directory cannot be read: {error}")),
     };
-    Ok(store.all()?.map(one).collect())
+    Ok(store.all(extent)?.map(one).collect())
 }
 
 fn see(host: &Host, job: &Job, look: &mut dyn FnMut(Subject) -> Sighting) -> View {
@@ -49,7 +49,7 @@ fn see(host: &Host, job: &Job, look: &mut dyn FnMut(Subject) -> Sighting) -> Vie
         };
         derive(&facts, &sighting)
     });
-    View::new(&facts, &standing)
+    View { forgotten: job.is_forgotten(), ..View::new(&facts, &standing) }
 }
 
 /// This host, read once for all jobs.

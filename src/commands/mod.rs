@@ -1,6 +1,8 @@
 //! The commands. Each finds what it was given, asks the engine or a job, and hands its reply to `output`.
 
+mod complete;
 mod container;
+mod doctor;
 mod exec;
 mod image;
 mod jobs;
@@ -13,13 +15,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::cli::{Command, Container, Exec, Image, published};
+use crate::cli::{Command, Container, Exec, Image};
 use crate::env::Env;
-use crate::error::{Failure, Verb};
-use crate::output::{Page, Reply, Voice};
+use crate::error::{Failure, Verb, plain};
+use crate::output::{Form, Page, Reply, Voice};
 use crate::shell;
 use crate::spec;
 use crate::supervisor::{self, Way};
+
+pub use complete::script as completion_script;
 
 /// The docker command line of a `--dry-run`.
 #[derive(Debug, Serialize)]
@@ -40,6 +44,7 @@ impl Reply for DryRun {
 #[cfg(test)]
 pub mod answers {
     pub use super::container::{Changed, Created, Exported, FileChange};
+    pub use super::doctor::Report;
     pub use super::image::{DryRun as BuildDryRun, Status};
     pub use super::jobs::Done;
     pub use super::jobs::stay::{BuildStarted, RunStarted, Stayed};
@@ -60,15 +65,18 @@ impl Reply for Inspected {
 /// What `main` prints.
 pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
     match command {
-        Command::Image(noun) => image::run(env, voice, noun.verb),
-        Command::Exec(noun) => exec::run(env, voice, noun.verb),
+        Command::Image(verb) => image::run(env, voice, verb),
+        Command::Exec(verb) => exec::run(env, voice, verb),
         Command::Container(command) => container::run(env, voice, command),
+        Command::Doctor(args) => doctor::run(env, voice, &args),
+        Command::Completions { .. } if voice.form() != Form::Text => {
+            Err(Failure::usage("a completion script is text and not JSON").hint("leave --json out").into())
+        }
         Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut published(), "longshore", &mut script);
-            voice.bytes()?.write_all(&script)?;
+            voice.bytes()?.write_all(&completion_script(shell))?;
             Ok(0)
         }
+        Command::Complete { shell, typed, breaks } => complete::run(env, voice, shell, &typed, &breaks),
         Command::Supervise { kind, id, adopt } => {
             let way = if adopt { Way::Adopt } else { Way::Start };
             supervisor::supervise(env, &kind, &id, way).map(|()| 0)
@@ -76,28 +84,19 @@ pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
     }
 }
 
-/// Whether `-v` was given after the command group.
-#[must_use]
-pub fn is_verbose(command: &Command) -> bool {
-    match command {
-        Command::Image(noun) => noun.v,
-        Command::Exec(noun) => noun.v,
-        _ => false,
-    }
-}
-
 /// Whether the exit code may be that of a program.
 #[must_use]
 pub fn verb(command: &Command) -> Verb {
     let passes_on = match command {
-        Command::Image(noun) => match &noun.verb {
+        Command::Image(verb) => match verb {
             Image::Create(create) => create.stay.stays(),
             Image::Wait(_) => true,
             Image::Logs(logs) => logs.how.exit_code,
             _ => false,
         },
-        Command::Exec(noun) => match &noun.verb {
+        Command::Exec(verb) => match verb {
             Exec::Run(run) => run.stay.stays(),
+            Exec::Rerun(rerun) => rerun.stay.stays(),
             Exec::Wait(_) => true,
             Exec::Logs(logs) => logs.how.exit_code,
             _ => false,
@@ -111,8 +110,11 @@ pub fn verb(command: &Command) -> Verb {
 #[must_use]
 pub fn streams(command: &Command) -> bool {
     match command {
-        Command::Image(noun) => matches!(&noun.verb, Image::Logs(logs) if logs.how.follow),
-        Command::Exec(noun) => matches!(&noun.verb, Exec::Logs(logs) if logs.how.follow),
+        Command::Image(Image::Logs(logs)) => logs.how.follow,
+        Command::Image(Image::Create(create)) => create.stay.follow,
+        Command::Exec(Exec::Logs(logs)) => logs.how.follow,
+        Command::Exec(Exec::Run(run)) => run.stay.follow,
+        Command::Exec(Exec::Rerun(rerun)) => rerun.stay.follow,
         Command::Container(Container::Logs(logs)) => logs.follow,
         Command::Container(Container::Stats(stats)) => !stats.no_stream,
         _ => false,
@@ -145,23 +147,4 @@ fn read_file(path: &Path, what: &str) -> Result<Vec<u8>> {
         let failure = Failure::usage(format!("could not read {what} {}: {}", path.display(), plain(&error)));
         failure.into()
     })
-}
-
-/// An I/O error without the number that Rust appends.
-fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let mut text = text.split(" (os error").next().unwrap_or_default().chars();
-    text.next().into_iter().flat_map(char::to_lowercase).chain(text).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_of_any_text_is_shown_without_its_number() {
-        let shown = |text: &str| plain(&std::io::Error::other(text.to_owned()));
-        assert_eq!(plain(&std::io::Error::from_raw_os_error(2)), "no such file or directory");
-        assert_eq!((shown(""), shown("Über")), (String::new(), "über".to_owned()));
-    }
 }

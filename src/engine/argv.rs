@@ -5,8 +5,15 @@ use std::collections::BTreeMap;
 use super::builder::Builder;
 use crate::names::{Cpus, Gpus, ImageRef, JobId, MountPath, NetworkName, csv_field};
 
-/// The label by which a job's container or image is found, even after it was renamed.
+/// The label by which the container of a run is found, even after it was renamed. Builds never put it on an image.
+pub const RUN_LABEL: &str = "longshore.run";
+
+/// The label of the image that a build made. Every container made from that image inherits it. Earlier versions put it on
+/// the containers of runs, too, in the place of [`RUN_LABEL`].
 pub const JOB_LABEL: &str = "longshore.job";
+
+/// The labels that the container of a run may have, the present one first.
+pub const RUN_LABELS: [&str; 2] = [RUN_LABEL, JOB_LABEL];
 
 /// Where the source directory is in a container.
 pub const SOURCE_TARGET: &str = "/app";
@@ -64,7 +71,7 @@ pub fn container_name(id: &JobId) -> String {
 #[must_use]
 pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
     let mut argv = words(["run", "--name", &container_name(&plan.id)]);
-    argv.extend(words(["--label", &format!("{JOB_LABEL}={}", plan.id)]));
+    argv.extend(words(["--label", &format!("{RUN_LABEL}={}", plan.id)]));
     if let Some(name) = &plan.name {
         argv.extend(words(["--label", &format!("longshore.name={name}")]));
     }
@@ -145,7 +152,9 @@ pub fn build(plan: &BuildPlan) -> Vec<String> {
         // --load: a builder in its own container would otherwise not give the image to the engine.
         Builder::Buildx => words(["buildx", "build", "--load", "--progress=plain"]),
         Builder::BuiltIn => words(["build", "--progress=plain"]),
-        Builder::Legacy => words(["build", "--force-rm"]),
+        // With a flag between these two words, a client from 23 on does not take them for the command that it has to pass
+        // to buildx, and does not write a warning of four lines into each log.
+        Builder::Legacy => words(["image", "--help=false", "build", "--force-rm"]),
     };
     argv.extend(words(["--tag", &plan.tag, "--iidfile", &plan.iid]));
     argv.extend(plan.labels.iter().flat_map(|(key, value)| words(["--label", &format!("{key}={value}")])));
@@ -163,6 +172,12 @@ pub fn build(plan: &BuildPlan) -> Vec<String> {
 #[must_use]
 pub fn version() -> Vec<String> {
     words(["version", "--format", "{{json .}}"])
+}
+
+/// The name of a context; exits with 1 if there is none of that name. No engine is asked.
+#[must_use]
+pub fn context(name: &str) -> Vec<String> {
+    words(["context", "inspect", "--format", "{{.Name}}", name])
 }
 
 /// Nothing, in the cheapest way; ends with 1 when no engine answers.
@@ -208,14 +223,42 @@ pub fn container_inspect(containers: &[String]) -> Vec<String> {
     argv
 }
 
-/// The containers with the label of this job or of any, running or not: their ids and the value of the label. It exits with 0 if there is none and with 1 if there is no engine;
-/// `inspect` exits with 1 in both cases.
+/// The containers with this label of this job or of any, running or not: their ids and the value of the label. It exits
+/// with 0 if there is none and with 1 if there is no engine; `inspect` exits with 1 in both cases.
 #[must_use]
-pub fn containers_labelled(job: Option<&JobId>) -> Vec<String> {
-    let filter = job.map_or_else(|| format!("label={JOB_LABEL}"), |id| format!("label={JOB_LABEL}={id}"));
+pub fn containers_labelled(label: &str, job: Option<&JobId>) -> Vec<String> {
+    let filter = job.map_or_else(|| format!("label={label}"), |id| format!("label={label}={id}"));
     // Named fields only: for the whole object the engine measures the files of every container.
-    let format = format!(r#"{{"id":{{{{json .ID}}}},"job":{{{{json (.Label "{JOB_LABEL}")}}}}}}"#);
+    let format = format!(r#"{{"id":{{{{json .ID}}}},"job":{{{{json (.Label "{label}")}}}}}}"#);
     words(["ps", "--all", "--no-trunc", "--filter", &filter, "--format", &format])
+}
+
+/// The containers that may be those of runs, by their names, running or not: the id of the run on their label, the name and
+/// the state.
+#[must_use]
+pub fn containers_named() -> Vec<String> {
+    let format = format!(
+        r#"{{"run":{{{{json (or (.Label "{RUN_LABEL}") (.Label "{JOB_LABEL}"))}}}},"name":{{{{json .Names}}}},"state":{{{{json .State}}}}}}"#
+    );
+    words(["ps", "--all", "--no-trunc", "--filter", "name=longshore-", "--format", &format])
+}
+
+/// The engine's description of itself.
+#[must_use]
+pub fn info() -> Vec<String> {
+    words(["info", "--format", "{{json .}}"])
+}
+
+/// The version of the client; no engine is asked.
+#[must_use]
+pub fn client_version() -> Vec<String> {
+    words(["--version"])
+}
+
+/// The URL of a context; no engine is asked.
+#[must_use]
+pub fn context_host(name: &str) -> Vec<String> {
+    words(["context", "inspect", "--format", "{{json .Endpoints.docker.Host}}", name])
 }
 
 /// Waits until a container has ended.
@@ -228,6 +271,14 @@ pub fn wait(container: &str) -> Vec<String> {
 #[must_use]
 pub fn logs(container: &str, tail: &str) -> Vec<String> {
     words(["logs", "--tail", tail, container])
+}
+
+/// The events of a container that the engine remembers until a time of its own clock: each as a JSON string, its action.
+/// docker ends at once if the time has passed, and waits for it otherwise.
+#[must_use]
+pub fn events(container: &str, until: &str) -> Vec<String> {
+    let filter = format!("container={container}");
+    words(["events", "--since", "1", "--until", until, "--filter", &filter, "--format", "{{json .Action}}"])
 }
 
 /// Sends a signal.

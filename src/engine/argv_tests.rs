@@ -52,7 +52,7 @@ fn values<'a>(argv: &'a [String], flag: &str) -> Vec<&'a str> {
 fn a_run_of_the_least_says_everything_that_must_be_said() {
     #[rustfmt::skip]
     let expected = [
-        "run", "--name", "longshore-0123456789ab", "--label", "longshore.job=0123456789ab",
+        "run", "--name", "longshore-0123456789ab", "--label", "longshore.run=0123456789ab",
         "--init", "--restart", "no", "--pull", "never", "--log-driver", "none",
         "--mount", "type=bind,source=/home/me/src,target=/app", "--workdir", "/app",
         "--env", "PYTHONUNBUFFERED=1",
@@ -83,7 +83,7 @@ fn a_run_of_everything_has_each_flag_once_and_in_its_place() {
     };
     #[rustfmt::skip]
     let expected = [
-        "run", "--name", "longshore-0123456789ab", "--label", "longshore.job=0123456789ab",
+        "run", "--name", "longshore-0123456789ab", "--label", "longshore.run=0123456789ab",
         "--label", "longshore.name=nightly", "--label", "a=", "--label", "b=2,3",
         "--init", "--restart", "no", "--pull", "never", "--log-driver", "local",
         "--log-opt", "max-size=1000p", "--log-opt", "max-file=1", "--log-opt", "compress=false",
@@ -169,7 +169,7 @@ fn a_build_is_told_to_each_builder_in_its_own_words() {
     let beginnings: [(Builder, &[&str]); 3] = [
         (Builder::Buildx, &["buildx", "build", "--load", "--progress=plain"]),
         (Builder::BuiltIn, &["build", "--progress=plain"]),
-        (Builder::Legacy, &["build", "--force-rm"]),
+        (Builder::Legacy, &["image", "--help=false", "build", "--force-rm"]),
     ];
     for (builder, beginning) in beginnings {
         let rest = ["--tag", "web:latest", "--iidfile", "/state/iid", "--label", "longshore.job=0123456789ab"];
@@ -201,9 +201,9 @@ fn the_small_questions_are_asked_word_by_word() {
         (image_inspect(&words(["a", "b"])), "image inspect a b"),
         (image_ids(&words(["label=x"])), "image ls --no-trunc --format {{json .ID}} --filter label=x"),
         (
-            containers_labelled(Some(&JobId::parse("0123456789ab").unwrap())),
-            "ps --all --no-trunc --filter label=longshore.job=0123456789ab --format \
-             {\"id\":{{json .ID}},\"job\":{{json (.Label \"longshore.job\")}}}",
+            containers_labelled(RUN_LABEL, Some(&JobId::parse("0123456789ab").unwrap())),
+            "ps --all --no-trunc --filter label=longshore.run=0123456789ab --format \
+             {\"id\":{{json .ID}},\"job\":{{json (.Label \"longshore.run\")}}}",
         ),
         (logs("c", "all"), "logs --tail all c"),
         (kill("c", "TERM"), "kill --signal TERM c"),

@@ -131,6 +131,16 @@ pub fn made_up(code: i32, engine_version: Option<&str>) -> Option<String> {
     }
 }
 
+/// Whether an engine of that version may report 0 for a container at whose end it was killed. Engines before 24.0.3 do, if
+/// containerd has removed the container and the engine has not recorded its end; the time of the end is then that of the
+/// engine's next start. Later engines report 255.
+#[must_use]
+pub fn may_lose_an_end(engine_version: Option<&str>) -> bool {
+    let number = |part: &str| part.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
+    let version = engine_version.map(|version| version.split('.').map(|part| number(part).unwrap_or(0)).collect());
+    version.is_none_or(|version: Vec<u32>| version < vec![24, 0, 3])
+}
+
 /// The description of a container with `(withheld)` in place of the values of these variables.
 #[must_use]
 pub fn withhold(mut object: Value, is_secret: impl Fn(&str) -> bool) -> Value {
@@ -166,6 +176,13 @@ impl Side {
     #[must_use]
     pub fn major(&self) -> u32 {
         self.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
+    }
+
+    /// Major and minor number; `None` for a version that is no number, such as `dev`.
+    #[must_use]
+    pub fn release(&self) -> Option<(u32, u32)> {
+        let mut numbers = self.version.split('.');
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
     }
 
     /// Clients 28.0.0 to 28.0.2 may cut the end of stdout (docker/cli#5957).
@@ -213,6 +230,22 @@ mod tests {
             (1, Some("24.0.1"), false),
         ] {
             assert_eq!(made_up(code, version).is_some(), known, "{code} {version:?}");
+        }
+    }
+
+    #[test]
+    fn engines_before_24_0_3_may_report_0_for_an_end_that_they_lost() {
+        for (version, may) in [
+            (Some("20.10.24+dfsg1"), true),
+            (Some("23.0.15"), true),
+            (Some("24.0.2"), true),
+            (Some("24.0.3"), false),
+            (Some("24.0.10-rc1"), false),
+            (Some("28.2.2"), false),
+            (Some("nonsense"), true),
+            (None, true),
+        ] {
+            assert_eq!(may_lose_an_end(version), may, "{version:?}");
         }
     }
 

@@ -6,9 +6,11 @@
 
 pub mod argv;
 pub mod builder;
+pub mod condition;
 pub mod create;
 pub mod inspect;
 pub mod questions;
+pub mod silence;
 pub mod stats;
 pub mod stream;
 pub mod variables;
@@ -51,6 +53,11 @@ pub enum EngineError {
         /// The end of docker's stderr.
         stderr: String,
     },
+    /// The docker program knows no such context.
+    NoContext {
+        /// Its name.
+        name: String,
+    },
     /// The engine answers, but the call failed.
     Failed {
         /// The command line, quoted for a shell.
@@ -82,6 +89,7 @@ impl fmt::Display for EngineError {
             Self::NotFound { program } => write!(f, "docker program not found ({})", program.display()),
             Self::NotExecutable { program, why } => write!(f, "cannot run {}: {why}", program.display()),
             Self::Unreachable { endpoint, .. } => write!(f, "no docker engine answers at {endpoint}"),
+            Self::NoContext { name } => write!(f, "there is no docker context named {name:?}"),
             Self::Failed { command, status, .. } => write!(f, "`{command}` {status}"),
             Self::TimedOut { command, limit } => {
                 write!(f, "`{command}` did not answer within {}", crate::units::show_duration(*limit))
@@ -100,12 +108,13 @@ impl EngineError {
         let message = if could_not.is_empty() { self.to_string() } else { format!("{could_not}: {self}") };
         match self {
             Self::NotFound { .. } => Failure::new(Kind::EngineNotFound, message)
-                .hint("install docker, or set LONGSHORE_DOCKER to the path of the program"),
+                .hint("install docker, or set LONGSHORE_DOCKER to the path of the program; see: longshore doctor"),
             Self::NotExecutable { .. } => Failure::new(Kind::EngineNotExecutable, message)
                 .hint("check the permissions of the file, or set LONGSHORE_DOCKER to another program"),
             Self::Unreachable { stderr, .. } => Failure::new(Kind::EngineUnreachable, message)
                 .detail(stderr)
-                .hint("check that the engine runs and that you may use its socket; try: docker version"),
+                .hint("check that the engine runs and that you may use its socket; see: longshore doctor"),
+            Self::NoContext { .. } => Failure::new(Kind::NotFound, message).hint("list them with: docker context ls"),
             Self::TimedOut { .. } => Failure::new(Kind::EngineUnreachable, message)
                 .hint("try again, or set LONGSHORE_DOCKER_TIMEOUT to a longer time"),
             Self::Failed { stderr, .. } => Failure::new(Kind::EngineFailed, message).detail(stderr),
@@ -122,8 +131,10 @@ pub struct Engine {
     pub program: PathBuf,
     /// The engine to use.
     pub endpoint: Endpoint,
-    /// Called with each command line before it runs (`-v`).
+    /// Called with each command line before it runs (`--verbose`).
     pub trace: Option<fn(&str)>,
+    /// Called with a message for the user if a call takes long and has no limit.
+    pub notice: Option<fn(&str)>,
     /// How long a call may take. `docker` itself waits without a limit for an engine that hangs.
     pub patience: Duration,
 }
@@ -138,7 +149,7 @@ impl Engine {
     /// When there is no docker program that could be run.
     pub fn chosen(env: &Env) -> Result<Self, Failure> {
         let program = find(env.docker.as_deref(), env.path.as_deref()).map_err(|error| error.failure(""))?;
-        Ok(Self { program, endpoint: env.endpoint(), trace: env.trace, patience: env.patience })
+        Ok(Self { program, endpoint: env.endpoint(), trace: env.trace, notice: env.notice, patience: env.patience })
     }
 
     /// The engine that a job was started on. If the recorded docker program is gone, the one found now is used.
@@ -146,7 +157,7 @@ impl Engine {
     pub fn recorded(env: &Env, program: &Path, endpoint: &Endpoint) -> Self {
         let found = find(Some(program), None).or_else(|_| find(env.docker.as_deref(), env.path.as_deref()));
         let program = found.unwrap_or_else(|_| program.to_path_buf());
-        Self { program, endpoint: endpoint.clone(), trace: env.trace, patience: env.patience }
+        Self { program, endpoint: endpoint.clone(), trace: env.trace, notice: env.notice, patience: env.patience }
     }
 
     /// The complete command line, beginning with the program.
@@ -158,7 +169,7 @@ impl Engine {
         line
     }
 
-    /// The same line; with `-v` it is printed first.
+    /// The same line; with `--verbose` it is printed first.
     fn told(&self, args: &[String]) -> Vec<String> {
         if let Some(trace) = self.trace {
             trace(&self.shown(args));
@@ -182,7 +193,8 @@ impl Engine {
         command
     }
 
-    /// Runs a call to its end and returns its output and status, also if it failed.
+    /// Runs a call to its end and returns its output and status, also if it failed. If it may take longer than other calls, the
+    /// user is told when it does.
     ///
     /// # Errors
     /// When it cannot be started or takes longer than `patience`.
@@ -198,8 +210,14 @@ impl Engine {
             .stderr_capture()
             .unchecked();
         let handle = call.start().map_err(|error| self.not_started(&error))?;
-        // duct adds the limit to the clock, which would overflow with an unlimited grace.
-        match handle.wait_timeout(patience.min(FOR_EVER)) {
+        let first = patience.min(self.patience);
+        let mut waited = handle.wait_timeout(first);
+        if patience > first && matches!(waited, Ok(None)) {
+            self.tell_waiting(first);
+            // duct adds the limit to the clock, which would overflow with an unlimited grace.
+            waited = handle.wait_timeout(patience.saturating_sub(first).min(FOR_EVER));
+        }
+        match waited {
             Ok(Some(output)) => Ok(output.clone()),
             Ok(None) => {
                 let _ = handle.kill();
@@ -212,7 +230,7 @@ impl Engine {
     /// Runs a call that must succeed and returns its stdout.
     ///
     /// # Errors
-    /// As [`EngineError`]. After a failed call the engine's version is asked, to find out whether there is an engine.
+    /// As [`EngineError`]. After a failed call docker is asked whether there is an engine, and whether there is the context.
     pub fn read(&self, args: &[String]) -> Answer<Vec<u8>> {
         let output = self.run(args, self.patience)?;
         if output.status.success() { Ok(output.stdout) } else { Err(self.explain(args, &output)) }
@@ -240,17 +258,32 @@ impl Engine {
             .collect()
     }
 
-    /// Why a call failed: no engine, or a refusal by the engine. Asks the engine's version to find out.
+    /// Why a call failed: no engine, no such context, or a refusal by the engine. Asks docker to find out.
     #[must_use]
     pub fn explain(&self, args: &[String], output: &Output) -> EngineError {
         let stderr = tail(&output.stderr);
         match self.run(&argv::version(), self.patience) {
             Err(error) => error,
-            Ok(probe) if !probe.status.success() => {
+            Ok(probe) if !probe.status.success() => self.missing_context().unwrap_or_else(|| {
                 EngineError::Unreachable { endpoint: self.endpoint.clone(), stderr: tail(&probe.stderr) }
-            }
+            }),
             Ok(_) => EngineError::Failed { command: self.shown(args), status: shell::ended(output.status), stderr },
         }
+    }
+
+    fn tell_waiting(&self, waited: Duration) {
+        let whole = Duration::from_secs(waited.as_secs());
+        let waited = crate::units::show_duration(if whole.is_zero() { waited } else { whole });
+        if let Some(notice) = self.notice {
+            notice(&format!("note: docker has not answered for {waited}; still waiting (Ctrl-C to stop)"));
+        }
+    }
+
+    /// The error for a context that the docker program does not know. There is always one named `default`.
+    fn missing_context(&self) -> Option<EngineError> {
+        let Endpoint::Context(name) = &self.endpoint else { return None };
+        let is_missing = || self.run(&argv::context(name), self.patience).is_ok_and(|found| !found.status.success());
+        (name != "default" && is_missing()).then(|| EngineError::NoContext { name: name.clone() })
     }
 
     /// What a failure to start the program means.
@@ -273,14 +306,10 @@ impl Engine {
 /// # Errors
 /// [`EngineError::NotFound`] or [`EngineError::NotExecutable`].
 pub fn find(wanted: Option<&Path>, path: Option<&std::ffi::OsStr>) -> Answer<PathBuf> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let runnable = |file: &Path| {
-        std::fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-    };
     let name = wanted.unwrap_or_else(|| Path::new("docker"));
     if name.components().count() > 1 {
         return match std::path::absolute(name) {
-            Ok(file) if runnable(&file) => Ok(file),
+            Ok(file) if is_runnable(&file) => Ok(file),
             Ok(file) if file.exists() => {
                 Err(EngineError::NotExecutable { program: file, why: "it is not an executable file".into() })
             }
@@ -290,7 +319,7 @@ pub fn find(wanted: Option<&Path>, path: Option<&std::ffi::OsStr>) -> Answer<Pat
     let mut refused = None;
     for dir in path.into_iter().flat_map(std::env::split_paths) {
         let Ok(file) = std::path::absolute(dir.join(name)) else { continue };
-        if runnable(&file) {
+        if is_runnable(&file) {
             return Ok(file);
         }
         if file.is_file() {
@@ -301,6 +330,11 @@ pub fn find(wanted: Option<&Path>, path: Option<&std::ffi::OsStr>) -> Answer<Pat
         Some(program) => EngineError::NotExecutable { program, why: "it is not an executable file".into() },
         None => EngineError::NotFound { program: name.to_path_buf() },
     })
+}
+
+fn is_runnable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(file).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
 /// The last ten lines of a program's stderr.

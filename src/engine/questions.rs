@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -25,19 +26,33 @@ pub struct Container {
 }
 
 impl Container {
-    /// Whether it is the container of this job. The label alone does not say so, because `docker commit` copies it into
-    /// images, from which every container inherits it. So a container that does not have the job's name must have its
-    /// source directory, which images do not pass on.
+    /// Whether it is the container of this job.
     #[must_use]
     pub fn is_of(&self, id: &JobId, source: Option<&str>) -> bool {
-        let mounts = self.object.pointer("/HostConfig/Mounts").and_then(Value::as_array);
-        let is_source = |mount: &Value| {
-            source.is_some_and(|source| mount["Source"] == source) && mount["Target"] == argv::SOURCE_TARGET
-        };
-        let is_labelled = self.state.labels.get(argv::JOB_LABEL).is_some_and(|label| label == id.as_str());
-        let is_named = self.object["Name"].as_str() == Some(&format!("/{}", argv::container_name(id)));
-        is_labelled && (is_named || mounts.is_some_and(|mounts| mounts.iter().any(is_source)))
+        is_of(&self.object, &self.state, id, source)
     }
+}
+
+/// Whether the engine's description of a container is that of the container of this run. A label alone does not say so:
+/// `docker commit` copies it into images, and every container inherits the labels of its image. So a container that does
+/// not have the name of the run's must have its source directory, which images do not pass on.
+fn is_of(object: &Value, state: &ContainerState, id: &JobId, source: Option<&str>) -> bool {
+    let mounts = object.pointer("/HostConfig/Mounts").and_then(Value::as_array);
+    let is_source = |mount: &Value| {
+        source.is_some_and(|source| mount["Source"] == source) && mount["Target"] == argv::SOURCE_TARGET
+    };
+    let is_labelled =
+        argv::RUN_LABELS.iter().filter_map(|label| state.labels.get(*label)).any(|label| label == id.as_str());
+    let is_named = object["Name"].as_str() == Some(&format!("/{}", argv::container_name(id)));
+    is_labelled && (is_named || mounts.is_some_and(|mounts| mounts.iter().any(is_source)))
+}
+
+/// The run to which a container belongs, by the engine's description of it. `source` tells the source directory of a run
+/// that is known; the container of another run is told by its name alone.
+#[must_use]
+pub fn run_of(object: &Value, state: &ContainerState, source: impl Fn(&JobId) -> Option<String>) -> Option<JobId> {
+    let mut runs = argv::RUN_LABELS.iter().filter_map(|label| JobId::parse(state.labels.get(*label)?).ok());
+    runs.find(|id| is_of(object, state, id, source(id).as_deref()))
 }
 
 /// A container in the list of those with the label of a job.
@@ -68,12 +83,21 @@ impl Engine {
         self.container_labelled(id, source)
     }
 
+    fn container_labelled(&self, id: &JobId, source: Option<&str>) -> Answer<Option<Container>> {
+        for label in argv::RUN_LABELS {
+            if let Some(container) = self.container_with(label, id, source)? {
+                return Ok(Some(container));
+            }
+        }
+        Ok(None)
+    }
+
     /// A container that is being created or removed is listed and cannot be inspected. Then the list is asked for again,
     /// because only a list without it proves that there is none.
-    fn container_labelled(&self, id: &JobId, source: Option<&str>) -> Answer<Option<Container>> {
+    fn container_with(&self, label: &str, id: &JobId, source: Option<&str>) -> Answer<Option<Container>> {
         let mut tries = 0;
         loop {
-            let listed: Vec<Listed> = self.json_lines(&argv::containers_labelled(Some(id)))?;
+            let listed: Vec<Listed> = self.json_lines(&argv::containers_labelled(label, Some(id)))?;
             let described = self.describe(&listed)?.remove(id.as_str()).unwrap_or_default();
             let mut failed = None;
             for container in described {
@@ -92,13 +116,13 @@ impl Engine {
         }
     }
 
-    /// The containers of the wanted jobs on this engine, in at most two calls. A container whose description cannot be read
-    /// is there with the error, because it is not absent.
+    /// The containers with this label of the wanted jobs on this engine, in at most two calls. A container whose
+    /// description cannot be read is there with the error, because it is not absent.
     ///
     /// # Errors
     /// As [`Engine::container_of`].
-    pub fn containers_of_jobs(&self, is_wanted: impl Fn(&str) -> bool) -> Answer<Described> {
-        let mut listed: Vec<Listed> = self.json_lines(&argv::containers_labelled(None))?;
+    pub fn containers_of_jobs(&self, label: &str, is_wanted: impl Fn(&str) -> bool) -> Answer<Described> {
+        let mut listed: Vec<Listed> = self.json_lines(&argv::containers_labelled(label, None))?;
         listed.retain(|listed| is_wanted(&listed.job));
         self.describe(&listed)
     }
@@ -186,6 +210,15 @@ impl Engine {
     /// When the engine does not answer.
     pub fn id(&self) -> Answer<String> {
         self.json(&argv::engine_id())
+    }
+
+    /// The actions on a container that the engine remembers until this time of its own clock, such as `create` and `die`.
+    /// Engines keep the last 256 events of all objects in memory, and forget them when they are restarted.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn events(&self, container: &str, until: DateTime<Utc>) -> Answer<Vec<String>> {
+        self.json_lines(&argv::events(container, &until.to_rfc3339_opts(SecondsFormat::Nanos, true)))
     }
 
     fn container(&self, args: &[String], stdout: &[u8]) -> Answer<Container> {

@@ -1,7 +1,7 @@
 //! A docker call whose output is processed while it arrives. There is one thread for each of docker's streams. The
 //! calling thread waits for them and checks for an interrupt.
 
-use std::io::{self, PipeReader};
+use std::io;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -9,13 +9,14 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::Engine;
+use super::silence::{Heard, Silence, Source, Watch};
 use crate::interrupt::Interrupt;
 
 /// Pause between two checks for an interrupt.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Reads what docker writes to a stream, to its end.
-pub type Reader<'a> = Box<dyn FnOnce(PipeReader) -> io::Result<()> + Send + 'a>;
+pub type Reader<'a> = Box<dyn FnOnce(Source) -> io::Result<()> + Send + 'a>;
 
 /// Where docker's stdout and stderr go.
 pub enum Readers<'a> {
@@ -29,7 +30,8 @@ pub enum Readers<'a> {
 
 impl Engine {
     /// Runs a call of [`Engine::command`] to its end. docker is killed when a reader fails, because its output is then
-    /// useless, and when an interrupt is heard, because a signal to longshore alone does not reach docker.
+    /// useless, and when an interrupt is heard, because a signal to longshore alone does not reach docker. The user is told
+    /// if docker does not answer.
     ///
     /// # Errors
     /// When docker cannot be started (`could_not` begins the message) or a reader fails. An interrupt is not an error here.
@@ -37,30 +39,32 @@ impl Engine {
         &self,
         mut command: Command,
         readers: Readers<'_>,
+        silence: Silence,
         interrupt: Option<&Interrupt>,
         could_not: &str,
     ) -> Result<ExitStatus> {
-        let readers = connect(&mut command, readers)?;
+        let heard = Heard::now();
+        let readers = connect(&mut command, readers, &heard)?;
         let child = command.spawn().map_err(|error| self.not_started(&error).failure(could_not))?;
         // The command still has the writing ends of the pipes open; the readers would never see their end.
         drop(command);
-        Ok(attend(child, readers, interrupt)?)
+        Ok(attend(child, readers, interrupt, Watch::new(self, silence, heard))?)
     }
 }
 
-fn connect<'a>(command: &mut Command, readers: Readers<'a>) -> io::Result<Vec<(Reader<'a>, PipeReader)>> {
+fn connect<'a>(command: &mut Command, readers: Readers<'a>, heard: &Heard) -> io::Result<Vec<(Reader<'a>, Source)>> {
     Ok(match readers {
         Readers::Inherited => Vec::new(),
         Readers::Merged(both) => {
             let (reader, writer) = io::pipe()?;
             command.stdout(writer.try_clone()?).stderr(writer);
-            vec![(both, reader)]
+            vec![(both, Source::new(reader, heard))]
         }
         Readers::Apart(stdout, stderr) => {
             let (out, to_stdout) = io::pipe()?;
             let (err, to_stderr) = io::pipe()?;
             command.stdout(to_stdout).stderr(to_stderr);
-            vec![(stdout, out), (stderr, err)]
+            vec![(stdout, Source::new(out, heard)), (stderr, Source::new(err, heard))]
         }
     })
 }
@@ -68,8 +72,9 @@ fn connect<'a>(command: &mut Command, readers: Readers<'a>) -> io::Result<Vec<(R
 /// Waits for the readers, which end when docker closes the pipes, and then for docker.
 fn attend(
     mut child: Child,
-    readers: Vec<(Reader<'_>, PipeReader)>,
+    readers: Vec<(Reader<'_>, Source)>,
     interrupt: Option<&Interrupt>,
+    mut watch: Watch,
 ) -> io::Result<ExitStatus> {
     let is_interrupted = || interrupt.is_some_and(Interrupt::is_heard);
     let copied = std::thread::scope(|scope| {
@@ -86,17 +91,20 @@ fn attend(
                 // Otherwise the other reader would continue until docker ends.
                 Ok(error) => copied = copied.and(error).inspect_err(|_| drop(child.kill())),
                 Err(RecvTimeoutError::Timeout) if is_interrupted() => drop(child.kill()),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => watch.look(),
                 Err(RecvTimeoutError::Disconnected) => return copied,
             }
         }
     });
-    while interrupt.is_some() && child.try_wait()?.is_none() {
+    let mut pause = Duration::from_millis(1);
+    while child.try_wait()?.is_none() {
         if is_interrupted() {
             let _ = child.kill();
             break;
         }
-        std::thread::sleep(LOOK);
+        watch.look();
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LOOK);
     }
     let status = child.wait()?;
     copied.map(|()| status)
@@ -111,10 +119,10 @@ mod tests {
     /// Runs a script in docker's place.
     fn run(script: &str, readers: Readers<'_>, interrupt: Option<&Interrupt>) -> Result<ExitStatus> {
         let endpoint = Endpoint::Context("default".into());
-        let engine = Engine { program: "/bin/sh".into(), endpoint, trace: None, patience: LOOK };
+        let engine = Engine { program: "/bin/sh".into(), endpoint, trace: None, notice: None, patience: LOOK };
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
-        engine.stream(command, readers, interrupt, "could not try")
+        engine.stream(command, readers, Silence::Odd, interrupt, "could not try")
     }
 
     #[test]

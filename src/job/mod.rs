@@ -5,14 +5,18 @@
 //! they are not enough, from the engine. This module owns the directory of one job; `store` owns the directory of all
 //! jobs.
 
+pub mod again;
 mod format1;
+pub mod glance;
 pub mod record;
 pub mod request;
 pub mod select;
 pub mod standing;
 pub mod store;
 pub mod tombstone;
+pub mod upkeep;
 pub mod view;
+pub mod witness;
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -264,13 +268,7 @@ impl Job {
     /// Also when the other process takes longer than `patience`.
     pub fn hold_ending_for(&self, patience: Duration) -> Result<File> {
         let tries = u32::try_from(patience.as_millis() / TRY_PAUSE.as_millis()).unwrap_or(u32::MAX);
-        for _ in 0..tries.max(1) {
-            if let Some(held) = self.hold_ending()? {
-                return Ok(held);
-            }
-            std::thread::sleep(TRY_PAUSE);
-        }
-        anyhow::bail!("another process is recording its end")
+        hold_in(tries.max(1), || self.dir.lock_file(ENDING))?.context("another process is recording its end")
     }
 
     /// Takes the lock of a job whose supervisor is gone; `None` if another process has it. A reader that checks the lock has
@@ -279,13 +277,7 @@ impl Job {
     /// # Errors
     /// As [`Job::hold_ending`].
     pub fn take_over(&self) -> io::Result<Option<File>> {
-        for _ in 0..TRIES {
-            if let Some(held) = try_hold(self.dir.lock_file(LOCK)?)? {
-                return Ok(Some(held));
-            }
-            std::thread::sleep(TRY_PAUSE);
-        }
-        Ok(None)
+        hold_soon(|| self.dir.lock_file(LOCK))
     }
 
     /// Whether this directory is a copy of another one, for example made with `cp -a`. The container of the job then belongs
@@ -318,6 +310,24 @@ impl Job {
     #[must_use]
     pub fn has_client(&self) -> bool {
         is_locked(&self.dir, LOG).unwrap_or(true)
+    }
+
+    /// Whether its supervisor waits for an engine that does not answer.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.dir.has(WAITING)
+    }
+
+    /// Whether something may be left to do: its end is not recorded, or its container is not removed.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        !self.dir.has(EXIT) || self.dir.has(CONTROL)
+    }
+
+    /// Whether it was forgotten while it ran. It is hidden, and can be reached by its id.
+    #[must_use]
+    pub fn is_forgotten(&self) -> bool {
+        self.dir.has(FORGOTTEN)
     }
 
     /// Whether its directory was removed because it was forgotten. Files of it may be gone.
@@ -373,6 +383,22 @@ const LONG: u32 = 10;
 
 fn has_passed(since: DateTime<Utc>, here: &Here) -> bool {
     (here.now - since).to_std().is_ok_and(|passed| passed >= here.settling)
+}
+
+/// Takes a lock that others have for a moment only; `None` if one has it for longer.
+fn hold_soon(open: impl Fn() -> io::Result<File>) -> io::Result<Option<File>> {
+    hold_in(TRIES, open)
+}
+
+/// Tries to take a lock so many times. The file is opened anew each time, because it may be replaced meanwhile.
+fn hold_in(tries: u32, open: impl Fn() -> io::Result<File>) -> io::Result<Option<File>> {
+    for _ in 0..tries {
+        if let Some(held) = try_hold(open()?)? {
+            return Ok(Some(held));
+        }
+        std::thread::sleep(TRY_PAUSE);
+    }
+    Ok(None)
 }
 
 fn try_hold(file: File) -> io::Result<Option<File>> {

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::format1;
 use crate::names::{
     Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, MountPath, NetworkName, UserSpec,
+    without_latest,
 };
+use crate::terminal::plain;
 
 /// The format that is written, and the newest that is read.
 pub const FORMAT: u32 = 2;
@@ -44,6 +46,15 @@ impl Kind {
         match self {
             Self::Build => "image",
             Self::Run => "exec",
+        }
+    }
+
+    /// The command that ends a job of this kind.
+    #[must_use]
+    pub fn end_verb(self) -> &'static str {
+        match self {
+            Self::Build => "cancel",
+            Self::Run => "stop",
         }
     }
 }
@@ -82,6 +93,9 @@ pub struct Record {
     pub user: Option<String>,
     /// The host's name, for state directories that are moved to another host.
     pub host: String,
+    /// The run that this one repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<JobId>,
     /// What to do, by kind.
     pub work: Work,
 }
@@ -262,6 +276,9 @@ pub struct Exit {
     pub signal: Option<i32>,
     /// Details, for people.
     pub reason: Option<String>,
+    /// What the user could do, where that is known.
+    #[serde(default)]
+    pub hint: Option<String>,
     /// When it started, by the engine's clock if known.
     pub started: Option<DateTime<Utc>>,
     /// When it ended, by the same clock.
@@ -272,6 +289,9 @@ pub struct Exit {
     pub image_id: Option<String>,
     /// Whether the log is complete.
     pub log: LogState,
+    /// Whether the engine's copy of the output has no line that the logs lack, although the log may not be whole.
+    #[serde(default)]
+    pub saved: bool,
     /// Whether this was found out without the supervisor.
     pub recovered: bool,
 }
@@ -286,6 +306,13 @@ impl Record {
             1 => format1::record(bytes).map_err(|error| format!("is damaged: {error}")),
             _ => parse(bytes),
         }
+    }
+
+    /// Its name as people and scripts see it: that of an image without the tag `latest`.
+    #[must_use]
+    pub fn shown_name(&self) -> Option<String> {
+        let name = self.name.as_deref()?;
+        Some(if self.kind == Kind::Build { without_latest(name) } else { name }.to_owned())
     }
 
     /// The run that was asked for; `None` for a build.
@@ -341,6 +368,7 @@ impl Record {
             gid: 1000,
             user: None,
             host: "here".into(),
+            rerun_of: None,
             work,
         }
     }
@@ -356,11 +384,13 @@ impl Exit {
             exit_code: None,
             signal: None,
             reason: None,
+            hint: None,
             started: None,
             finished: None,
             container_id: None,
             image_id: None,
             log: LogState::Complete,
+            saved: false,
             recovered: false,
         }
     }
@@ -380,16 +410,21 @@ impl Exit {
         parse(bytes)
     }
 
-    /// Exactly [`super::EXIT_SIZE`] bytes: JSON, then spaces. A reason that is too long is cut.
+    /// Exactly [`super::EXIT_SIZE`] bytes: JSON, then spaces. A reason has no escape sequences. If the record is too long, the
+    /// hint is left out and the reason cut.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut exit = self.clone();
+        let [reason, hint] = [&self.reason, &self.hint].map(|text| text.as_deref().map(plain));
+        let mut exit = Self { reason, hint, ..self.clone() };
         loop {
             let mut bytes = serde_json::to_vec(&exit).unwrap_or_default();
             if bytes.len() < super::EXIT_SIZE {
                 bytes.resize(super::EXIT_SIZE - 1, b' ');
                 bytes.push(b'\n');
                 return bytes;
+            }
+            if exit.hint.take().is_some() {
+                continue;
             }
             let Some(reason) = exit.reason.take().filter(|reason| !reason.is_empty()) else {
                 // Ids are short. A broken engine may send longer ones.
@@ -413,6 +448,9 @@ fn format(bytes: &[u8]) -> Result<u32, String> {
         format: u32,
     }
     let Format { format } = serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))?;
+    if format == 0 {
+        return Err("is damaged: there is no format 0".into());
+    }
     if format > FORMAT {
         return Err(format!("has format {format}; this version of longshore reads formats up to {FORMAT}"));
     }
@@ -435,6 +473,9 @@ mod tests {
     #[test]
     fn a_newer_or_half_record_is_named_as_such() {
         assert!(Exit::parse(br#"{"format": 3}"#).unwrap_err().contains("has format 3"));
+        let bytes = Exit::new(Outcome::Succeeded).to_bytes();
+        let text = String::from_utf8(bytes).unwrap().replacen("\"format\":2", "\"format\":0", 1);
+        assert!(Exit::parse(text.as_bytes()).unwrap_err().contains("no format 0"));
         for broken in [&b""[..], &[0; 4096], br#"{"format":1,"outc"#, b"[]"] {
             assert!(Exit::parse(broken).unwrap_err().contains("damaged"));
         }

@@ -2,46 +2,43 @@
 
 use anyhow::Result;
 
-use super::FORGOTTEN;
 use super::Job;
 use super::record::Kind;
-use super::store::Store;
+use super::store::{Extent, Store};
 use super::view::View;
 use crate::env::Env;
 use crate::error::{self, Failure};
-use crate::names::{ImageName, JobId, JobName, Label};
+use crate::names::{ImageName, JobId, JobName, Label, nearest, without_latest};
 use crate::terminal::escape_value;
 
-/// Finds the job: `latest`, a name, an id or a unique prefix of one.
+/// Finds the job: `latest`, a name, an id or a unique prefix of one. A job that was forgotten while it ran has only its id.
 ///
 /// # Errors
 /// [`error::Kind::NotFound`], or [`error::Kind::Ambiguous`] with the ids that match.
 pub fn find(env: &Env, kind: Kind, typed: &str) -> Result<(Store, Job)> {
-    let Some(store) = Store::open(env, kind)? else { return Err(unknown(kind, typed).into()) };
+    let Some(store) = Store::open(env, kind)? else { return Err(unknown(kind, typed, None).into()) };
     let job = resolve(&store, typed)?;
     Ok((store, job))
 }
 
 fn resolve(store: &Store, typed: &str) -> Result<Job> {
     if typed == "latest" {
-        return store.latest().ok_or_else(|| unknown(store.kind, typed).into());
+        return store.latest().ok_or_else(|| unknown(store.kind, typed, None).into());
     }
-    let heard_of = |job: &Job| !job.dir.has(FORGOTTEN);
-    // No process cleans up a forgotten job whose supervisor was killed. It can be forgotten again by its id.
-    let reachable = |job: &Job| heard_of(job) || job.has_ended();
-    if let Some(job) = JobId::parse(typed).ok().and_then(|id| store.job(&id)).filter(reachable) {
+    if let Some(job) = JobId::parse(typed).ok().and_then(|id| store.job(&id)) {
         return Ok(job);
     }
-    if let Some(job) = full_name(store.kind, typed).and_then(|name| store.named(&name)).filter(heard_of) {
+    let named = full_name(store.kind, typed).and_then(|name| store.named(&name));
+    if let Some(job) = named.filter(|job| !job.is_forgotten()) {
         return Ok(job);
     }
     if !JobId::is_prefix(typed) {
-        return Err(unknown(store.kind, typed).into());
+        return Err(not_found(store, typed));
     }
     let fits = store.ids()?.into_iter().filter(|id| id.as_str().starts_with(typed));
-    let mut fits: Vec<Job> = fits.filter_map(|id| store.job(&id)).filter(heard_of).collect();
+    let mut fits: Vec<Job> = fits.filter_map(|id| store.job(&id)).collect();
     match fits.len() {
-        0 => Err(unknown(store.kind, typed).into()),
+        0 => Err(not_found(store, typed)),
         1 => Ok(fits.remove(0)),
         count => {
             fits.sort_by(|a, b| a.id.cmp(&b.id));
@@ -61,17 +58,48 @@ fn full_name(kind: Kind, typed: &str) -> Option<String> {
     }
 }
 
-fn unknown(kind: Kind, typed: &str) -> Failure {
+/// Reads the names of all jobs, to find one that could have been meant.
+fn not_found(store: &Store, typed: &str) -> anyhow::Error {
+    let (mut names, mut ids) = (Vec::new(), Vec::new());
+    for job in store.all(Extent::Remembered).into_iter().flatten().flatten() {
+        names.extend(job.record().ok().and_then(|record| record.name));
+        ids.push(job.id);
+    }
+    unknown(store.kind, typed, meant(typed, &names, &ids)).into()
+}
+
+/// The name that is nearest to what was typed, or the only id that begins with it but for one character. Fewer than four
+/// characters are too little to tell.
+fn meant<'a>(typed: &str, names: &'a [String], ids: &'a [JobId]) -> Option<&'a str> {
+    let short: Vec<&str> = names.iter().map(|name| without_latest(name)).collect();
+    let begins = |id: &&JobId| {
+        let start = id.as_str().get(..typed.len()).unwrap_or(id.as_str());
+        typed.len() >= 4 && strsim::damerau_levenshtein(start, typed) == 1
+    };
+    let mut near = ids.iter().filter(begins);
+    let only = near.next().filter(|_| near.next().is_none());
+    nearest(typed, &short).or(only.map(JobId::as_str))
+}
+
+fn unknown(kind: Kind, typed: &str, meant: Option<&str>) -> Failure {
     let list = match kind {
         Kind::Build => "longshore image builds",
         Kind::Run => "longshore exec list",
     };
     let message = match typed {
         "latest" => format!("there is no {} yet", kind.word()),
-        _ => format!("there is no {} {:?}", kind.word(), escape_value(typed)),
+        _ => format!("there is no {} \"{}\"", kind.word(), escape_value(typed)),
     };
-    Failure::new(error::Kind::NotFound, message).hint(format!("list them with: {list}"))
+    let meant = meant.map(|meant| format!("did you mean {meant:?}? ")).unwrap_or_default();
+    Failure::new(error::Kind::NotFound, message).hint(format!("{meant}list them with: {list}"))
 }
+
+/// The keys of `--filter`.
+pub const KEYS: [&str; 6] = ["id", "image", "label", "name", "outcome", "status"];
+
+/// The statuses and outcomes that select jobs.
+pub const STATUSES: [&str; 9] =
+    ["running", "exited", "succeeded", "failed", "cancelled", "timeout", "lost", "unknown", "corrupt"];
 
 /// Selects the jobs of a list. One value of each key must match.
 #[derive(Debug, Default)]
@@ -107,19 +135,17 @@ impl Filters {
                 "id" => Key::Id,
                 _ => {
                     return Err(Failure::usage(format!("invalid filter {filter:?}: unknown key {key:?}"))
-                        .hint("the keys are: id, image, label, name, outcome, status")
+                        .hint(format!("the keys are: {}", KEYS.join(", ")))
                         .into());
                 }
             };
             parsed.push((key, value.to_owned()));
         }
         parsed.extend(statuses.iter().map(|status| (Key::Status, status.clone())));
-        const WORDS: [&str; 9] =
-            ["running", "exited", "succeeded", "failed", "cancelled", "timeout", "lost", "unknown", "corrupt"];
         for (key, value) in &parsed {
-            if *key == Key::Status && !WORDS.contains(&value.as_str()) {
+            if *key == Key::Status && !STATUSES.contains(&value.as_str()) {
                 return Err(Failure::usage(format!("invalid status {value:?}"))
-                    .hint(format!("use one of: {}", WORDS.join(", ")))
+                    .hint(format!("use one of: {}", STATUSES.join(", ")))
                     .into());
             }
         }
@@ -140,8 +166,13 @@ fn fits(view: &View, key: Key, value: &str) -> bool {
     let contains = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains(value));
     match key {
         Key::Status => view.status == value || view.outcome.is_some_and(|outcome| outcome.word() == value),
-        Key::Name => contains(&view.name),
+        // `:latest` may be typed, and is not shown.
+        Key::Name => match view.kind {
+            Kind::Build => contains(&view.name.as_deref().and_then(|name| full_name(Kind::Build, name))),
+            Kind::Run => contains(&view.name),
+        },
         Key::Image => {
+            let value = without_latest(value);
             view.image.as_ref().is_some_and(|image| image == value || image.starts_with(&format!("{value}:")))
         }
         Key::Id => view.id.as_str().starts_with(value),
@@ -149,5 +180,37 @@ fn fits(view: &View, key: Key, value: &str) -> bool {
             Ok(label) => view.labels.get(label.key.as_str()) == Some(&label.value),
             Err(_) => view.labels.contains_key(value),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_or_an_id_that_could_have_been_meant_is_found() {
+        let names = ["report", "web:latest", "web:v2", "nightly"].map(str::to_owned);
+        let ids = ["7hfn5ytf0bm4", "2s68zzzzzzzz", "2s69zzzzzzzz"].map(|id| JobId::parse(id).unwrap());
+        for (typed, wanted) in [
+            ("reprt", Some("report")),
+            ("Report", Some("report")),
+            ("wbe", Some("web")),
+            ("web:v3", Some("web:v2")),
+            ("7hnf5ytf0bm4", Some("7hfn5ytf0bm4")),
+            ("7hfm", Some("7hfn5ytf0bm4")),
+            // Two are as near, and too little was typed.
+            ("2s67", None),
+            ("7hm", None),
+            ("something-else", None),
+        ] {
+            assert_eq!(meant(typed, &names, &ids), wanted, "{typed}");
+        }
+        assert_eq!(meant("web", &[], &[]), None);
+    }
+
+    #[test]
+    fn what_could_have_been_meant_stands_in_the_hint() {
+        let hint = unknown(Kind::Run, "reprt", Some("report")).hint.unwrap();
+        assert_eq!(hint, "did you mean \"report\"? list them with: longshore exec list");
     }
 }

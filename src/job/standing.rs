@@ -224,7 +224,7 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
         }),
         Sighting::Alive(_) => Standing::Running(Running::Unsupervised),
         Sighting::NeverStarted(container) => Standing::Ended(never_started(container, container.code, &facts.requests)),
-        Sighting::Ended(end) => Standing::Ended(match doubt(end, facts.same_boot, None) {
+        Sighting::Ended(end) => Standing::Ended(match doubt(end, &Evidence::of(facts)) {
             None => exit_of(end, &facts.requests, memory_limit(facts)),
             Some(why) => lost(end, &why),
         }),
@@ -252,20 +252,44 @@ pub fn lost(end: &Ended, why: &str) -> Exit {
     Exit { container_id: Some(end.container.clone()), started, finished, ..ended(Outcome::Lost, why) }
 }
 
+/// What supports the engine's exit code.
+pub struct Evidence<'a> {
+    /// Whether the host was not rebooted since the job was created.
+    pub same_boot: Option<bool>,
+    /// The exit code of the client that was started for the job.
+    pub client: Option<i32>,
+    /// Whether the engine saw the end itself. It is asked only where that decides.
+    pub engine: &'a dyn Fn() -> bool,
+}
+
+impl Evidence<'_> {
+    /// What a reader knows. It does not ask what the engine saw: the engine forgets that, and most codes are true.
+    #[must_use]
+    pub fn of(facts: &Facts) -> Self {
+        Self { same_boot: facts.same_boot, client: None, engine: &|| true }
+    }
+}
+
 /// Why the engine's exit code is not reliable: engines report wrong codes after a crash. A client that was attached until
 /// the end, and ended with the same code, got it from the engine before a crash.
 #[must_use]
-pub fn doubt(end: &Ended, same_boot: Option<bool>, client: Option<i32>) -> Option<String> {
-    if client == Some(end.code) {
+pub fn doubt(end: &Ended, evidence: &Evidence) -> Option<String> {
+    if evidence.client == Some(end.code) {
         return None;
     }
-    if end.code == 0 && same_boot != Some(true) {
-        return Some("the host was rebooted while it ran, so the engine's exit code 0 is not reliable".into());
+    if end.code != 0 || end.made_up.is_some() && evidence.same_boot == Some(true) {
+        return end.made_up.clone();
     }
-    if end.code == 0 && end.finished.is_none() {
-        return Some("the engine does not know when it ended, so its exit code 0 is not reliable".into());
-    }
-    end.made_up.clone()
+    let why = if evidence.same_boot != Some(true) {
+        "the host was rebooted while it ran"
+    } else if end.finished.is_none() {
+        "the engine does not know when it ended"
+    } else if !(evidence.engine)() {
+        "the engine was restarted about when it ended"
+    } else {
+        return None;
+    };
+    Some(format!("{why}, so the engine's exit code 0 is not reliable"))
 }
 
 /// The exit record of a run whose program has ended. The supervisor and readers both use it to turn an exit code into an

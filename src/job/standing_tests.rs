@@ -258,19 +258,41 @@ fn a_log_is_not_called_whole_before_it_was_compared() {
 #[test]
 fn a_code_that_engines_make_up_is_believed_of_a_client_that_saw_it() {
     let invented = Ended { made_up: Some("the engine lost its exit code".into()), ..ended_with(255) };
-    assert_eq!(doubt(&invented, Some(true), Some(255)), None);
+    let from = |client| Evidence { same_boot: Some(true), client, engine: &|| true };
+    assert_eq!(doubt(&invented, &from(Some(255))), None);
     for client in [None, Some(125), Some(0)] {
-        assert_eq!(doubt(&invented, Some(true), client).as_deref(), Some("the engine lost its exit code"));
+        assert_eq!(doubt(&invented, &from(client)).as_deref(), Some("the engine lost its exit code"));
     }
 }
 
 #[test]
 fn a_zero_without_a_time_of_the_end_is_believed_of_a_client_that_saw_it() {
     let timeless = Ended { finished: None, ..ended_with(0) };
-    assert_eq!(doubt(&timeless, Some(true), Some(0)), None);
-    assert!(doubt(&timeless, Some(true), Some(125)).is_some_and(|why| why.contains("does not know when it ended")));
+    let from = |client| Evidence { same_boot: Some(true), client, engine: &|| true };
+    assert_eq!(doubt(&timeless, &from(Some(0))), None);
+    assert!(doubt(&timeless, &from(Some(125))).is_some_and(|why| why.contains("does not know when it ended")));
     assert_eq!(end(&facts(Kind::Run), &seen(timeless)).outcome, Outcome::Lost);
-    assert_eq!(doubt(&Ended { finished: None, ..ended_with(3) }, Some(true), None), None);
+    assert_eq!(doubt(&Ended { finished: None, ..ended_with(3) }, &from(None)), None);
+}
+
+#[test]
+fn a_zero_is_believed_of_a_client_or_an_engine_that_saw_it() {
+    // The engine's code, the client's, whether the engine saw the end (none: it must not be asked), whether it is believed.
+    for (code, client, engine, believed) in [
+        (0, Some(0), None, true),
+        (0, Some(3), Some(false), false),
+        (0, Some(3), Some(true), true),
+        (0, Some(125), Some(false), false),
+        (0, Some(125), Some(true), true),
+        (0, None, Some(false), false),
+        (0, None, Some(true), true),
+        (3, None, None, true),
+        (3, Some(125), None, true),
+    ] {
+        let saw = || engine.expect("the engine is asked");
+        let why = doubt(&ended_with(code), &Evidence { same_boot: Some(true), client, engine: &saw });
+        assert_eq!(why.is_none(), believed, "{code} {client:?} {engine:?}: {why:?}");
+    }
 }
 
 #[test]
@@ -454,7 +476,7 @@ fn a_job_is_the_same_object_everywhere() {
         serde_json::to_value(&view).unwrap(),
         json!({
             "id": ID, "kind": "run", "name": "web:latest", "status": "exited", "outcome": "failed", "exitCode": 7,
-            "signal": null, "reason": null, "created": "2023-11-14T22:13:20Z", "started": "2023-11-14T22:13:22Z",
+            "signal": null, "reason": null, "hint": null, "created": "2023-11-14T22:13:20Z", "started": "2023-11-14T22:13:22Z",
             "finished": "2023-11-14T22:14:20Z", "image": "base", "imageId": null, "containerId": "c0ffee",
             "labels": {"team": "a"}, "log": "complete", "recovered": false, "command": ["main.py", "3"],
         })

@@ -11,6 +11,7 @@
 //!
 //! A job appears by one rename and disappears by one rename. A name is never part of a path; only its digest is.
 
+use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -18,17 +19,19 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
+use super::glance::Glance;
 use super::record::{Kind, Record};
 use super::tombstone::Tombstone;
-use super::{CONTROL, EXIT, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, Job, LOCK, LOG, RECORD, STOP, STOP_SIZE};
+use super::{CONTEXT, CONTROL, ENDING, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, Job, LOCK, LOG, RECORD, STOP, STOP_SIZE};
 use crate::env::Env;
 use crate::error::{self, Failure};
-use crate::fs::{Dir, random_name};
+use crate::fault;
+use crate::fs::{Dir, lacks_room, random_name};
 use crate::names::JobId;
 
 const NAMES: &str = ".names";
-const NAMES_LOCK: &str = ".names.lock";
-const SWEEP_LOCK: &str = ".sweep.lock";
+pub(super) const NAMES_LOCK: &str = ".names.lock";
+pub(super) const SWEEP_LOCK: &str = ".sweep.lock";
 const LATEST: &str = "@latest";
 const GRAVES: &str = ".forgotten";
 const SMALL_TOMBSTONE: u64 = 64 << 10;
@@ -44,6 +47,15 @@ pub enum Forgotten {
     Removed,
 }
 
+/// Which jobs are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Those that were not forgotten.
+    Remembered,
+    /// Also those that were forgotten while they ran.
+    Everything,
+}
+
 /// A job that is written and not yet published. It is removed when it is dropped.
 #[derive(Debug)]
 pub struct Prepared<'a> {
@@ -55,10 +67,19 @@ pub struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
+    /// Checks whether its name is free. It may be taken before the job is published.
+    ///
+    /// # Errors
+    /// [`error::Kind::Conflict`] when the name is in use.
+    pub fn check_name(&self) -> Result<()> {
+        let before = self.record.name.as_deref().and_then(|name| self.store.named(name));
+        before.map_or(Ok(()), |before| self.store.refuse_running(&before, self.record))
+    }
+
     /// Publishes it by one rename. Returns the lock, for the supervisor.
     ///
-    /// A name refers to the newest job with that name, and cannot be taken from one that still runs. A build replaces the
-    /// older build with its name; older runs with the same name are kept.
+    /// A name refers to the newest job with that name, and cannot be taken from one that still runs, unless that is a
+    /// forgotten run. A build replaces the older build with its name; older runs with the same name are kept.
     ///
     /// # Errors
     /// [`error::Kind::Conflict`] when the name is in use, or an error of the file system. Nothing is left behind.
@@ -70,9 +91,10 @@ impl Prepared<'_> {
         if let Some(before) = &before {
             store.refuse_running(before, record)?;
         }
-        store.root.rename(&self.temporary, &store.dir, record.id.as_str()).with_context(could_not)?;
+        store.root.place(&self.temporary, &store.dir, record.id.as_str()).with_context(could_not)?;
         self.published = true;
-        if let Err(error) = store.give_names(record) {
+        fault::point("placed");
+        if let Err(error) = store.dir.sync().and_then(|()| store.give_names(record)) {
             let _ = store.discard(&record.id);
             return Err(error).with_context(could_not);
         }
@@ -80,6 +102,7 @@ impl Prepared<'_> {
             let _ = store.discard(&before.id);
         }
         drop(held);
+        fault::point("published");
         let lock = self.lock.try_clone().with_context(could_not)?;
         Ok((store.job(&record.id).context("the job just published is gone")?, lock))
     }
@@ -121,11 +144,7 @@ impl Store {
     /// # Errors
     /// As [`Store::make`].
     pub fn open(env: &Env, kind: Kind) -> Result<Option<Self>> {
-        let root = match Dir::open(env.state_dir()?) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(|error| unusable(env, &error))?,
-        };
-        check(env, &root)?;
+        let Some(root) = open_root(env)? else { return Ok(None) };
         match root.subdir(kind.word()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => Ok(Some(Self { dir: opened.map_err(|error| unusable(env, &error))?, kind, root })),
@@ -164,14 +183,18 @@ impl Store {
         let mut lock = dir.lock_file(LOCK)?;
         lock.try_lock().context("could not lock the new directory")?;
         drop(held);
+        fault::point("made");
         lock.write_all(dir.identity(LOCK)?.as_bytes())?;
         dir.write_new(RECORD, &serde_json::to_vec_pretty(record)?)?;
         dir.write_new(EXIT_ROOM, &[b' '; EXIT_SIZE])?;
         dir.make_room(STOP, STOP_SIZE)?;
         dir.make_fifo(CONTROL)?;
         dir.write_new(LOG, b"")?;
+        // Made in advance, so that a job can be forgotten where no file can be made any more.
+        dir.write_new(ENDING, b"")?;
         wanted_names(record).try_for_each(|name| dir.write_new(&digest(name), record.id.as_str().as_bytes()))?;
         dir.sync()?;
+        fault::point("written");
         Ok(lock)
     }
 
@@ -179,25 +202,28 @@ impl Store {
         if before.has_surely_ended()? {
             return Ok(());
         }
-        let name = record.name.as_deref().unwrap_or_default();
-        let noun = self.kind.noun();
-        let failure = match self.kind {
-            Kind::Build => {
-                let forgotten = if before.dir.has(FORGOTTEN) { " by a forgotten build" } else { "" };
-                Failure::new(
-                    error::Kind::Conflict,
-                    format!("image {name:?} is being built{forgotten} (status: running, id {})", before.id),
-                )
-                .hint(format!(
+        let (name, id) = (record.shown_name().unwrap_or_default(), &before.id);
+        let (message, hint) = match (self.kind, before.is_forgotten()) {
+            (Kind::Build, false) => (
+                format!("image {name:?} is being built (status: running, id {id})"),
+                format!(
                     "wait for it with: longshore image wait {name}   or end it with: longshore image cancel {name}"
-                ))
-            }
-            Kind::Run => {
-                Failure::new(error::Kind::Conflict, format!("a run named {name:?} is still running (id {})", before.id))
-                    .hint(format!("wait for it with: longshore {noun} wait {name}   or choose another --name"))
-            }
+                ),
+            ),
+            // docker tags the image when a build ends. If the forgotten build ended last, the name would be that of the
+            // older image.
+            (Kind::Build, true) => (
+                format!("image {name:?} is still being built by a forgotten build (status: running, id {id})"),
+                format!("end it with: longshore image cancel {id}   or wait for it with: longshore image wait {id}"),
+            ),
+            (Kind::Run, false) => (
+                format!("a run named {name:?} is still running (id {id})"),
+                format!("wait for it with: longshore exec wait {name}   or choose another --name"),
+            ),
+            // Nothing but the record of a run depends on its name.
+            (Kind::Run, true) => return Ok(()),
         };
-        Err(failure.into())
+        Err(Failure::new(error::Kind::Conflict, message).hint(hint).into())
     }
 
     /// Locks the names. The lock is held for a few file operations at a time.
@@ -207,18 +233,19 @@ impl Store {
         Ok(lock)
     }
 
-    /// Takes the lock of a sweep without waiting; `None` if another process has it, or the directory is read-only.
-    #[must_use]
-    pub fn hold_sweep(&self) -> Option<File> {
-        let lock = self.root.lock_file(SWEEP_LOCK).ok()?;
-        lock.try_lock().is_ok().then_some(lock)
+    /// Takes the lock of a sweep without waiting; `None` if another process has it.
+    ///
+    /// # Errors
+    /// When it cannot be opened, for example because the directory is read-only.
+    pub fn hold_sweep(&self) -> io::Result<Option<File>> {
+        super::try_hold(self.root.lock_file(SWEEP_LOCK)?)
     }
 
     fn names(&self) -> io::Result<Dir> {
         self.dir.make_subdir(NAMES)
     }
 
-    /// The job with this name, even if it was forgotten, so that no second job with this name is started.
+    /// The job with this name, even if it was forgotten, so that no second build of this name is started.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<Job> {
         let bytes = self.dir.subdir(NAMES).ok()?.read(&digest(name), 100).ok()?;
@@ -228,9 +255,9 @@ impl Store {
     /// The newest job that was not forgotten.
     #[must_use]
     pub fn latest(&self) -> Option<Job> {
-        let known = self.named(LATEST).filter(|job| !job.dir.has(FORGOTTEN));
+        let known = self.named(LATEST).filter(|job| !job.is_forgotten());
         known.or_else(|| {
-            let newest = self.all().ok()?.flatten().map(|job| (job.created(), job.id)).max()?;
+            let newest = self.all(Extent::Remembered).ok()?.flatten().map(|job| (job.created(), job.id)).max()?;
             self.job(&newest.1)
         })
     }
@@ -251,20 +278,35 @@ impl Store {
         Ok(names.iter().filter_map(|name| JobId::parse(name).ok()).collect())
     }
 
-    /// Every job that was not forgotten. They are opened one at a time, because an open directory needs a descriptor. For a
-    /// job that cannot be opened the item is its id and the error.
+    /// Every job, or every job that was not forgotten. They are opened one at a time, because an open directory needs a
+    /// descriptor. For a job that cannot be opened the item is its id and the error.
     ///
     /// # Errors
     /// As [`Store::ids`].
-    pub fn all(&self) -> Result<impl Iterator<Item = Result<Job, (JobId, io::Error)>>> {
-        let open = |id: JobId| match self.dir.subdir(id.as_str()) {
-            Ok(dir) => Some(Ok(Job { id, kind: self.kind, dir })).filter(|job| !is_forgotten(job)),
+    pub fn all(&self, extent: Extent) -> Result<impl Iterator<Item = Result<Job, (JobId, io::Error)>>> {
+        let open = move |id: JobId| match self.dir.subdir(id.as_str()) {
+            Ok(dir) => {
+                let job = Job { id, kind: self.kind, dir };
+                (extent == Extent::Everything || !job.is_forgotten()).then_some(Ok(job))
+            }
             // It was removed meanwhile, or it is not a directory.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => None,
             Err(error) => Some(Err((id, error))),
         };
         Ok(self.ids()?.into_iter().filter_map(open))
+    }
+
+    /// At most `limit` jobs that were not forgotten, as their directories show them at once. If there are more, those are
+    /// taken whose directories changed last. One that cannot be opened is left out.
+    #[must_use]
+    pub fn glances(&self, limit: usize) -> Vec<Glance> {
+        let mut ids = self.ids().unwrap_or_default();
+        if ids.len() > limit {
+            ids.sort_by_cached_key(|id| Reverse(self.dir.changed(id.as_str())));
+            ids.truncate(limit);
+        }
+        ids.iter().filter_map(|id| Glance::of(&self.dir, id, || self.job(id))).collect()
     }
 
     /// Removes a job's log and record. A job that still runs is not stopped: it is hidden at once, and its supervisor
@@ -285,10 +327,16 @@ impl Store {
             }
         }
         let _ending = job.hold_ending_for(ENDING_PATIENCE).with_context(could_not)?;
-        if let Some(tombstone) = tombstone {
-            self.bury(tombstone).with_context(could_not)?;
+        let buried = tombstone.map_or(Ok(()), |tombstone| self.bury(tombstone));
+        let lacks_room = buried.as_ref().is_err_and(lacks_room);
+        if !lacks_room {
+            buried.with_context(could_not)?;
         }
         self.discard(&job.id).with_context(could_not)?;
+        // The removal has made room for it.
+        if let Some(tombstone) = tombstone.filter(|_| lacks_room) {
+            let _ = self.bury(tombstone);
+        }
         self.unname(job);
         Ok(Forgotten::Removed)
     }
@@ -312,8 +360,8 @@ impl Store {
         self.root.make_subdir(GRAVES)
     }
 
-    fn bury(&self, tombstone: &Tombstone) -> Result<()> {
-        Ok(self.graves()?.replace(tombstone.id.as_str(), &serde_json::to_vec(tombstone)?)?)
+    fn bury(&self, tombstone: &Tombstone) -> io::Result<()> {
+        self.graves()?.replace(tombstone.id.as_str(), &serde_json::to_vec(tombstone)?)
     }
 
     /// The tombstones of forgotten runs whose containers may still have to be removed. One that cannot be read is left out.
@@ -329,18 +377,6 @@ impl Store {
         let _ = self.graves().map(|graves| graves.remove(id.as_str()));
     }
 
-    /// The jobs of which something may be left to do: their end is not recorded, or their container is not removed.
-    ///
-    /// # Errors
-    /// As [`Store::ids`].
-    pub fn unfinished(&self) -> Result<impl Iterator<Item = Job>> {
-        let open = |id: JobId| {
-            let job = self.job(&id)?;
-            (!job.dir.has(EXIT) || job.dir.has(CONTROL)).then_some(job)
-        };
-        Ok(self.ids()?.into_iter().filter_map(open))
-    }
-
     /// Removes the job's name, unless a newer job has it. The lock on the names must be held.
     fn unname(&self, job: &Job) {
         let name = job.record().ok().and_then(|record| record.name);
@@ -354,17 +390,47 @@ impl Store {
     }
 
     /// Removes directories that killed commands left incomplete. Those that are being created now are locked and kept.
-    pub fn sweep(&self) {
-        let mut names = self.root.names().unwrap_or_default();
-        let Ok(held) = self.hold_names() else { return };
-        names.retain(|name| {
-            name.starts_with(".del-")
-                || name.starts_with(".new-") && self.root.subdir(name).is_ok_and(|dir| is_abandoned(&dir))
-        });
+    /// Returns how many it removed.
+    pub fn sweep(&self) -> usize {
+        let names = self.root.names().unwrap_or_default();
+        let Ok(held) = self.hold_names() else { return 0 };
+        let names = names.into_iter().filter(|name| is_remains(&self.root, name)).collect::<Vec<_>>();
         drop(held);
-        for name in names {
-            let _ = self.root.remove_tree(&name);
+        names.iter().filter(|name| self.root.remove_tree(name).is_ok()).count()
+    }
+
+    /// Removes what a job left; returns whether it is gone. A job that another process is ending now is kept.
+    pub fn remove_spent(&self, job: &Job, spent: Spent) -> bool {
+        let Ok(Some(_ending)) = job.hold_ending() else { return false };
+        match spent {
+            Spent::Forgotten => {
+                self.remove(job);
+                job.is_removed()
+            }
+            Spent::Context => job.dir.remove_tree(CONTEXT).is_ok(),
         }
+    }
+}
+
+/// What a job has left that nobody needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// All of it: it was forgotten, and its supervisor was killed before it had removed it.
+    Forgotten,
+    /// The context of a build, which could not be removed.
+    Context,
+}
+
+impl Spent {
+    /// Of a job that has ended and of which nothing is left to do; `None` if it left nothing.
+    #[must_use]
+    pub fn of(job: &Job) -> Option<Self> {
+        let spent = match (job.is_forgotten(), job.dir.has(CONTEXT)) {
+            (true, _) => Self::Forgotten,
+            (false, true) => Self::Context,
+            (false, false) => return None,
+        };
+        (!job.is_unfinished() && !job.is_supervised()).then_some(spent)
     }
 }
 
@@ -373,8 +439,9 @@ fn wanted_names(record: &Record) -> impl Iterator<Item = &str> {
     record.name.iter().map(String::as_str).chain([LATEST])
 }
 
-fn is_forgotten(job: &Result<Job, (JobId, io::Error)>) -> bool {
-    job.as_ref().is_ok_and(|job| job.dir.has(FORGOTTEN))
+/// Whether an entry of the state directory is what a killed process left of a job that it made or removed.
+pub(super) fn is_remains(root: &Dir, name: &str) -> bool {
+    name.starts_with(".del-") || name.starts_with(".new-") && root.subdir(name).is_ok_and(|dir| is_abandoned(&dir))
 }
 
 /// Whether its lock is free or missing: the process that created it is gone.
@@ -384,6 +451,19 @@ fn is_abandoned(dir: &Dir) -> bool {
 
 fn digest(name: &str) -> String {
     Sha256::digest(name.as_bytes()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// Opens the state directory; `None` if it does not exist yet.
+///
+/// # Errors
+/// As [`Store::make`].
+pub(super) fn open_root(env: &Env) -> Result<Option<Dir>> {
+    let root = match Dir::open(env.state_dir()?) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(|error| unusable(env, &error))?,
+    };
+    check(env, &root)?;
+    Ok(Some(root))
 }
 
 fn unusable(env: &Env, error: &io::Error) -> anyhow::Error {

@@ -56,7 +56,8 @@ impl World {
     }
 
     fn ids(&self) -> Vec<String> {
-        let mut ids: Vec<String> = self.store.all().unwrap().flatten().map(|job| job.id.to_string()).collect();
+        let mut ids: Vec<String> =
+            self.store.all(Extent::Remembered).unwrap().flatten().map(|job| job.id.to_string()).collect();
         ids.sort();
         ids
     }
@@ -91,7 +92,7 @@ fn a_published_job_is_whole_private_and_running_while_its_lock_is_held() {
     assert_eq!(symlink_metadata(world.place(A)).unwrap().permissions().mode() & 0o777, 0o700);
     let mut names = job.dir.names().unwrap();
     names.sort();
-    assert_eq!(names, [CONTROL, EXIT_ROOM, RECORD, LOCK, LOG, STOP]);
+    assert_eq!(names, [CONTROL, ENDING, EXIT_ROOM, RECORD, LOCK, LOG, STOP]);
     for name in names {
         let data = symlink_metadata(world.place(A).join(&name)).unwrap();
         assert_eq!(data.permissions().mode() & 0o777, 0o600, "{name}");
@@ -228,6 +229,7 @@ fn a_forgotten_build_that_still_runs_keeps_its_name() {
     assert_eq!(world.found("web"), "there is no build \"web\"");
     let failure = Failure::of(&world.try_start(B, Some("web:latest")).unwrap_err());
     assert!(failure.message.contains("by a forgotten build"), "{}", failure.message);
+    assert!(failure.hint.unwrap().contains(&format!("image cancel {A}")));
     drop(lock);
     world.start(B, Some("web:latest"));
     assert_eq!(world.found("web"), B);
@@ -241,9 +243,15 @@ fn forget_drops_an_ended_job_and_only_hides_a_running_one() {
     world.store.forget(&ended, None).unwrap();
     world.store.forget(&running, None).unwrap();
     assert_eq!(world.ids(), Vec::<String>::new());
-    for typed in [A, "a", "one", B, "b", "two", "latest"] {
+    for typed in [A, "a", "one", "two", "latest"] {
         assert!(world.found(typed).starts_with("there is no run"), "{typed}");
     }
+    // The running one is reached by its id.
+    for typed in [B, "b"] {
+        assert_eq!(world.found(typed), B);
+    }
+    let everything = world.store.all(Extent::Everything).unwrap().flatten();
+    assert_eq!(everything.map(|job| job.id.to_string()).collect::<Vec<_>>(), [B]);
     assert!(!world.place(A).exists());
     assert!(world.place(B).join(LOG).exists() && !running.has_ended());
     assert_eq!(world.leftovers(), Vec::<String>::new());

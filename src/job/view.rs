@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::record::{Exit, Kind, LogState, Outcome, Record, Run};
 use super::standing::{Facts, Running, Standing};
 use crate::names::JobId;
+use crate::terminal::plain;
 
 /// A job as every command shows it; with `--json` this very object.
 #[derive(Debug, Clone, Serialize)]
@@ -19,7 +20,7 @@ pub struct View {
     pub id: JobId,
     /// `build` for `image create`, `run` for `exec run`.
     pub kind: Kind,
-    /// The run's name if it has one, or the name of the image being built, in full.
+    /// The run's name if it has one, or the name of the image being built, without the tag `latest`.
     pub name: Option<String>,
     /// Whether it still runs.
     #[cfg_attr(test, schemars(extend("enum" = ["running", "exited"])))]
@@ -33,6 +34,8 @@ pub struct View {
     pub signal: Option<i32>,
     /// Why, in words, where there is something to say.
     pub reason: Option<String>,
+    /// What the user could do, where that is known.
+    pub hint: Option<String>,
     /// When it was asked for (RFC 3339, UTC); null only when its record cannot be read.
     pub created: Option<DateTime<Utc>>,
     /// When it started.
@@ -55,6 +58,14 @@ pub struct View {
     pub recovered: bool,
     /// Of a run: the file to run and its arguments. Of a build: empty.
     pub command: Vec<String>,
+    /// Of a run that `exec rerun` started: the run that it repeats, which may be forgotten by now; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
+    pub rerun_of: Option<JobId>,
+    /// True if it was forgotten while it runs; otherwise absent. Its log and record are removed when it ends.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    pub forgotten: bool,
 }
 
 impl View {
@@ -65,22 +76,25 @@ impl View {
         let mut view = Self {
             id: facts.id.clone(),
             kind: facts.kind,
-            name: record.and_then(|record| record.name.clone()),
+            name: record.and_then(Record::shown_name),
             status: "running",
             outcome: None,
             exit_code: None,
             signal: None,
             reason: None,
+            hint: None,
             created: record.map(|record| record.created),
             started: facts.begun.as_ref().map(|begun| begun.started),
             finished: None,
-            image: record.map(|record| record.image.to_string()),
+            image: record.map(|record| record.image.shown().to_owned()),
             image_id: None,
             container_id: None,
             labels: record.map(|record| record.labels.clone()).unwrap_or_default(),
             log: None,
             recovered: false,
             command: record.and_then(Record::run).map(Run::command).unwrap_or_default(),
+            rerun_of: record.and_then(|record| record.rerun_of.clone()),
+            forgotten: false,
         };
         match standing {
             Standing::Running(Running::Supervised) => {}
@@ -103,7 +117,9 @@ impl View {
         self.outcome = Some(exit.outcome);
         self.exit_code = exit.exit_code;
         self.signal = exit.signal;
-        self.reason.clone_from(&exit.reason);
+        // Records of earlier versions have reasons with docker's colours.
+        self.reason = exit.reason.as_deref().map(plain);
+        self.hint = exit.hint.as_deref().map(plain);
         self.started = exit.started.or(self.started);
         self.finished = exit.finished;
         self.container_id.clone_from(&exit.container_id);

@@ -1,20 +1,34 @@
 //! Compares a log with the engine's copy, and recovers it from there.
 //!
 //! The log is the original. The engine's copy may have another order of lines, because stdout and stderr are two streams,
-//! and log drivers may alter bytes that are not UTF-8. So a copy is used only for lines that the log lacks, and only if it
-//! has all lines of the log.
+//! and log drivers may alter bytes that are not UTF-8, or drop a newline. So a copy is used only for lines that the log
+//! lacks, and only if it has all lines of the log.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use super::lines::{Relation, relate};
-use crate::fs::random_name;
+use crate::fs::{lacks_room, random_name};
 use crate::job::record::LogState;
 use crate::job::{Job, LOG, LOG_RECOVERED};
 use crate::names::Tail;
 
 /// How many last lines are compared if no loss is suspected.
 const COMPARED: Tail = Tail::Lines(20);
+
+/// How the names of temporary copies begin.
+const COPY: &str = ".fetched.";
+
+/// Removes the copies that killed processes left. They can be as large as the log.
+pub fn sweep(job: &Job) {
+    let names = job.dir.names().unwrap_or_default().into_iter();
+    for name in names.filter(|name| name.starts_with(COPY)) {
+        let is_in_use = job.dir.open_file(&name).is_ok_and(|file| file.try_lock().is_err());
+        if !is_in_use {
+            let _ = job.dir.remove(&name);
+        }
+    }
+}
 
 /// Whether docker's client may have lost lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,38 +48,84 @@ impl ClientEnd {
     }
 }
 
+/// Whether the engine was away while no client wrote the log. It loses lines then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outage {
+    /// It was not.
+    None,
+    /// Nobody watched it all the time.
+    Possible,
+    /// It was.
+    Seen,
+}
+
 /// Writes the engine's copy of the last lines into a file.
 pub type Fetch<'a> = dyn Fn(Tail, File) -> io::Result<()> + 'a;
 
-/// The state of the log of a container that has ended and, if it is not whole, why. If the engine's copy has lines that the
-/// log lacks, they are saved beside it. `gap` says why the engine's copy may lack lines too.
-pub fn verify(job: &Job, client: ClientEnd, gap: Option<&str>, fetch: &Fetch) -> (LogState, Option<String>) {
-    let verified = match client {
+/// What a log turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its state.
+    pub log: LogState,
+    /// Why it is not known to be whole.
+    pub why: Option<String>,
+    /// Whether the engine's copy has no line that is not saved here, so that it may be removed.
+    pub saved: bool,
+}
+
+/// Finds out whether the log of a container that has ended is whole. If the engine's copy has lines that the log lacks,
+/// they are saved beside it. `outage` is asked for after the comparison, and only where it decides.
+pub fn verify(job: &Job, client: ClientEnd, outage: &dyn Fn() -> Outage, fetch: &Fetch) -> Verdict {
+    let compared = match client {
         ClientEnd::CutOff | ClientEnd::GaveUp => recover(job, client, fetch),
         ClientEnd::EndedWithIt => match ends_alike(job, fetch) {
             // The client exits with 1 when it cannot write, as many programs do, so its exit code proves nothing here.
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(error),
-            Err(error) => return (LogState::Unverified, Some(format!("it cannot be compared with a copy: {error}"))),
+            Err(error) if lacks_room(&error) => Err(error),
+            Err(error) => {
+                let why = Some(format!("it cannot be compared with a copy: {error}"));
+                return Verdict { log: LogState::Unverified, why, saved: false };
+            }
             Ok(true) => Ok(Found::Whole),
             Ok(false) => recover(job, client, fetch),
         },
     };
-    let incomplete = |why: &str| (LogState::Incomplete, Some(why.to_owned()));
-    match (verified, gap, client) {
-        (Err(error), _, _) => incomplete(&format!("the docker client may have lost lines: {error}")),
-        // The client saw the end of the container. Its log is the original, and the engine's copy may be an altered one.
-        (Ok(Found::Whole | Found::Other), _, ClientEnd::EndedWithIt) => (LogState::Complete, None),
-        (Ok(Found::Saved), _, ClientEnd::EndedWithIt) => (LogState::Recovered, None),
-        (Ok(Found::Other), _, _) => {
-            incomplete("the docker client may have lost lines, and the engine's copy does not have all that it wrote")
+    match compared {
+        Ok(found) => {
+            let is_open = client != ClientEnd::EndedWithIt && found != Found::Other;
+            let (log, why) = decide(found, client, if is_open { outage() } else { Outage::None });
+            Verdict { log, why: why.map(str::to_owned), saved: log.is_whole() || is_open }
         }
-        (Ok(_), Some(why), _) => incomplete(why),
-        (Ok(Found::Whole), None, _) => (LogState::Complete, None),
-        (Ok(Found::Saved), _, _) => (LogState::Recovered, None),
+        Err(error) => {
+            let why = Some(format!("the docker client may have lost lines: {error}"));
+            Verdict { log: LogState::Incomplete, why, saved: false }
+        }
+    }
+}
+
+/// The state of a log that was compared. Pure.
+fn decide(found: Found, client: ClientEnd, outage: Outage) -> (LogState, Option<&'static str>) {
+    match (found, client, outage) {
+        // The client saw the end of the container. Its log is the original, and the engine's copy may be an altered one.
+        (Found::Whole | Found::Other, ClientEnd::EndedWithIt, _) => (LogState::Complete, None),
+        (Found::Saved, ClientEnd::EndedWithIt, _) => (LogState::Recovered, None),
+        (Found::Other, _, _) => (
+            LogState::Incomplete,
+            Some("the docker client may have lost lines, and the engine's copy does not have all that it wrote"),
+        ),
+        (_, _, Outage::Seen) => (
+            LogState::Incomplete,
+            Some("the engine was away after the docker client had ended, and may have lost lines"),
+        ),
+        (_, _, Outage::Possible) => {
+            (LogState::Unverified, Some("the engine may have been restarted while it ran, and may have lost lines"))
+        }
+        (Found::Whole, _, Outage::None) => (LogState::Complete, None),
+        (Found::Saved, _, Outage::None) => (LogState::Recovered, None),
     }
 }
 
 /// What a comparison with the engine's whole copy found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     /// The log has every line of the copy, and the copy every line of the log.
     Whole,
@@ -79,7 +139,7 @@ fn recover(job: &Job, client: ClientEnd, fetch: &Fetch) -> io::Result<Found> {
     let copy = Copy::fetch(job, Tail::All, fetch)?;
     let (found, better) = better(job, client, copy)?;
     if let Some(better) = better {
-        better.file.sync_all()?;
+        job.dir.sync_file(&better.name)?;
         job.dir.rename(&better.name, &job.dir, LOG_RECOVERED)?;
     }
     Ok(found)
@@ -133,9 +193,11 @@ struct Copy<'a> {
 
 impl<'a> Copy<'a> {
     fn new(job: &'a Job) -> io::Result<Self> {
-        let name = format!(".fetched.{}", random_name());
+        let name = format!("{COPY}{}", random_name());
         drop(job.dir.append(&name)?);
         let file = job.dir.open_file(&name).inspect_err(|_| drop(job.dir.remove(&name)))?;
+        // It shows that the file is in use.
+        let _ = file.try_lock_shared();
         Ok(Self { job, name, file })
     }
 
@@ -180,6 +242,28 @@ pub fn agree(a: impl Read, b: impl Read) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_is_whole_only_if_the_client_or_an_engine_that_stayed_up_saw_the_end() {
+        use LogState::{Complete, Incomplete, Recovered, Unverified};
+        let outages = [Outage::None, Outage::Possible, Outage::Seen];
+        for (found, client, states) in [
+            (Found::Whole, ClientEnd::EndedWithIt, [Complete, Complete, Complete]),
+            (Found::Other, ClientEnd::EndedWithIt, [Complete, Complete, Complete]),
+            (Found::Saved, ClientEnd::EndedWithIt, [Recovered, Recovered, Recovered]),
+            (Found::Whole, ClientEnd::CutOff, [Complete, Unverified, Incomplete]),
+            (Found::Whole, ClientEnd::GaveUp, [Complete, Unverified, Incomplete]),
+            (Found::Saved, ClientEnd::CutOff, [Recovered, Unverified, Incomplete]),
+            (Found::Saved, ClientEnd::GaveUp, [Recovered, Unverified, Incomplete]),
+            (Found::Other, ClientEnd::CutOff, [Incomplete, Incomplete, Incomplete]),
+            (Found::Other, ClientEnd::GaveUp, [Incomplete, Incomplete, Incomplete]),
+        ] {
+            for (outage, state) in outages.into_iter().zip(states) {
+                let (log, why) = decide(found, client, outage);
+                assert_eq!((log, why.is_none()), (state, state.is_whole()), "{found:?} {client:?} {outage:?}");
+            }
+        }
+    }
 
     #[test]
     fn two_readers_agree_only_if_both_end_together() {

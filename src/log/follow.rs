@@ -1,11 +1,11 @@
 //! Reads a log while it grows.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 
 use super::compare::agree;
 use super::{open, seek_tail};
-use crate::job::{Job, LOG_RECOVERED};
+use crate::job::{Job, LOG, LOG_RECOVERED};
 use crate::names::Tail;
 
 /// Reads what a job writes, while it writes it.
@@ -39,7 +39,7 @@ impl Follower {
     pub fn advance(&mut self, out: &mut impl Write) -> io::Result<u64> {
         let length = self.file.metadata()?.len();
         if length < self.position {
-            return Err(io::Error::other("the log was truncated while it was read"));
+            return Err(io::Error::other("it was truncated while it was read"));
         }
         if length == self.position {
             return Ok(0);
@@ -47,6 +47,31 @@ impl Follower {
         let copied = io::copy(&mut (&mut self.file).take(length - self.position), out)?;
         self.position += copied;
         Ok(copied)
+    }
+
+    /// Checks that the log is still the file that is read here, or was removed together with the job.
+    ///
+    /// # Errors
+    /// When another file has its name, or that cannot be told.
+    pub fn check_place(&self, job: &Job) -> io::Result<()> {
+        for name in [LOG, LOG_RECOVERED] {
+            match job.dir.open_file(name) {
+                Ok(file) if same_file(&file, &self.file)? => return Ok(()),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        // Asked last: a job is renamed away before its files are removed.
+        if job.is_removed() { Ok(()) } else { Err(io::Error::other("it was replaced while it was read")) }
+    }
+
+    /// Whether docker's client still has the log open, also if its name is gone.
+    #[must_use]
+    pub fn has_client(&self) -> bool {
+        match self.file.try_lock_shared() {
+            Ok(()) => self.file.unlock().is_err(),
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => true,
+        }
     }
 
     /// Changes to the recovered log after the end, if there is one. It continues at the same position if the recovered log

@@ -37,9 +37,71 @@ pub fn relate<A: Read + Seek, B: Read + Seek>(ours: &mut A, theirs: &mut B, word
     if let Some(relation) = prefix(ours, theirs)? {
         return Ok(relation);
     }
-    ours.seek(SeekFrom::Start(0))?;
-    theirs.seek(SeekFrom::Start(0))?;
-    by_lines(Lines::new(ours), Lines::new(theirs), words)
+    let rewind = |log: &mut dyn Seek| log.seek(SeekFrom::Start(0));
+    rewind(ours)?;
+    rewind(theirs)?;
+    let relation = by_lines(Lines::new(&mut *ours), Lines::new(&mut *theirs), words)?;
+    if relation != Relation::Lacks {
+        return Ok(relation);
+    }
+    rewind(ours)?;
+    rewind(theirs)?;
+    Ok(but_for_newlines(ours, theirs)?.unwrap_or(relation))
+}
+
+/// The relation if the copy has all of our bytes in our order, and only newlines differ: engine 20.10 with the log driver `local`
+/// drops the newline of a line of more than 16 KiB.
+fn but_for_newlines(ours: &mut impl Read, theirs: &mut impl Read) -> io::Result<Option<Relation>> {
+    let (mut ours, mut theirs) = (Bytes::new(ours), Bytes::new(theirs));
+    while let Some(byte) = ours.next_in_line()? {
+        if theirs.next_in_line()? != Some(byte) {
+            return Ok(None);
+        }
+    }
+    if ours.before == Some(b'\n') && theirs.peek()? == Some(b'\n') {
+        theirs.take()?;
+    }
+    let is_over = theirs.peek()?.is_none();
+    let altered = Relation::Altered { ours: ours.position, theirs: theirs.position };
+    Ok(Some(if is_over { Relation::Equal } else { altered }))
+}
+
+/// Reads bytes one by one.
+struct Bytes<R> {
+    reader: BufReader<R>,
+    position: u64,
+    /// The last one that was read.
+    before: Option<u8>,
+}
+
+impl<R: Read> Bytes<R> {
+    fn new(reader: R) -> Self {
+        Self { reader: BufReader::with_capacity(CHUNK, reader), position: 0, before: None }
+    }
+
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        Ok(self.reader.fill_buf()?.first().copied())
+    }
+
+    fn take(&mut self) -> io::Result<Option<u8>> {
+        let byte = self.peek()?;
+        if byte.is_some() {
+            self.reader.consume(1);
+            self.position += 1;
+            self.before = byte;
+        }
+        Ok(byte)
+    }
+
+    /// The next byte that is no newline.
+    fn next_in_line(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            match self.take()? {
+                Some(b'\n') => {}
+                byte => return Ok(byte),
+            }
+        }
+    }
 }
 
 /// The relation if our log is the beginning of the copy, byte by byte.
@@ -244,6 +306,12 @@ mod tests {
             (b"\xff\nb\n", b"\xef\xbf\xbd\nb\n", Relation::Equal),
             (b"\xff\nb\n", b"\xef\xbf\xbd\nb\nc\n", altered(4, 6)),
             (b"\xff\nb", b"\xef\xbf\xbd\nbc\n", altered(2, 4)),
+            // A newline that the copy lacks.
+            (b"long\n", b"long", Relation::Equal),
+            (b"long\n", b"longlast\n", altered(5, 4)),
+            (b"a\nlong\n", b"a\nlonglast\nmore\n", altered(7, 6)),
+            (b"long\nla", b"longlast\n", altered(7, 6)),
+            (b"long\nlast\n", b"longlast\nmore\n", altered(10, 9)),
             // Lines that the copy lacks.
             (b"a\nb\n", b"a\n", Relation::Lacks),
             (b"a\nb\n", b"a\nc\n", Relation::Lacks),

@@ -29,6 +29,12 @@ impl ImageRef {
         if self.is_id() { self.0.clone() } else { familiar(&self.0) }
     }
 
+    /// The reference as longshore shows it: as it was given, without the tag `latest`.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        without_latest(&self.0)
+    }
+
     /// Whether this is a full image id, which `docker run` accepts and a Dockerfile's `FROM` does not.
     #[must_use]
     pub fn is_id(&self) -> bool {
@@ -42,6 +48,19 @@ impl ImageName {
     pub fn normalized(&self) -> String {
         familiar(&self.0)
     }
+
+    /// The name as longshore shows it: `name:tag` without Docker Hub's prefixes and without the tag `latest`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        without_latest(&self.normalized()).to_owned()
+    }
+}
+
+/// The name of an image without the tag `latest`, which docker adds where there is none. A name without a tag means the same
+/// to every command.
+#[must_use]
+pub fn without_latest(name: &str) -> &str {
+    name.strip_suffix(":latest").unwrap_or(name)
 }
 
 fn check_image_ref(text: &str) -> Checked {
@@ -274,6 +293,26 @@ mod tests {
             assert_eq!(ImageRef::parse(text).expect(text).name_and_tag(), shown);
             assert_eq!(ImageName::parse(text).expect(text).normalized(), shown);
         }
+    }
+
+    #[test]
+    fn a_name_is_shown_without_the_tag_latest_and_means_the_same() {
+        for (text, shown) in [
+            ("web", "web"),
+            ("web:latest", "web"),
+            ("docker.io/library/web:latest", "web"),
+            ("web:latest-2", "web:latest-2"),
+            ("latest", "latest"),
+            ("localhost:5000/a", "localhost:5000/a"),
+            ("host:5000", "host:5000"),
+        ] {
+            let name = ImageName::parse(text).expect(text);
+            assert_eq!(name.shown(), shown);
+            assert_eq!(ImageName::parse(&name.shown()).expect(shown).normalized(), name.normalized());
+        }
+        let digest = format!("a:latest@sha256:{HEX}");
+        assert_eq!(ImageRef::parse(&digest).expect("a reference").shown(), digest);
+        assert_eq!(ImageRef::parse("docker.io/a:latest").expect("a reference").shown(), "docker.io/a");
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Signal {
         signal_name(number).map(|_| Self(number))
     }
 
+    /// All signals that have a name, by number.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (1..=64).filter_map(Self::from_number)
+    }
+
     /// The number, such as 15.
     #[must_use]
     pub fn number(self) -> i32 {

@@ -66,7 +66,7 @@ impl Voice {
         let out = self.bytes()?;
         let (lines, around) = match self.form {
             Form::Text if self.stdout.is_terminal && bytes == Bytes::Safe => {
-                return Ok(LogSink::Safe(Escaper::new(out)));
+                return Ok(LogSink::Safe(Escaper::new(out, self.stdout.allowed())));
             }
             Form::Text => return Ok(LogSink::Raw(out)),
             Form::Rows => (JsonLines::rows(), (String::new(), "")),
@@ -82,7 +82,8 @@ impl Voice {
     /// What belongs on stderr of a log whose streams are shown apart.
     pub fn log_of_stderr(&self) -> io::Result<LogSink> {
         let out = File::from(stderr().as_fd().try_clone_to_owned()?);
-        Ok(if self.stderr.is_terminal { LogSink::Safe(Escaper::new(out)) } else { LogSink::Raw(out) })
+        let escaper = |out| LogSink::Safe(Escaper::new(out, self.stderr.allowed()));
+        Ok(if self.stderr.is_terminal { escaper(out) } else { LogSink::Raw(out) })
     }
 }
 
@@ -104,11 +105,19 @@ impl LogSink {
         }
     }
 
-    /// Writes the rest, and ends the document.
+    /// Ends the line on a terminal before longshore itself prints something. Otherwise the program could write over that.
+    pub fn end_line(&mut self) -> io::Result<()> {
+        match self {
+            Self::Safe(escaper) => escaper.end_line(),
+            Self::Raw(_) | Self::Json(_) => Ok(()),
+        }
+    }
+
+    /// Writes the rest, and ends the line on a terminal or the document.
     pub fn finish(mut self) -> io::Result<()> {
         match &mut self {
             Self::Raw(_) => Ok(()),
-            Self::Safe(escaper) => escaper.finish(),
+            Self::Safe(escaper) => escaper.end_line(),
             Self::Json(json) => {
                 let after = json.around.1;
                 json.write(|lines, text| lines.finish(text).map(|()| text.extend_from_slice(after.as_bytes())))

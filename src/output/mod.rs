@@ -17,12 +17,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::env::Env;
-use crate::error::Failure;
-use crate::terminal::{safe, safe_json};
+use crate::error::{Failure, Kind, plain};
+use crate::terminal::{Allowed, Redraws, safe, safe_json, settled, shown};
 
 pub use failure::{ErrorDocument, FailureDocument};
 pub use log::{Bytes, LogSink, Logs};
-pub use page::{Page, Table};
+pub use page::{Page, Table, shorten};
 #[cfg(test)]
 pub use several::Row;
 pub use several::Several;
@@ -65,8 +65,6 @@ pub struct Voice {
     form: Form,
     stdout: Stream,
     stderr: Stream,
-    /// Columns of the terminal.
-    width: usize,
 }
 
 /// What is known of stdout or stderr.
@@ -74,6 +72,16 @@ pub struct Voice {
 struct Stream {
     is_terminal: bool,
     has_colour: bool,
+    /// It is a terminal that knows no escape sequences.
+    is_dumb: bool,
+}
+
+impl Stream {
+    /// What the output of a program may do on this terminal.
+    fn allowed(self) -> Allowed {
+        let redraws = if self.is_dumb { Redraws::ByReturning } else { Redraws::ByErasing };
+        Allowed { colours: self.has_colour, redraws }
+    }
 }
 
 impl Voice {
@@ -81,15 +89,11 @@ impl Voice {
     #[must_use]
     pub fn new(env: &Env, form: Form) -> Self {
         let stream = |is_terminal| {
-            let has_colour = env.force_color || is_terminal && !env.no_color;
-            Stream { is_terminal, has_colour }
+            let is_dumb = is_terminal && env.dumb_terminal;
+            let has_colour = env.force_color || is_terminal && !env.no_color && !is_dumb;
+            Stream { is_terminal, has_colour, is_dumb }
         };
-        Self {
-            form,
-            stdout: stream(env.stdout_terminal),
-            stderr: stream(env.stderr_terminal),
-            width: usize::from(env.width),
-        }
+        Self { form, stdout: stream(env.stdout_terminal), stderr: stream(env.stderr_terminal) }
     }
 
     /// The form that was asked for, for those who ask docker for one thing or another by it.
@@ -151,8 +155,7 @@ impl Voice {
             return Ok(());
         }
         let mut page = Page::new(self);
-        show(&mut page)?;
-        page.finish()
+        show(&mut page).and_then(|()| page.finish()).map_err(not_written)
     }
 
     /// Prints one object of a stream, and nothing in the form for people.
@@ -167,17 +170,19 @@ impl Voice {
 
     /// Shows progress on one line of a terminal; an empty text removes it.
     pub fn progress(&self, text: &str) {
-        if self.stderr.is_terminal {
+        if self.stderr.is_terminal && !self.stderr.is_dumb {
             let _ = write!(stderr(), "\r\x1b[K{}", safe(text));
         }
     }
 
-    /// Prints a failure to stderr: the message, the indented detail and the hint.
+    /// Prints a failure to stderr: the message, the indented detail and the hint. Only the detail, which another program
+    /// wrote, may have colours of its own.
     pub fn tell(&self, failure: &Failure) {
         let (red, plain) = if self.stderr.has_colour { ("\x1b[1;31m", "\x1b[m") } else { ("", "") };
-        note(&format!("{red}error:{plain} {}", failure.message));
+        write_line(&format!("{red}error:{plain} {}", safe(&failure.message)));
+        let allowed = Allowed { colours: self.stderr.has_colour, ..Allowed::NOTHING };
         for line in failure.detail.iter().flat_map(|detail| detail.lines()) {
-            note(&format!("  {line}"));
+            write_line(&format!("  {}", shown(settled(line), allowed)));
         }
         if let Some(hint) = &failure.hint {
             note(&format!("hint: {hint}"));
@@ -204,6 +209,13 @@ impl Voice {
         size.map(|size| usize::from(size.ws_row)).ok().filter(|rows| *rows > 0).unwrap_or(24)
     }
 
+    /// Columns of the terminal as it is now.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        let size = rustix::termios::tcgetwinsize(stdout());
+        size.map(|size| usize::from(size.ws_col)).ok().filter(|columns| *columns > 0).unwrap_or(80)
+    }
+
     fn remark(&self, reply: &impl Reply) {
         if let Some(remark) = reply.remark() {
             self.note(&remark);
@@ -220,14 +232,29 @@ impl Voice {
         }
         json.push('\n');
         let mut out = stdout().lock();
-        out.write_all(json.as_bytes())?;
-        Ok(out.flush()?)
+        out.write_all(json.as_bytes()).and_then(|()| out.flush()).map_err(|error| not_written(error.into()))
+    }
+}
+
+/// An error of stdout under its name: a full disk is where stdout is, and not where the jobs are. That its reader has gone
+/// is left as it is.
+fn not_written(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<io::Error>() {
+        Some(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+            Failure::new(Kind::Internal, format!("could not write to stdout: {}", plain(cause))).into()
+        }
+        _ => error,
     }
 }
 
 /// Prints an engine command line before it is run.
 pub fn trace(line: &str) {
     note(&format!("+ {line}"));
+}
+
+/// Prints that a command waits for something that takes longer than expected.
+pub fn notice(text: &str) {
+    note(text);
 }
 
 /// Whether the reader of stdout has closed it. A pipe without a reader polls as an error, a socket as hung up.
@@ -252,7 +279,11 @@ pub fn ago(now: DateTime<Utc>, time: Option<DateTime<Utc>>) -> String {
 }
 
 fn note(text: &str) {
-    let _ = writeln!(stderr(), "{}", safe(text));
+    write_line(&safe(text));
+}
+
+fn write_line(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that writes to it")]

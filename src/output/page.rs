@@ -44,6 +44,17 @@ impl<'a> Page<'a> {
         Ok(if is_terminal { writeln!(self.out, "{}", safe(text)) } else { writeln!(self.out, "{text}") }?)
     }
 
+    /// Prints a line that begins with a verdict (`ok`, `warning`, `problem`), which is coloured where colours are wanted.
+    pub fn verdict(&mut self, word: &str, text: &str) -> Result<()> {
+        let line = safe(&format!("{word:<9}{text}").replace('\x1b', "^["));
+        let line = line.trim_end();
+        Ok(if self.voice.stdout.has_colour {
+            writeln!(self.out, "{}", coloured(line, 0))
+        } else {
+            writeln!(self.out, "{line}")
+        }?)
+    }
+
     /// Prints lines.
     pub fn lines<'t>(&mut self, lines: impl IntoIterator<Item = &'t str>) -> Result<()> {
         lines.into_iter().try_for_each(|line| self.line(line))
@@ -65,11 +76,25 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// On a terminal, clears the screen.
+    pub fn clear(&mut self) -> Result<()> {
+        if self.voice.stdout.is_terminal {
+            write!(self.out, "\x1b[H\x1b[2J")?;
+        }
+        Ok(())
+    }
+
+    /// The columns of the terminal; without one there is no limit.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        if self.voice.stdout.is_terminal { self.voice.width() } else { usize::MAX }
+    }
+
     /// Prints a table. Its lines are cut to the terminal's width and its long cells before that, unless asked not to.
     pub fn table(&mut self, table: &Table) -> Result<()> {
         let cut = self.voice.stdout.is_terminal && !table.no_trunc;
         let text = table.arranged(if cut { CELL } else { usize::MAX });
-        let width = if cut { self.voice.width } else { usize::MAX };
+        let width = if cut { self.width() } else { usize::MAX };
         let status = text.lines().next().and_then(|header| header.find("STATUS"));
         let status = status.filter(|_| self.voice.stdout.has_colour);
         for line in text.lines() {
@@ -89,10 +114,7 @@ impl Table<'_> {
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(filled.iter().map(|column| self.header[*column]));
         for row in &self.rows {
-            table.add_row(filled.iter().map(|column| {
-                // Colours are shown as text too, because a cut cell could lose the end of a colour.
-                shorten(&safe(&row[*column].replace('\x1b', "^[")).replace(['\n', '\t'], " "), most)
-            }));
+            table.add_row(filled.iter().map(|column| shorten(&safe(&row[*column]).replace(['\n', '\t'], " "), most)));
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
@@ -106,16 +128,18 @@ fn coloured(line: &str, column: usize) -> String {
     let Some((at, _)) = line.char_indices().nth(column) else { return line.to_owned() };
     let end = line[at..].find([' ', '…']).map_or(line.len(), |length| at + length);
     let colour = match &line[at..end] {
-        "succeeded" => "32",
-        "failed" | "timeout" | "corrupt" => "31",
-        "lost" | "unknown" | "cancelled" => "33",
+        "succeeded" | "ok" | "fixed" => "32",
+        "failed" | "timeout" | "corrupt" | "problem" => "31",
+        "lost" | "unknown" | "cancelled" | "warning" => "33",
         "running" | "Up" => "36",
         _ => return line.to_owned(),
     };
     format!("{}\x1b[{colour}m{}\x1b[m{}", &line[..at], &line[at..end], &line[end..])
 }
 
-fn shorten(text: &str, width: usize) -> String {
+/// A text of at most so many characters; `…` stands for what was cut off.
+#[must_use]
+pub fn shorten(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
@@ -129,11 +153,11 @@ mod tests {
     #[test]
     fn a_table_has_no_empty_columns_and_no_live_cells() {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
-        let rows = vec![row(["a", "", "one\ntwo"]), row(["long cell", "", "\x1b[31mred"])];
+        let rows = vec![row(["a", "", "one\ntwo"]), row(["long cell", "", "\x1b[31mred\x1b[2J"])];
         let table = Table { header: &["ID", "NAME", "WHAT"], rows, no_trunc: false };
         let shown = |most| table.arranged(most).lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
-        assert_eq!(shown(usize::MAX), ["ID         WHAT", "a          one two", "long cell  ^[[31mred"]);
-        assert_eq!(shown(5), ["ID     WHAT", "a      one …", "long…  ^[[3…"]);
+        assert_eq!(shown(usize::MAX), ["ID         WHAT", "a          one two", "long cell  red^[[2J"]);
+        assert_eq!(shown(5), ["ID     WHAT", "a      one …", "long…  red^…"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::is_live;
 use crate::engine::inspect::{self, Version};
 use crate::engine::{stats, tail, words};
+use crate::recipe::failure::Asked;
 use crate::shell;
 
 /// Every property of this file.
@@ -77,13 +78,16 @@ pub fn usage(text: &str) {
     }
 }
 
-/// The end of an output is at most ten of its lines, and a reason is part of one line.
+/// The end of an output is at most ten of its lines. A reason is one short line without live characters.
 pub fn output(bytes: &[u8], text: &str) {
     let end = tail(bytes);
     assert!(end.lines().count() <= 10);
     assert!(end.lines().all(|line| text.contains(line)));
-    if let Some(reason) = words::reason(text) {
-        assert!(text.lines().any(|line| line.contains(&reason)), "{reason:?}");
+    let asked = Asked { base: "base".into(), ..Asked::default() };
+    for reason in [words::of_run(text), words::of_build(text, &asked)].into_iter().flatten() {
+        for text in [Some(reason.sentence), reason.hint].into_iter().flatten() {
+            assert!(!text.contains(is_live) && text.chars().count() <= 403, "{text:?}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::is_live;
 use crate::log::{JsonLines, so_far};
 use crate::names::Tail;
-use crate::terminal::{Escaper, escape_value, is_unprintable, safe, safe_json};
+use crate::terminal::{Allowed, Escaper, Redraws, escape_value, is_unprintable, plain, safe, safe_json};
 
 /// Every property of this file. The pieces in which the bytes arrive have these sizes, again and again.
 pub fn all(bytes: &[u8], sizes: &[usize], lines: u64) {
@@ -68,37 +68,95 @@ pub fn tail(bytes: &[u8], lines: u64) {
     assert_eq!(read, all[first..].concat());
 }
 
-/// A terminal gets text, tabs, newlines and colours, and no colour is left on at the end of a line. In whatever pieces the
-/// bytes arrive, it gets the same. Letters, digits and the like are not changed.
+/// A terminal gets text, tabs, newlines and what is allowed, and no colour is left on at the end of a line. In whatever
+/// pieces the bytes arrive, it gets the same. Letters, digits and the like are not changed. What stands on the screen before
+/// and after a log stays there.
 pub fn terminal(bytes: &[u8], sizes: &[usize]) {
-    let shown = |pieces: &[&[u8]]| {
-        let mut out = Vec::new();
-        let mut escaper = Escaper::new(&mut out);
-        pieces.iter().try_for_each(|piece| escaper.write_all(piece)).expect("memory");
-        escaper.finish().expect("memory");
-        String::from_utf8(out).expect("UTF-8")
-    };
-    let whole = shown(&[bytes]);
-    assert_eq!(shown(&pieces(bytes, sizes)), whole, "pieces of {sizes:?}");
-    for line in whole.split('\n') {
-        let mut on = false;
-        let mut parts = line.split('\x1b');
-        assert!(parts.next().is_none_or(is_passive), "{line:?}");
-        for part in parts {
-            let (colour, text) = part.split_once('m').unwrap_or_else(|| panic!("no colour: {line:?}"));
-            let numbers = colour.strip_prefix('[').unwrap_or_else(|| panic!("no colour: {line:?}"));
-            assert!(numbers.chars().all(|c| c.is_ascii_digit() || ";:".contains(c)), "{line:?}");
-            assert!(is_passive(text), "{line:?}");
-            on = !numbers.is_empty() || !text.is_empty();
+    for redraws in [Redraws::Never, Redraws::ByReturning, Redraws::ByErasing] {
+        for colours in [false, true] {
+            let allowed = Allowed { colours, redraws };
+            let whole = shown(&[bytes], allowed);
+            assert_eq!(shown(&pieces(bytes, sizes), allowed), whole, "pieces of {sizes:?}");
+            whole.split('\n').for_each(|line| is_allowed(line, allowed));
+            let screen = screen(&format!("before\n{whole}after\n"));
+            assert_eq!(
+                (screen.first().map(String::as_str), screen.iter().rev().nth(1).map(String::as_str)),
+                (Some("before"), Some("after")),
+                "{whole:?}"
+            );
         }
-        assert!(!on, "a colour is left on: {line:?}");
     }
     if let Ok(text) = std::str::from_utf8(bytes)
         && text.chars().all(|c| "\n\t ".contains(c) || c.is_ascii_graphic() || c.is_alphanumeric())
     {
-        assert_eq!(whole, text);
+        let allowed = Allowed { colours: true, redraws: Redraws::ByErasing };
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        assert_eq!(shown(&[bytes], allowed), format!("{text}{end}"));
         assert_eq!(safe(text), text);
     }
+}
+
+/// What a terminal gets of these pieces, up to the end of the last line.
+fn shown(pieces: &[&[u8]], allowed: Allowed) -> String {
+    let mut out = Vec::new();
+    let mut escaper = Escaper::new(&mut out, allowed);
+    pieces.iter().try_for_each(|piece| escaper.write_all(piece)).expect("memory");
+    escaper.end_line().expect("memory");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+/// Whether a terminal does with a line only what is allowed, and has no colour on at its end.
+fn is_allowed(line: &str, allowed: Allowed) {
+    let mut on = false;
+    let mut parts = line.split('\x1b');
+    let is_text =
+        |text: &str| is_passive(&text.replace('\r', if allowed.redraws == Redraws::Never { "\r" } else { "" }));
+    assert!(parts.next().is_none_or(is_text), "{line:?}");
+    for part in parts {
+        let end = part.find(['m', 'K']).unwrap_or_else(|| panic!("another sequence: {line:?}"));
+        let (numbers, text) = (part[..end].strip_prefix('[').expect("a control sequence"), &part[end + 1..]);
+        if part[end..].starts_with('K') {
+            assert!(allowed.redraws == Redraws::ByErasing && ["", "0", "1", "2"].contains(&numbers), "{line:?}");
+        } else {
+            assert!(allowed.colours && numbers.chars().all(|c| c.is_ascii_digit() || ";:".contains(c)), "{line:?}");
+            on = !numbers.is_empty();
+        }
+        assert!(is_text(text), "{line:?}");
+    }
+    assert!(!on, "a colour is left on: {line:?}");
+    assert!(!line.starts_with('\r') && !line.ends_with('\r') && !line.contains("\r\r"), "{line:?}");
+}
+
+/// The rows that a wide terminal shows in the end. It knows lines, carriage returns and erasing in a line.
+fn screen(text: &str) -> Vec<String> {
+    let (mut rows, mut column) = (vec![Vec::new()], 0);
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        let row = rows.last_mut().expect("a row");
+        match char {
+            '\n' => {
+                rows.push(Vec::new());
+                column = 0;
+            }
+            '\r' => column = 0,
+            '\x1b' => {
+                let end = chars.as_str().find(|c: char| c.is_ascii_alphabetic()).map_or(0, |end| end + 1);
+                let sequence: Vec<char> = chars.by_ref().take(end).collect();
+                match sequence[..] {
+                    ['[', 'K'] | ['[', '0', 'K'] => row.truncate(column),
+                    ['[', '1', 'K'] => row.iter_mut().take(column + 1).for_each(|cell| *cell = ' '),
+                    ['[', '2', 'K'] => row.fill(' '),
+                    _ => {}
+                }
+            }
+            _ => {
+                row.resize(row.len().max(column + 1), ' ');
+                row[column] = char;
+                column += 1;
+            }
+        }
+    }
+    rows.into_iter().map(|row| row.into_iter().collect()).collect()
 }
 
 /// Whether a terminal only shows it.
@@ -110,6 +168,11 @@ fn is_passive(text: &str) -> bool {
 pub fn values(text: &str) {
     let shown = escape_value(text);
     assert!(!shown.contains(is_unprintable) && shown.chars().count() <= 81, "{shown:?}");
+    let said = plain(text);
+    assert!(!said.contains(char::is_control) && plain(&said) == said && said.len() <= text.len(), "{said:?}");
+    if !text.contains(char::is_control) {
+        assert_eq!(said, text.trim());
+    }
     let document = serde_json::to_string_pretty(&serde_json::json!({ text: [text] })).expect("JSON");
     let printed = safe_json(&document);
     assert!(is_passive(&printed.replace('\n', "")), "{printed:?}");
@@ -122,7 +185,7 @@ mod tests {
 
     /// Bytes of which many begin, continue or end a character, a line or an escape sequence.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
-        let parts: [&[u8]; 27] = [
+        let parts: [&[u8]; 30] = [
             b"a",
             b"\n",
             b"\r",
@@ -135,6 +198,9 @@ mod tests {
             b"1;31",
             b"m",
             b"\x1b[0m",
+            b"\x1b[K",
+            b"2K",
+            b"\r\n",
             b"J",
             b"]0;t\x07",
             b"\x7f",

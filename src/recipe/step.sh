@@ -6,7 +6,8 @@
 # copied:  they are files of the image, and this script removes them (the legacy builder).
 #
 # Its own exit codes: 90 no apt-get, 91 not root, 92 no python3, 93 no pip. Any other exit code is that of
-# the program that failed.
+# the program that failed. Its last line then begins with "longshore: " and says which program that was;
+# recipe/failure.rs reads it.
 # shellcheck shell=sh
 set -eu
 umask 022
@@ -15,9 +16,17 @@ how=$1
 shift
 
 die() {
+    trap - EXIT
     printf 'longshore: %s\n' "$2" >&2
     exit "$1"
 }
+
+# What failed without its own message: a full disk, a program that is missing.
+ended() {
+    code=$?
+    [ "$code" = 0 ] || die "$code" "step ${step:-start} ended with exit code $code"
+}
+trap ended EXIT
 
 # The bundle is made even where ca-certificates is not installed; if apt brings that package later,
 # its own update reads our file from /usr/local/share and makes the bundle anew with it.
@@ -94,7 +103,8 @@ apt() {
     # A question about a changed configuration file would end the build, so the image's file is kept. A name
     # without a package is an error and not a pattern: `gzi.` would install every package that matches it.
     apt-get -q -y -o Dpkg::Use-Pty=0 -o APT::Keep-Downloaded-Packages=true -o APT::Cmd::Pattern-Only=true \
-        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$action" "$@"
+        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$action" "$@" ||
+        die $? "apt-get $action ended with exit code $?"
 }
 
 # docker-clean (in every official image) empties the cache after each call.
@@ -127,11 +137,83 @@ step_pip() {
         die 92 'the base image has no python3: add "python3 python3-pip" to the apt packages, or use a base image that has it'
     python3 -c 'import pip' 2>/dev/null ||
         die 93 'python3 in the base image has no pip: add "python3-pip" to the apt packages, or use a base image that has it'
-    python3 -m pip install --requirement "$here/requirements.txt"
+    python3 -m pip install --requirement "$here/requirements.txt" || die $? "pip ended with exit code $?"
 }
 
+# One shell runs all commands, so that a `cd` or a variable of one holds for the next. The script that it gets
+# is the user's, with a mark before each command. The number of the last mark says which command failed.
 step_commands() {
-    sh -e "$here/commands.sh"
+    code=0
+    if mark_commands 2>/dev/null; then
+        sh -e "$marked/commands.sh" || code=$?
+        [ "$code" = 0 ] || die "$code" "$(which_failed)"
+    else
+        sh -e "$here/commands.sh" || code=$?
+        [ "$code" = 0 ] || die "$code" "the commands ended with exit code $code"
+    fi
+}
+
+# Fails where nothing can be written, and where sh has no `-n`, which reads a script without running it.
+mark_commands() {
+    sh -n -c 'exit 1' || return 1
+    for marked in "$here/marked" /dev/shm/longshore; do
+        mkdir -m 700 "$marked" && break
+    done || return 1
+    # A mark changes neither $? nor $_. It is not in the trace of `set -x`. It is on the line of the command, so
+    # that messages of sh have the line numbers of the user's script.
+    define="longshore_mark() { echo \"\$1\" >|'$marked/at'; longshore_last=\$3; return \"\$2\"; }; "
+    commands=0 ends=yes heredoc=no
+    while IFS= read -r line || [ -n "$line" ]; do
+        mark=
+        case $ends${line#"${line%%[!	 ]*}"} in
+        yes | yes'#'*) ;; # blank, or a comment
+        *)
+            if [ $ends = yes ]; then
+                commands=$((commands + 1))
+                mark="$define{ longshore_mark $commands \"\$?\" \"\${_-}\" && : \"\$longshore_last\"; } 2>/dev/null; "
+                define=
+            fi
+            printf '%s\n' "$line" >>"$marked/$commands"
+            printf '%s\n' "$line" >>"$marked/read"
+            if command_ends; then ends=yes; else ends=no; fi
+            ;;
+        esac
+        printf '%s%s\n' "$mark" "$line" >>"$marked/commands.sh"
+    done <"$here/commands.sh"
+}
+
+# Whether the lines so far are whole commands. What is not certain is no end, and is marked as one command.
+command_ends() {
+    case $line in
+    *\\) return 1 ;;
+    *'<<'*) heredoc=yes ;;
+    esac
+    sh -n "$marked/read" || return 1
+    if [ $heredoc = yes ]; then # sh takes the end of the file for the end of a here-document, but no lone `)`
+        { cat "$marked/read" && echo ')'; } >"$marked/probe"
+        ! sh -n "$marked/probe" || return 1
+    fi
+}
+
+which_failed() {
+    number=0
+    read -r number <"$marked/at" 2>/dev/null || :
+    if [ "$code" = 2 ] && [ $ends = no ] && [ "$number" = $((commands - 1)) ]; then
+        sh -n "$here/commands.sh" 2>&1 | {
+            read -r why
+            why=${why#"$here/commands.sh: "}
+            echo "sh cannot read the commands: line ${why#line }"
+        }
+    elif [ "$number" = 0 ]; then
+        echo "the commands ended with exit code $code"
+    else
+        {
+            IFS= read -r text
+            read -r more && text="$text ..." || :
+        } <"$marked/$number"
+        if [ "$commands" = 1 ]; then which='the command'; else which="command $number of $commands"; fi
+        printf '%s ended with exit code %s: %s\n' "$which" "$code" "$text"
+    fi
 }
 
 # Debian's and Ubuntu's own Python refuses to be installed into (PEP 668) unless told otherwise.

@@ -12,6 +12,7 @@ use crate::engine::builder::Builder;
 use crate::env::Env;
 use crate::job::record::{Begun, Build, Record};
 use crate::job::{CONTEXT, IMAGE_ID, Job};
+use crate::recipe::failure::Asked;
 use crate::recipe::{CaCert, Context, Dialect, Recipe};
 use crate::spec::RecipeSpec;
 
@@ -47,6 +48,18 @@ pub fn rendered(recipe: &Recipe, builder: Builder, now: DateTime<Utc>) -> Contex
     let dialect = if builder == Builder::Legacy { Dialect::Legacy } else { Dialect::BuildKit };
     let week = now.iso_week();
     recipe.render(dialect, &format!("{}-W{:02}", week.year(), week.week()))
+}
+
+/// What the reason of a failure depends on.
+pub fn asked(record: &Record, build: &Build) -> Asked {
+    let given = |key: &str| build.recipe.get(key).is_some_and(|value| !value.is_null());
+    Asked {
+        base: record.image.to_string(),
+        pull: build.pull,
+        ca_cert: build.ca_cert.is_some(),
+        pip_index: given("pipIndexUrl"),
+        apt_mirror: given("aptMirror"),
+    }
 }
 
 /// The labels of the image. The label of the job proves which build made it. The legacy builder makes a layer for every

@@ -52,7 +52,7 @@ pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
     let image = &record.image;
     if let Work::Build(build) = &record.work {
         // The base image is not checked, because the build may pull it.
-        let could_not = format!("could not build image {:?}", build.tag.as_str());
+        let could_not = format!("could not build image {:?}", build.tag.shown());
         return engine.ping().map_err(|error| error.failure(&could_not));
     }
     match engine.has_image(image.as_str()) {
@@ -174,7 +174,7 @@ pub fn begin(engine: &Engine, env: &Env, job: &Job, known: Option<(Builder, &Ver
 }
 
 /// Asks again if docker was killed or gave an unexpected answer.
-fn patiently<T>(ask: impl Fn() -> Result<T, EngineError>) -> Result<T, EngineError> {
+pub fn patiently<T>(ask: impl Fn() -> Result<T, EngineError>) -> Result<T, EngineError> {
     let mut answer = ask();
     for _ in 1..TRIES {
         match &answer {

@@ -1,12 +1,12 @@
-//! Looks at many jobs with few calls: each engine is asked once for the containers of all runs, and at most once for
-//! its own id.
+//! Looks at many jobs with few calls: each engine is asked once for the containers of all runs, once more if one of them
+//! is not among those, and at most once for its own id.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::{Runner, Subject, local};
-use crate::engine::Answer;
 use crate::engine::questions::{Container, Described};
+use crate::engine::{Answer, argv};
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::standing::Sighting;
@@ -21,7 +21,8 @@ pub struct Lookout<'a> {
 struct Known {
     runner: Runner,
     engine_id: Option<Result<String, Failure>>,
-    containers: Option<Result<Described, Failure>>,
+    /// The containers with each of [`argv::RUN_LABELS`], as far as they were asked for.
+    containers: [Option<Result<Described, Failure>>; 2],
 }
 
 impl<'a> Lookout<'a> {
@@ -34,14 +35,19 @@ impl<'a> Lookout<'a> {
     /// Looks at one job of many.
     pub fn look(&mut self, subject: Subject) -> Sighting {
         let key = (subject.record.docker.clone(), subject.record.endpoint.clone());
-        let new = || Known { runner: Runner::of(self.env, subject.record), engine_id: None, containers: None };
+        let new = || Known { runner: Runner::of(self.env, subject.record), engine_id: None, containers: [None, None] };
         let known = self.known.entry(key).or_insert_with(new);
         let Known { runner: Runner::Local(engine), engine_id, containers } = known;
         let container = || {
-            let asked = || engine.containers_of_jobs(self.is_wanted).map_err(|error| error.failure(""));
-            let described = containers.get_or_insert_with(asked).as_mut().map_err(|why| why.clone())?;
-            let found = described.remove(subject.record.id.as_str()).unwrap_or_default();
-            pick(found, subject).map_err(|error| error.failure(""))
+            for (label, known) in argv::RUN_LABELS.iter().zip(containers) {
+                let asked = || engine.containers_of_jobs(label, self.is_wanted).map_err(|error| error.failure(""));
+                let described = known.get_or_insert_with(asked).as_mut().map_err(|why| why.clone())?;
+                let found = described.remove(subject.record.id.as_str()).unwrap_or_default();
+                if let Some(container) = pick(found, subject).map_err(|error| error.failure(""))? {
+                    return Ok(Some(container));
+                }
+            }
+            Ok(None)
         };
         let id = || engine.id().map_err(|error| error.failure(""));
         local::look_with(engine, subject, container, || engine_id.get_or_insert_with(id).clone())

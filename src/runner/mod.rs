@@ -7,6 +7,7 @@
 mod build;
 mod local;
 mod lookout;
+mod memory;
 
 use std::fmt;
 use std::fs::File;
@@ -14,19 +15,21 @@ use std::io;
 use std::process::{Child, ExitStatus};
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 pub use crate::engine::argv::container_name;
-use crate::engine::{self, Engine};
+use crate::engine::{Engine, words};
 use crate::env::Env;
 use crate::error::Failure;
-use crate::job::record::{Begun, Record};
+use crate::job::record::{Begun, Record, Work};
 use crate::job::request::{Effect, Request};
-use crate::job::standing::{Facts, Sighting};
+use crate::job::standing::{Ended, Facts, Sighting};
 use crate::job::tombstone::Tombstone;
 use crate::job::{Here, Job};
 use crate::names::{EnvKey, EnvValue, LogDriver, Tail};
+use crate::recipe::failure::Reason;
 pub use build::rendered;
 pub use local::withhold;
 pub use lookout::Lookout;
@@ -204,11 +207,14 @@ impl Runner {
         }
     }
 
-    /// The reason of a failure in the end of a log.
+    /// The reason of a failure, as the end of the log says it.
     #[must_use]
-    pub fn reason(&self, log: &str) -> Option<String> {
+    pub fn reason(&self, record: &Record, log: &str) -> Option<Reason> {
         match self {
-            Self::Local(_) => engine::words::reason(log),
+            Self::Local(_) => match &record.work {
+                Work::Run(_) => words::of_run(log),
+                Work::Build(build) => words::of_build(log, &build::asked(record, build)),
+            },
         }
     }
 
@@ -225,6 +231,23 @@ impl Runner {
     pub fn keeps_copy(&self, record: &Record) -> bool {
         match self {
             Self::Local(_) => record.run().is_none_or(|run| run.log_driver != LogDriver::None),
+        }
+    }
+
+    /// Whether the engine that answers is known to have run without a restart since it made the container. It forgets that
+    /// after some hundred events.
+    #[must_use]
+    pub fn has_stayed_up(&self, container: &str, started: Option<DateTime<Utc>>) -> bool {
+        match self {
+            Self::Local(engine) => memory::has_stayed_up(engine, container, started),
+        }
+    }
+
+    /// Whether the engine reports an exit code that it saw itself, or would not make one up that looks like a success.
+    #[must_use]
+    pub fn saw_end(&self, env: &Env, begun: Option<&Begun>, end: &Ended) -> bool {
+        match self {
+            Self::Local(engine) => memory::saw_end(engine, env, begun, end),
         }
     }
 

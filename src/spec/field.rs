@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::json::kind;
 use crate::names::{Argument, EnvKey, EnvValue, Invalid, Label, LabelKey, Variable};
+use crate::terminal::escape_value;
 use crate::units;
 
 /// A string.
@@ -61,35 +62,58 @@ pub fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     }
 }
 
-/// An array of strings.
+/// `args`: an array of strings.
 pub fn arguments<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Argument>, D::Error> {
-    const WANTED: &str = "an array of strings";
-    let argument = |item: Value| match item {
+    let argument = |(at, item): (usize, Value)| match item {
         Value::String(text) => text.parse().map_err(D::Error::custom),
-        other => Err(wrong(WANTED, &other)),
+        other => Err(wrong_inside(&format!("args[{at}]"), "a string", &other)),
     };
     match Value::deserialize(from)? {
         Value::Null => Ok(Vec::new()),
-        Value::Array(items) => items.into_iter().map(argument).collect(),
-        other => Err(wrong(WANTED, &other)),
+        Value::Array(items) => items.into_iter().enumerate().map(argument).collect(),
+        other => Err(wrong("an array of strings", &other)),
     }
 }
 
-/// An object of strings; a `null` value is an empty string.
+/// `labels`: an object of strings; a `null` value is an empty string.
 pub fn labels<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Label>, D::Error> {
     let label = |(key, value): (String, Option<String>)| -> Result<Label, Invalid> {
         Label::new(LabelKey::parse(&key)?, value.as_deref().unwrap_or_default())
     };
-    pairs(from)?.into_iter().map(|pair| label(pair).map_err(D::Error::custom)).collect()
+    pairs(from, "labels")?.into_iter().map(|pair| label(pair).map_err(D::Error::custom)).collect()
 }
 
-/// An object of strings; a `null` value means the caller's value.
+/// `env`: an object of strings; a `null` value means the caller's value.
 pub fn variables<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Variable>, D::Error> {
     let variable = |(key, value): (String, Option<String>)| -> Result<_, Invalid> {
         let value = value.as_deref().map(EnvValue::parse).transpose();
         Ok(Variable { key: EnvKey::parse(&key)?, value: value? })
     };
-    pairs(from)?.into_iter().map(|pair| variable(pair).map_err(D::Error::custom)).collect()
+    pairs(from, "env")?.into_iter().map(|pair| variable(pair).map_err(D::Error::custom)).collect()
+}
+
+/// `env` without values, which are never written: each name with `null`, once.
+pub fn write_variables<S: Serializer>(variables: &[Variable], into: S) -> Result<S::Ok, S::Error> {
+    let names: Map<String, Value> = variables.iter().map(|variable| (variable.key.to_string(), Value::Null)).collect();
+    names.serialize(into)
+}
+
+/// `labels`, the last value of a key.
+pub fn write_labels<S: Serializer>(labels: &[Label], into: S) -> Result<S::Ok, S::Error> {
+    let pairs: Map<String, Value> =
+        labels.iter().map(|label| (label.key.to_string(), label.value.clone().into())).collect();
+    pairs.serialize(into)
+}
+
+/// A time limit in units, or exactly in seconds where it has fractions of a millisecond.
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+pub fn write_limit<S: Serializer>(limit: &Option<Duration>, into: S) -> Result<S::Ok, S::Error> {
+    let shown = |limit: &Duration| {
+        let units = units::show_duration(*limit);
+        let is_exact = units::duration(&units).is_ok_and(|read| read == *limit);
+        if is_exact { units } else { format!("{}.{:09}", limit.as_secs(), limit.subsec_nanos()) }
+    };
+    limit.as_ref().map(shown).serialize(into)
 }
 
 fn string<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
@@ -114,23 +138,28 @@ fn measured<'de, D: Deserializer<'de>, T>(
     parse(&text).map(Some).map_err(D::Error::custom)
 }
 
-fn pairs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, Option<String>)>, D::Error> {
-    const WANTED: &str = "an object of strings";
+fn pairs<'de, D: Deserializer<'de>>(from: D, key: &str) -> Result<Vec<(String, Option<String>)>, D::Error> {
     let object = match Value::deserialize(from)? {
         Value::Null => Map::new(),
         Value::Object(object) => object,
-        other => return Err(wrong(WANTED, &other)),
+        other => return Err(wrong("an object of strings", &other)),
     };
     let pair = |(name, value)| match value {
         Value::String(text) => Ok((name, Some(text))),
         Value::Null => Ok((name, None)),
-        other => Err(wrong(WANTED, &other)),
+        other => Err(wrong_inside(&format!("{key}.{name}"), "a string or null", &other)),
     };
     object.into_iter().map(pair).collect()
 }
 
 fn wrong<E: Error>(wanted: &str, found: &Value) -> E {
     E::invalid_type(Unexpected::Other(kind(found)), &wanted)
+}
+
+/// For a value inside the value of a key. serde knows only the key.
+fn wrong_inside<E: Error>(path: &str, wanted: &str, found: &Value) -> E {
+    let path = escape_value(path);
+    E::custom(format_args!("invalid spec: \"{path}\" must be {wanted}, not {}", kind(found)))
 }
 
 /// The type that `number`, `size` and `limit` read, for the JSON Schema.

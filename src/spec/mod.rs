@@ -36,10 +36,34 @@ pub fn keys_line<T: DeserializeOwned>() -> String {
     format!("Keys of --spec (JSON): {}. Flags override the file.", keys::<T>().join(", "))
 }
 
-/// The error for a required field that neither a flag nor the spec has.
+/// A field that has to be given, by a flag or in a spec.
+#[derive(Debug, Clone, Copy)]
+pub struct Required {
+    /// The flag with its value, as it is typed.
+    pub flag: &'static str,
+    /// The key in a spec.
+    pub key: &'static str,
+    /// Whether it was given.
+    pub is_given: bool,
+}
+
+/// The error for required fields that neither a flag nor the spec has; it names all of them.
 #[must_use]
-pub fn missing(key: &str, flag: &str) -> Failure {
-    Failure::usage(format!("missing {flag}")).hint(format!("in a spec, use the key {key:?}"))
+pub fn missing(fields: &[Required]) -> Failure {
+    let missing = || fields.iter().filter(|field| !field.is_given);
+    let flags = listed(&missing().map(|field| field.flag.to_owned()).collect::<Vec<_>>());
+    let keys: Vec<String> = missing().map(|field| format!("{:?}", field.key)).collect();
+    let word = if keys.len() == 1 { "key" } else { "keys" };
+    Failure::usage(format!("missing {flags}")).hint(format!("in a spec, use the {word} {}", listed(&keys)))
+}
+
+/// `a, b and c`.
+#[must_use]
+pub fn listed(items: &[String]) -> String {
+    match items {
+        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => items.concat(),
+    }
 }
 
 /// A list of flags replaces the list of the file.
@@ -99,8 +123,9 @@ mod tests {
     fn a_wrong_type_names_the_key_and_both_types() {
         for (text, wrong) in [
             (r#"{"args": "x"}"#, "\"args\" must be an array of strings, not a string"),
-            (r#"{"args": [1]}"#, "\"args\" must be an array of strings, not a number"),
-            (r#"{"env": {"A": 1}}"#, "\"env\" must be an object of strings, not a number"),
+            (r#"{"args": ["a", 1]}"#, "\"args[1]\" must be a string, not a number"),
+            (r#"{"env": {"A": 1}}"#, "\"env.A\" must be a string or null, not a number"),
+            (r#"{"labels": {"a": "", "b": {}}}"#, "\"labels.b\" must be a string or null, not an object"),
             (r#"{"labels": []}"#, "\"labels\" must be an object of strings, not an array"),
             (r#"{"imageTag": 7}"#, "\"imageTag\" must be a string, not a number"),
             (r#"{"srcPath": {}}"#, "\"srcPath\" must be a string, not an object"),
@@ -111,6 +136,43 @@ mod tests {
         }
         let (message, _) = refusal::<RecipeSpec>(r#"{"aptInstall": ["jq"]}"#);
         assert_eq!(message, "invalid spec: \"aptInstall\" must be a string, not an array");
+    }
+
+    #[test]
+    fn a_number_may_be_given_as_text_and_as_a_number() {
+        let read = |text: &str| parse::<RunSpec>(text.as_bytes()).unwrap();
+        assert_eq!(
+            read(r#"{"cpus": 2, "gpus": 1, "memory": 1024, "shmSize": 2048, "timeout": 90}"#),
+            read(r#"{"cpus": "2", "gpus": "1", "memory": "1k", "shmSize": "2k", "timeout": "1m30s"}"#),
+        );
+    }
+
+    #[test]
+    fn all_missing_fields_are_named_at_once() {
+        let field = |flag, key, is_given| Required { flag, key, is_given };
+        let fields = |given: [bool; 3]| {
+            let failure = missing(&[
+                field("--image IMAGE", "imageTag", given[0]),
+                field("--src DIR", "srcPath", given[1]),
+                field("--main FILE", "mainSrc", given[2]),
+            ]);
+            (failure.message, failure.hint.unwrap())
+        };
+        for (given, message, hint) in [
+            (
+                [false; 3],
+                "missing --image IMAGE, --src DIR and --main FILE",
+                r#"in a spec, use the keys "imageTag", "srcPath" and "mainSrc""#,
+            ),
+            (
+                [true, false, false],
+                "missing --src DIR and --main FILE",
+                r#"in a spec, use the keys "srcPath" and "mainSrc""#,
+            ),
+            ([true, true, false], "missing --main FILE", r#"in a spec, use the key "mainSrc""#),
+        ] {
+            assert_eq!(fields(given), (message.to_owned(), hint.to_owned()));
+        }
     }
 
     #[test]

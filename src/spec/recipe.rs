@@ -15,11 +15,11 @@ use crate::names::{AptPackage, Commands, HttpUrl, ImageName, ImageRef, Label, Pa
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase", default)]
 pub struct RecipeSpec {
-    /// The name of the new image, with or without a tag
+    /// The name of the new image, with or without a tag (required, here or in the spec)
     #[arg(value_name = "NAME")]
     #[serde(deserialize_with = "field::text")]
     pub name: Option<ImageName>,
-    /// The image to start from
+    /// The image to start from (required, here or in the spec)
     #[arg(long = "base", value_name = "IMAGE")]
     #[serde(deserialize_with = "field::text")]
     pub base_image: Option<ImageRef>,

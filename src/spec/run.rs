@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{field, instead};
 use crate::names::{
@@ -14,91 +14,104 @@ use crate::units;
 
 /// The JSON body of `exec run --spec`. Its first five keys are those of the web API's `POST /api/exec`. All keys are
 /// optional. The source directory, the main file and the image are required, here or as flags. An empty string and null
-/// have the same meaning as an absent key.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
+/// have the same meaning as an absent key. Where text or a number is allowed, a number counts bytes of memory or seconds.
+/// A variable of `env` that is null takes the caller's value. In that form every variable is written: values never are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[serde(rename_all = "camelCase", default)]
 pub struct RunSpec {
-    /// The directory with the source code
+    /// The directory with the source code (required, here or in the spec)
     #[arg(long = "src", value_name = "DIR", value_hint = ValueHint::DirPath)]
-    #[serde(deserialize_with = "field::path")]
+    #[serde(deserialize_with = "field::path", skip_serializing_if = "Option::is_none")]
     pub src_path: Option<PathBuf>,
-    /// The Python file to run, relative to the source directory
+    /// The Python file to run, relative to the source directory (required, here or in the spec)
     #[arg(long = "main", value_name = "FILE")]
-    #[serde(deserialize_with = "field::text")]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub main_src: Option<MainFile>,
-    /// The image to run in
+    /// The image to run in (required, here or in the spec)
     #[arg(long = "image", value_name = "IMAGE")]
-    #[serde(deserialize_with = "field::text")]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub image_tag: Option<ImageRef>,
     /// The input directory, mounted read-only at /app/data
     #[arg(long = "input", value_name = "DIR", value_hint = ValueHint::AnyPath)]
-    #[serde(deserialize_with = "field::path")]
+    #[serde(deserialize_with = "field::path", skip_serializing_if = "Option::is_none")]
     pub input_path: Option<PathBuf>,
     /// The output directory, mounted at /app/output; created if it is missing
     #[arg(long = "output", value_name = "DIR", value_hint = ValueHint::DirPath)]
-    #[serde(deserialize_with = "field::path")]
+    #[serde(deserialize_with = "field::path", skip_serializing_if = "Option::is_none")]
     pub output_path: Option<PathBuf>,
     /// Arguments of the program
     #[arg(last = true, value_name = "ARGS")]
-    #[serde(deserialize_with = "field::arguments")]
+    #[serde(deserialize_with = "field::arguments", skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
     pub args: Vec<Argument>,
     /// Set an environment variable; without a value, yours is used. Values are not stored
     #[arg(short = 'e', long = "env", value_name = "KEY[=VALUE]")]
-    #[serde(deserialize_with = "field::variables")]
+    #[serde(
+        deserialize_with = "field::variables",
+        serialize_with = "field::write_variables",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[cfg_attr(test, schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>"))]
     pub env: Vec<Variable>,
     /// Add a label to the run and its container
     #[arg(long = "label", value_name = "KEY=VALUE")]
-    #[serde(deserialize_with = "field::labels")]
+    #[serde(
+        deserialize_with = "field::labels",
+        serialize_with = "field::write_labels",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[cfg_attr(test, schemars(with = "Option<std::collections::BTreeMap<String, Option<String>>>"))]
     pub labels: Vec<Label>,
     /// A name for the run
     #[arg(long, value_name = "NAME")]
-    #[serde(deserialize_with = "field::text")]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub name: Option<JobName>,
     /// Limit the number of processors, for example 1.5
     #[arg(long, value_name = "N")]
-    #[serde(deserialize_with = "field::number")]
+    #[serde(deserialize_with = "field::number", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
     pub cpus: Option<Cpus>,
     /// Limit the memory, for example 512m or 2g
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
-    #[serde(deserialize_with = "field::size")]
+    #[serde(deserialize_with = "field::size", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
     pub memory: Option<u64>,
     /// GPUs to use: all, a number, or device=0,1
     #[arg(long, value_name = "GPUS")]
-    #[serde(deserialize_with = "field::number")]
+    #[serde(deserialize_with = "field::number", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
     pub gpus: Option<Gpus>,
     /// The size of /dev/shm, for example 1g
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
-    #[serde(deserialize_with = "field::size")]
+    #[serde(deserialize_with = "field::size", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
     pub shm_size: Option<u64>,
     /// The network to use, or none
     #[arg(long, value_name = "NETWORK")]
-    #[serde(deserialize_with = "field::text")]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkName>,
-    /// End the run after this time: TERM, and KILL ten seconds later
+    /// End the run after this time, counted from just before its container is started: TERM, and KILL ten seconds later
     #[arg(long, value_name = "DURATION", value_parser = units::limit)]
-    #[serde(deserialize_with = "field::limit")]
+    #[serde(
+        deserialize_with = "field::limit",
+        serialize_with = "field::write_limit",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
     pub timeout: Option<Duration>,
     /// The user to run as: caller (you), image (the image's user), or UID[:GID]
     #[arg(long, value_name = "USER")]
-    #[serde(deserialize_with = "field::text")]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub user: Option<UserSpec>,
     /// Keep the container after the run
     #[arg(long)]
-    #[serde(deserialize_with = "field::switch")]
+    #[serde(deserialize_with = "field::switch", skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, schemars(with = "Option<bool>"))]
     pub keep: bool,
     /// The log driver for the engine's copy of the output [default: local]
     #[arg(long, value_name = "DRIVER", value_enum)]
-    #[serde(deserialize_with = "field::text")]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub log_driver: Option<LogDriver>,
 }
 
@@ -204,6 +217,20 @@ mod tests {
         assert_eq!(keys, ["A", "B", "A"]);
         assert_eq!(RunSpec::default().over(body(FULL)), body(FULL));
         assert_eq!(body(FULL).over(RunSpec::default()), body(FULL));
+    }
+
+    #[test]
+    fn a_body_is_written_as_it_is_read_with_the_names_of_variables_and_never_their_values() {
+        let written = serde_json::to_value(body(FULL)).unwrap();
+        let expected = serde_json::json!({"srcPath": "s", "mainSrc": "m.py", "imageTag": "web", "inputPath": "i",
+            "outputPath": "o", "args": ["-x", "", "a b"], "env": {"A": null, "B": null}, "labels": {"k": "v", "l": ""},
+            "name": "n", "cpus": "1.5", "memory": 2_147_483_648_u64, "gpus": "2", "shmSize": 1024, "network": "none",
+            "timeout": "1h", "user": "0:0", "keep": true, "logDriver": "json-file"});
+        assert_eq!(written, expected);
+        assert_eq!(serde_json::to_string(&RunSpec::default()).unwrap(), "{}");
+        let limits = ["0.5", "90", "1.0000001", "1d"].map(|limit| body(&format!("{{\"timeout\": {limit:?}}}")));
+        let written = limits.map(|spec| serde_json::to_value(spec).unwrap()["timeout"].clone());
+        assert_eq!(written, ["500ms", "1m30s", "1.000000100", "1d"]);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
@@ -17,19 +17,18 @@ use rustix::process::Pid;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::Task;
-use crate::error::{Failure, Kind as ErrorKind};
+use super::ending::{BACKOFF, Ending, end_container};
 use crate::job::record::Kind;
-use crate::job::request::{Answer, Effect, Request, Verb};
+use crate::job::request::{Answer, Request, Verb};
 use crate::job::standing::Sighting;
 use crate::job::{CONTROL, WAITING};
+use crate::log::compare::Outage;
 use crate::runner::Push;
 
 /// How long a job may take to end before it is killed: a build that is asked to end, a run whose time has passed.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long a stop or kill request waits for a container that is not running yet.
 const STARTING: Duration = Duration::from_secs(10);
-/// Pause between two questions to an engine that does not answer: the first value, doubled each time up to the second.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 /// Pause between two looks at the disk while a build runs.
 const DISK_LOOK: Duration = Duration::from_millis(200);
 /// How long the client of an adopted run may take to end after the container.
@@ -47,7 +46,7 @@ pub struct Seen {
     /// The request that the supervisor made because the time limit passed.
     pub timed_out: Option<Request>,
     /// Whether the engine was away after the client had ended and before the container had.
-    pub gap: bool,
+    pub outage: Outage,
     /// Whether the disk was full at any look while a build ran.
     pub was_full: bool,
 }
@@ -61,31 +60,10 @@ pub struct Attendant {
     heeded: usize,
     deadline: Option<Instant>,
     timed_out: Option<Request>,
-    gap: bool,
+    outage: Outage,
     was_full: bool,
     ending: Arc<Ending>,
     deeds: Vec<JoinHandle<()>>,
-}
-
-/// What the supervisor and the threads that end a container share.
-#[derive(Debug, Default)]
-struct Ending {
-    /// When the job is killed, because it was asked to end.
-    kill_at: Mutex<Option<Instant>>,
-    /// Set when the job has ended.
-    over: AtomicBool,
-}
-
-impl Ending {
-    fn kill_at(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.kill_at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn grant(&self, grace: Duration) {
-        let at = Instant::now().checked_add(grace);
-        let mut kill_at = self.kill_at();
-        *kill_at = kill_at.into_iter().chain(at).min();
-    }
 }
 
 enum Event {
@@ -115,7 +93,7 @@ impl Attendant {
             heeded: 0,
             deadline: None,
             timed_out: None,
-            gap: false,
+            outage: Outage::None,
             was_full: false,
             ending: Arc::default(),
             deeds: Vec::new(),
@@ -147,7 +125,12 @@ impl Attendant {
 
     /// Attends a run whose supervisor was killed. It counts its time from the start of the container.
     pub fn attend_adopted(&mut self) -> Seen {
+        self.outage = Outage::Possible;
         if let Sighting::Alive(alive) = self.look() {
+            // Asked now, because the engine forgets it. From here on it is watched.
+            if self.task.runner().has_stayed_up(&alive.container, alive.started) {
+                self.outage = Outage::None;
+            }
             let passed = alive.started.and_then(|started| (self.task.env.now() - started).to_std().ok());
             self.count_time_from(passed.unwrap_or_default());
         }
@@ -161,12 +144,12 @@ impl Attendant {
     }
 
     fn seen(&mut self, client: Option<ExitStatus>, sighting: Sighting) -> Seen {
-        self.ending.over.store(true, Ordering::SeqCst);
+        self.ending.finish();
         // Each of them waits for one docker call at most, and has the answer to a request.
         for deed in self.deeds.drain(..) {
             let _ = deed.join();
         }
-        Seen { client, sighting, timed_out: self.timed_out.take(), gap: self.gap, was_full: self.was_full }
+        Seen { client, sighting, timed_out: self.timed_out.take(), outage: self.outage, was_full: self.was_full }
     }
 
     /// Asks the engine until the state of the job is certain. The client may have ended before the container, and an
@@ -179,11 +162,15 @@ impl Attendant {
             let sighting = self.look();
             let unreachable = matches!(sighting, Sighting::Unreachable(_) | Sighting::OtherEngine);
             self.mark_waiting(unreachable);
-            self.gap |= unreachable || alone && matches!(sighting, Sighting::Alive(_));
+            if unreachable || alone && matches!(sighting, Sighting::Alive(_)) {
+                self.outage = Outage::Seen;
+            }
             alone &= !matches!(sighting, Sighting::Alive(_));
             match &sighting {
                 Sighting::Ended(end) => {
-                    self.gap |= alone && client.and_then(|status| status.code()) != Some(end.code);
+                    if alone && client.and_then(|status| status.code()) != Some(end.code) {
+                        self.outage = Outage::Seen;
+                    }
                     return sighting;
                 }
                 Sighting::ImageProven(_) => return sighting,
@@ -202,7 +189,11 @@ impl Attendant {
                 Sighting::Alive(container) => {
                     missing = None;
                     let waiting = self.task.runner().wait(&container.container);
-                    let _ = waiting.map(|waiting| self.until_ended(waiting));
+                    let waited = waiting.is_ok_and(|waiting| self.until_ended(waiting).success());
+                    if !waited {
+                        // docker or the engine was killed.
+                        self.outage = self.outage.max(Outage::Possible);
+                    }
                 }
                 Sighting::Unreachable(_) | Sighting::OtherEngine => {
                     self.pause(pause);
@@ -296,9 +287,15 @@ impl Attendant {
                     self.ending.grant(GRACE);
                 }
             } else {
-                let (task, ending) = (Arc::clone(&self.task), Arc::clone(&self.ending));
-                let spawned = self.aside(move || drop(end_container(&task, &ending, &kill, Push::Kill, None)));
-                if spawned.is_err() {
+                let (task, ending, last) = (Arc::clone(&self.task), Arc::clone(&self.ending), kill.clone());
+                let spawned = self.aside(move || {
+                    if end_container(&task, &ending, &last, Push::Kill, None).is_err() {
+                        ending.grant(BACKOFF.1);
+                        task.job.wake();
+                    }
+                });
+                let ends = || self.task.runner().end(self.task.subject(None), None, &kill, Push::Kill);
+                if spawned.is_err() && ends().is_err() {
                     self.ending.grant(BACKOFF.1);
                 }
             }
@@ -321,7 +318,11 @@ impl Attendant {
         let limit = (!is_limit).then(|| Instant::now() + STARTING);
         let asked = request.clone();
         let spawned = self.aside(move || {
-            let result = end_container(&task, &ending, &asked, Push::Asked, limit);
+            let mut result = end_container(&task, &ending, &asked, Push::Asked, limit);
+            // A time limit is tried until the run is over. What is left is a panic.
+            if is_limit && result.is_err() && !ending.is_over() {
+                result = end_container(&task, &ending, &asked, Push::Kill, None);
+            }
             if result.is_ok() && asked.verb != Verb::Kill {
                 ending.grant(Duration::from_secs(asked.grace));
             }
@@ -329,14 +330,23 @@ impl Attendant {
             // The supervisor computes its next deadline again.
             task.job.wake();
         });
-        match spawned {
-            Ok(()) => {}
-            // Too many processes: the limit passes once more.
-            Err(_) if is_limit => self.deadline = Some(Instant::now() + BACKOFF.1),
-            Err(error) => {
-                let message = format!("could not end run {}: {error}", self.task.job.id);
-                self.task.answer(Answer::new(&request, Err(Failure::new(ErrorKind::Internal, message))));
+        if spawned.is_err() {
+            self.carry_out_here(&request);
+        }
+    }
+
+    /// Without another thread, because the user may have no more processes, one try is made by this one. If that fails, a time
+    /// limit passes once more, and a command that waits for the answer asks docker itself.
+    fn carry_out_here(&mut self, request: &Request) {
+        match self.task.runner().end(self.task.subject(None), None, request, Push::Asked) {
+            Ok(effect) => {
+                if request.verb != Verb::Kill {
+                    self.ending.grant(Duration::from_secs(request.grace));
+                }
+                self.task.answer(Answer::new(request, Ok(effect)));
             }
+            Err(_) if request.verb == Verb::Timeout => self.deadline = Some(Instant::now() + BACKOFF.1),
+            Err(_) => {}
         }
     }
 
@@ -373,27 +383,5 @@ impl Attendant {
                 return Event::Asked;
             }
         }
-    }
-}
-
-/// Sends the container a signal, and repeats that while the engine does not answer or the container is missing.
-fn end_container(
-    task: &Task,
-    ending: &Ending,
-    request: &Request,
-    push: Push,
-    limit: Option<Instant>,
-) -> Result<Effect, Failure> {
-    let mut pause = BACKOFF.0;
-    loop {
-        let failure = match task.runner().end(task.subject(None), None, request, push) {
-            Ok(effect) => return Ok(effect),
-            Err(failure) => failure,
-        };
-        if limit.is_some_and(|limit| limit <= Instant::now()) || ending.over.load(Ordering::SeqCst) {
-            return Err(failure);
-        }
-        sleep(pause);
-        pause = if limit.is_some() { pause } else { (pause * 2).min(BACKOFF.1) };
     }
 }

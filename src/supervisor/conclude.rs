@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -17,8 +18,9 @@ use crate::job::record::{Exit, Kind, LogState, Outcome};
 use crate::job::request::Requests;
 use crate::job::standing::{self, Sighting};
 use crate::job::{CONTEXT, CONTROL, EXIT, IMAGE_ID, Job, LOG, MISSING, WAITING};
-use crate::log::compare::{ClientEnd, verify};
+use crate::log::compare::{self, ClientEnd, Outage, verify};
 use crate::names::Tail;
+use crate::recipe::failure::Reason;
 use crate::shell::ended;
 
 /// How long a supervisor waits for another process that records the end of its job. It may be suspended.
@@ -54,7 +56,7 @@ pub fn conclude(task: &Task, end: End) {
         }
         // An adopted run has no client of its supervisor.
         exit.recovered = seen.client.is_none() && task.record.kind == Kind::Run;
-        verify_log(task, &seen.sighting, seen.client, seen.gap, &mut exit);
+        verify_log(task, &seen.sighting, seen.client, seen.outage, &mut exit);
     }
     let sighting = match end {
         End::Seen(seen) => seen.sighting,
@@ -63,9 +65,10 @@ pub fn conclude(task: &Task, end: End) {
     complete(task, exit, &sighting);
 }
 
-/// The same for a job whose supervisor was killed. The lock under which ends are recorded must be held.
+/// The same for a job whose supervisor was killed, so that nobody watched the engine. The lock under which ends are
+/// recorded must be held.
 pub fn conclude_found(task: &Task, mut exit: Exit, sighting: &Sighting) {
-    verify_log(task, sighting, None, false, &mut exit);
+    verify_log(task, sighting, None, Outage::Possible, &mut exit);
     complete(task, exit, sighting);
 }
 
@@ -73,7 +76,7 @@ fn complete(task: &Task, mut exit: Exit, sighting: &Sighting) {
     exit.started = exit.started.or(task.begun.get().map(|begun| begun.started));
     let saved = save(task, sighting);
     fault::point("saved");
-    if !record(&task.job, &exit) {
+    if !record(&task.job, &mut exit) {
         return;
     }
     fault::point("recorded");
@@ -98,6 +101,7 @@ pub fn save(task: &Task, sighting: &Sighting) -> bool {
 /// Removes the files that no ended job needs.
 pub fn tidy(task: &Task) {
     let _ = task.job.dir.remove_tree(CONTEXT);
+    compare::sweep(&task.job);
     for name in [WAITING, IMAGE_ID, MISSING] {
         let _ = task.job.dir.remove(name);
     }
@@ -108,7 +112,7 @@ pub fn tidy(task: &Task) {
 pub fn is_cleared(task: &Task, exit: &Exit, saved: bool, sighting: &Sighting) -> bool {
     let Some(container) = sighting.container() else { return true };
     let has_output = matches!(sighting, Sighting::Ended(_)) && task.runner().keeps_copy(&task.record);
-    let may_go = saved && (exit.log.is_whole() || !has_output);
+    let may_go = saved && (exit.log.is_whole() || exit.saved || !has_output);
     task.record.run().is_some_and(|run| run.keep) || may_go && task.runner().remove(container)
 }
 
@@ -119,25 +123,31 @@ fn not_started(job: &Job, error: &anyhow::Error) -> Exit {
         let detail = failure.detail.as_deref().map(|detail| format!("\n{detail}")).unwrap_or_default();
         let _ = writeln!(log, "longshore: {}{detail}", failure.message);
     }
-    Exit { exit_code: Some(125), reason: Some(failure.message), ..Exit::new(Outcome::Failed) }
+    Exit { exit_code: Some(125), reason: Some(failure.message), hint: failure.hint, ..Exit::new(Outcome::Failed) }
 }
 
 fn of_run(task: &Task, seen: &Seen) -> Exit {
     let requests = requests(task, seen);
     match &seen.sighting {
-        // The host was not rebooted while this process lived.
-        Sighting::Ended(end) => match standing::doubt(end, Some(true), seen.client.and_then(|status| status.code())) {
-            None => standing::exit_of(end, &requests, task.record.run().and_then(|run| run.memory)),
-            Some(why) => standing::lost(end, &why),
-        },
+        Sighting::Ended(end) => {
+            let evidence = standing::Evidence {
+                // The host was not rebooted while this process lived.
+                same_boot: Some(true),
+                client: seen.client.and_then(|status| status.code()),
+                engine: &|| task.runner().saw_end(&task.env, task.begun.get(), end),
+            };
+            match standing::doubt(end, &evidence) {
+                None => standing::exit_of(end, &requests, task.record.run().and_then(|run| run.memory)),
+                Some(why) => standing::lost(end, &why),
+            }
+        }
         Sighting::NeverStarted(container) => {
             let code = task.runner().start_code(seen.client, container.code);
             standing::never_started(container, code, &requests)
         }
         _ if seen.client.is_some_and(|status| task.runner().refused(status)) => Exit {
             exit_code: seen.client.and_then(|status| status.code()),
-            reason: Some(last_words(task).unwrap_or_else(|| "docker could not create the container".into())),
-            ..Exit::new(Outcome::Failed)
+            ..failed(task, "docker could not create the container")
         },
         _ => {
             let how = seen.client.map_or_else(|| "ended".into(), ended);
@@ -154,6 +164,10 @@ fn requests(task: &Task, seen: &Seen) -> Requests {
     requests
 }
 
+/// The exit code of every build that failed or was cancelled. Clients differ: the legacy builder's exits with the code of
+/// the step, BuildKit's with 1, 100, 102 or 130. The code of the step is in the reason.
+const BUILD_FAILED: i32 = 1;
+
 /// The exit record of a build. `docker build` exits with 0 even if its output could not be written, so a build has
 /// succeeded only if the image with the id that it wrote has the label of this job.
 fn of_build(task: &Task, seen: &Seen) -> Exit {
@@ -163,35 +177,40 @@ fn of_build(task: &Task, seen: &Seen) -> Exit {
             Exit { exit_code: Some(0), image_id: Some(image.clone()), ..Exit::new(Outcome::Succeeded) }
         }
         (_, None) => Exit::new(Outcome::Cancelled),
+        (_, Some(status)) if cancelled && !status.success() => Exit::new(Outcome::Cancelled),
         (_, Some(status)) if status.success() => {
             let why = match task.job.image_id() {
                 Some(_) => "docker build exited with status 0, but there is no image with the label of this build",
                 None => "docker build exited with status 0, but wrote no image id",
             };
-            Exit { exit_code: Some(0), reason: Some(why.into()), ..Exit::new(Outcome::Failed) }
+            Exit { reason: Some(why.into()), ..Exit::new(Outcome::Failed) }
         }
-        (_, Some(status)) => failed_build(task, status, cancelled),
+        (_, Some(status)) => {
+            let signal = status.signal();
+            Exit { signal, ..failed(task, &format!("docker build {}", ended(status))) }
+        }
     };
     if exit.outcome == Outcome::Cancelled {
         exit.reason = Some("ended by longshore image cancel".into());
     }
+    if exit.signal.is_none() && exit.outcome != Outcome::Succeeded {
+        exit.exit_code = Some(BUILD_FAILED);
+    }
     exit
 }
 
-fn failed_build(task: &Task, status: ExitStatus, cancelled: bool) -> Exit {
-    use std::os::unix::process::ExitStatusExt as _;
-    let reason = last_words(task).unwrap_or_else(|| format!("docker build {}", ended(status)));
-    Exit {
-        exit_code: status.code(),
-        signal: status.signal(),
-        reason: Some(reason),
-        ..Exit::new(if cancelled { Outcome::Cancelled } else { Outcome::Failed })
-    }
+/// A failure with the reason that the end of the log gives, or with this one.
+fn failed(task: &Task, otherwise: &str) -> Exit {
+    let reason = last_words(task).unwrap_or_else(|| Reason::new(otherwise));
+    Exit { reason: Some(reason.sentence), hint: reason.hint, ..Exit::new(Outcome::Failed) }
 }
 
 /// Compares the log with the engine's copy. The whole log is compared if the client did not end with the container's exit
 /// code or is known to lose output. A build has no copy; docker does not report that its output could not be written.
-fn verify_log(task: &Task, sighting: &Sighting, client: Option<ExitStatus>, gap: bool, exit: &mut Exit) {
+fn verify_log(task: &Task, sighting: &Sighting, client: Option<ExitStatus>, outage: Outage, exit: &mut Exit) {
+    if task.is_log_replaced() {
+        return exit.doubt_log(LogState::Incomplete, "another program replaced it");
+    }
     let Sighting::Ended(end) = sighting else {
         if task.record.kind == Kind::Build && exit.log.is_whole() && task.job.dir.is_full() {
             exit.doubt_log(LogState::Incomplete, "the disk is full");
@@ -207,9 +226,16 @@ fn verify_log(task: &Task, sighting: &Sighting, client: Option<ExitStatus>, gap:
         (false, None) if client.is_none() => ClientEnd::GaveUp,
         (false, _) => ClientEnd::CutOff,
     };
-    let gap = gap.then_some("the engine was away after the docker client had ended, and may have lost lines");
+    let outage = || match outage {
+        Outage::Possible if task.runner().has_stayed_up(&end.container, end.started) => Outage::None,
+        seen => seen,
+    };
     let (log, why) = match (task.runner().keeps_copy(&task.record), how) {
-        (true, _) => verify(&task.job, how, gap, &|tail, into| fetch(task, &end.container, tail, into)),
+        (true, _) => {
+            let verdict = verify(&task.job, how, &outage, &|tail, into| fetch(task, &end.container, tail, into));
+            exit.saved = verdict.saved;
+            (verdict.log, verdict.why)
+        }
         // A client that could not write ends with 1.
         (false, ClientEnd::EndedWithIt) if end.code != 1 && !task.job.dir.is_full() => (LogState::Complete, None),
         (false, ClientEnd::EndedWithIt) => (LogState::Unverified, Some(NO_COPY.into())),
@@ -235,19 +261,26 @@ fn fetch(task: &Task, container: &str, tail: Tail, into: File) -> io::Result<()>
     fetched
 }
 
-fn record(job: &Job, exit: &Exit) -> bool {
-    if let Ok(log) = job.dir.open_file(LOG) {
-        let _ = log.sync_all();
+/// The log is synced first. If that fails, the kernel may have dropped lines that a comparison has still seen.
+fn record(job: &Job, exit: &mut Exit) -> bool {
+    if let Err(error) = job.dir.sync_file(LOG) {
+        exit.saved = false;
+        if exit.log.is_whole() {
+            exit.doubt_log(LogState::Incomplete, &format!("it could not be written to the disk: {error}"));
+        }
     }
     job.finish(exit).is_ok()
 }
 
+/// How much of the end of a log is searched for a reason. A build that compiles writes much after the first error.
+const LAST_WORDS: u64 = 256 << 10;
+
 /// The reason in the end of the log. It is only shown; no decision depends on it.
-fn last_words(task: &Task) -> Option<String> {
+fn last_words(task: &Task) -> Option<Reason> {
     let mut log = task.job.dir.open_file(LOG).ok()?;
     let end = log.seek(SeekFrom::End(0)).ok()?;
-    log.seek(SeekFrom::Start(end.saturating_sub(8192))).ok()?;
+    log.seek(SeekFrom::Start(end.saturating_sub(LAST_WORDS))).ok()?;
     let mut bytes = Vec::new();
-    log.read_to_end(&mut bytes).ok()?;
-    task.runner().reason(&String::from_utf8_lossy(&bytes))
+    log.take(LAST_WORDS).read_to_end(&mut bytes).ok()?;
+    task.runner().reason(&task.record, &String::from_utf8_lossy(&bytes))
 }

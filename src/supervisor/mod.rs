@@ -5,6 +5,7 @@
 
 mod attend;
 mod conclude;
+mod ending;
 mod launch;
 mod recovery;
 
@@ -18,13 +19,13 @@ use crate::fault;
 use crate::job::record::{Begun, Kind, Record};
 use crate::job::request::{Answer, Requests};
 use crate::job::store::Store;
-use crate::job::{FORGOTTEN, Job, LOCK};
+use crate::job::{Job, LOCK, LOG};
 use crate::names::JobId;
 use crate::runner::{Runner, Started, Subject, Values};
 use attend::Attendant;
 use launch::Caller;
 pub use launch::{Way, launch};
-pub use recovery::{Recovery, clear, recover, sweep};
+pub use recovery::{Recovery, Swept, clear, recover, sweep};
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__supervise";
@@ -38,12 +39,14 @@ struct Task {
     begun: OnceLock<Begun>,
     /// Answers to requests. A full disk may keep them from being recorded.
     answers: Mutex<Vec<Answer>>,
+    /// Which file docker's client writes to, of a job that this process started.
+    log: OnceLock<String>,
 }
 
 impl Task {
     fn new(env: &Env, job: Job, record: Record) -> Self {
         let begun = job.begun().map(OnceLock::from).unwrap_or_default();
-        Self { env: env.clone(), job, record, begun, answers: Mutex::default() }
+        Self { env: env.clone(), job, record, begun, answers: Mutex::default(), log: OnceLock::new() }
     }
 
     /// How it is run. The docker program may be replaced while the job runs, so it is looked for each time.
@@ -53,6 +56,11 @@ impl Task {
 
     fn subject<'a>(&'a self, image_id: Option<&'a str>) -> Subject<'a> {
         Subject { record: &self.record, begun: self.begun.get(), image_id }
+    }
+
+    /// Whether another program put another file in the place of the log, as far as this process can tell.
+    fn is_log_replaced(&self) -> bool {
+        self.log.get().is_some_and(|written| self.job.dir.identity(LOG).ok().as_ref() != Some(written))
     }
 
     /// Records the answer to a request.
@@ -100,7 +108,7 @@ pub fn supervise(env: &Env, kind: &str, id: &str, way: Way) -> Result<()> {
         Err(error) => conclude::End::NotStarted(error),
     };
     conclude::conclude(&task, end);
-    if task.job.dir.has(FORGOTTEN) {
+    if task.job.is_forgotten() {
         store.remove(&task.job);
     }
     Ok(())
@@ -130,6 +138,7 @@ fn start(admitted: &mut Admitted) -> Result<Option<Child>> {
     fault::point("client-started");
     admitted.attendant.count_time();
     let _ = task.begun.set(begun);
+    let _ = task.job.dir.identity(LOG).map(|written| task.log.set(written));
     Ok(client)
 }
 
@@ -138,8 +147,9 @@ fn start(admitted: &mut Admitted) -> Result<Option<Child>> {
 fn sweep_aside(env: &Env) {
     let env = env.clone();
     let _ = std::thread::Builder::new().spawn(move || {
+        fault::point("sweeping");
         // Supervisors that were started are children of this process, and have to be waited for.
-        for mut adopted in sweep(&env) {
+        for (_, mut adopted) in sweep(&env).adopted {
             let _ = adopted.wait();
         }
     });

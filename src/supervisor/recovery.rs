@@ -13,9 +13,10 @@ use super::launch::{Way, launch};
 use crate::env::Env;
 use crate::job::record::{Kind, Record};
 use crate::job::standing::{Running, Sighting, Standing, derive, settled};
-use crate::job::store::Store;
+use crate::job::store::{Extent, Spent, Store};
 use crate::job::tombstone::Tombstone;
 use crate::job::{CONTROL, EXIT, Here, Job};
+use crate::names::JobId;
 use crate::runner::{Runner, Subject, Values};
 
 /// What was done about a job.
@@ -134,27 +135,62 @@ fn remove_remains(env: &Env, job: &Job) -> Result<Recovery> {
     Ok(Recovery::Finished)
 }
 
-/// Finishes what killed processes left of all jobs. Returns the supervisors that it started. What cannot be done now is left
-/// to a later sweep, so there are no errors.
-pub fn sweep(env: &Env) -> Vec<Child> {
-    let mut adopted = Vec::new();
+/// What a sweep did.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Runs that got a new supervisor, which is a child of this process.
+    pub adopted: Vec<(JobId, Child)>,
+    /// Jobs whose end was recorded, or whose container was removed.
+    pub finished: Vec<(Kind, JobId)>,
+    /// Forgotten jobs that were removed, and builds whose context was removed.
+    pub removed: Vec<(Kind, JobId, Spent)>,
+    /// Forgotten runs of which nothing is left on the engine.
+    pub cleared: Vec<JobId>,
+    /// How many directories of killed processes were removed.
+    pub directories: usize,
+    /// What could not be done, and why.
+    pub failed: Vec<String>,
+    /// Whether another process sweeps now.
+    pub is_busy: bool,
+}
+
+/// Finishes what killed processes left of all jobs. What cannot be done now is left to a later sweep, so there are no
+/// errors.
+pub fn sweep(env: &Env) -> Swept {
+    let mut swept = Swept::default();
     for kind in [Kind::Run, Kind::Build] {
         let Ok(Some(store)) = Store::open(env, kind) else { continue };
         // One process at a time is enough.
-        let Some(_held) = store.hold_sweep() else { continue };
-        store.sweep();
-        for job in store.unfinished().into_iter().flatten() {
-            if let Ok(Recovery::Adopted(child)) = recover(env, &job) {
-                adopted.push(child);
-            }
-        }
-        if kind == Kind::Run {
-            for tombstone in store.tombstones() {
-                let _ = clear(env, &store, &tombstone);
-            }
+        match store.hold_sweep() {
+            Ok(Some(_held)) => sweep_store(env, &store, &mut swept),
+            Ok(None) => swept.is_busy = true,
+            Err(error) => swept.failed.push(format!("could not finish {}s: {error}", kind.word())),
         }
     }
-    adopted
+    swept
+}
+
+fn sweep_store(env: &Env, store: &Store, swept: &mut Swept) {
+    let kind = store.kind;
+    swept.directories += store.sweep();
+    // Each job is opened once, because there may be thousands.
+    for job in store.all(Extent::Everything).into_iter().flatten().flatten() {
+        if job.is_unfinished() {
+            match recover(env, &job) {
+                Ok(Recovery::Adopted(child)) => swept.adopted.push((job.id.clone(), child)),
+                Ok(Recovery::Finished) => swept.finished.push((kind, job.id.clone())),
+                Ok(_) => {}
+                Err(error) => swept.failed.push(format!("could not finish {} {}: {error:#}", kind.word(), job.id)),
+            }
+        }
+        if let Some(spent) = Spent::of(&job).filter(|spent| store.remove_spent(&job, *spent)) {
+            swept.removed.push((kind, job.id, spent));
+        }
+    }
+    if kind == Kind::Run {
+        let cleared = store.tombstones().into_iter().filter(|tombstone| clear(env, store, tombstone));
+        swept.cleared.extend(cleared.map(|tombstone| tombstone.id));
+    }
 }
 
 /// Removes the container of a forgotten run, if it can be removed now. Returns whether nothing is left of it.

@@ -52,6 +52,27 @@ fn exec_run() {
 }
 
 #[test]
+fn exec_rerun() {
+    let fake = Fake::new();
+    let id = fake.ended_run_with("echo \"on $1\"; exit 3", &["--name", "first", "--", "one"]);
+    let rerun = |more: &[&str]| {
+        let ran = fake.run(&[&["exec", "rerun", &id], more].concat());
+        fake.end_of("first");
+        ran
+    };
+    let background = [rerun(&[]), rerun(&["--json"])];
+    let waited = [rerun(&["--wait"]), rerun(&["--wait", "--json", "--", "two"])];
+    let followed = [rerun(&["--follow"]), rerun(&["--follow", "--json"])];
+    snapshot!(
+        fake,
+        together(background),
+        together(waited),
+        together(followed),
+        as_failure(&fake, &["exec", "rerun", "nosuch"], "not-found"),
+    );
+}
+
+#[test]
 fn exec_list() {
     let fake = Fake::new();
     let empty = as_text_and_json(&fake, &["exec", "list"], "jobs");
@@ -71,6 +92,7 @@ fn exec_inspect() {
     snapshot!(
         fake,
         as_text_and_json(&fake, &["exec", "inspect", &ended], "exec-inspect"),
+        as_text_and_json(&fake, &["exec", "inspect", "--spec", &ended], "run-spec"),
         fake.run(&["exec", "inspect", &running]),
         as_failure(&fake, &["exec", "inspect", "nosuch"], "not-found"),
     );

@@ -156,9 +156,9 @@ fn a_failed_job_that_was_waited_for_is_one_json_document_with_the_job_and_the_er
     let failed = fake.run(&fake.run_args("exit 3", &["--wait", "--json"])).code(3);
     assert_failure_document(&failed, "failed");
     schema::validated("exec-run", failed.json());
-    let succeeded = fake.run(&fake.run_args("exit 0", &["--follow", "--json"])).code(0);
+    let succeeded = fake.run(&fake.run_args("exit 0", &["--wait", "--json"])).code(0);
     schema::validated("exec-run", succeeded.json());
-    fake.scenario(json!({"rules": [{"call": "build", "exit": 1, "stderr": "no"}]}));
+    fake.scenario(json!({"build": {"script": "echo no >&2; exit 1"}}));
     let build = fake.run(&["image", "create", "web", "--base", "base", "--wait", "--json"]).code(1);
     assert_failure_document(&build, "failed");
     schema::validated("image-create", build.json());
@@ -228,6 +228,22 @@ fn a_job_is_named_by_latest_by_its_name_and_by_a_unique_prefix() {
     let ran = fake.run(&["exec", "inspect", "az00", "--json"]).code(1);
     assert_failure_document(&ran, "ambiguous");
     snapshot!(fake, ran);
+}
+
+#[test]
+fn an_image_is_named_with_and_without_the_tag_latest_and_shown_without_it() {
+    let fake = Fake::new();
+    let created = fake.run(&["image", "create", "docker.io/library/web:latest", "--base", "base:latest", "--wait"]);
+    assert_eq!(created.code(0).stdout, "web\n");
+    for typed in ["web", "web:latest", "docker.io/library/web"] {
+        let status = fake.run(&["image", "status", typed, "--json"]).code(0).json();
+        assert_eq!((&status["name"], &status["image"]), (&json!("web"), &json!("base")), "{typed}");
+    }
+    for filter in ["name=web", "name=web:latest", "image=base", "image=base:latest"] {
+        let found = fake.run(&["image", "builds", "--filter", filter, "--json"]).code(0).json();
+        assert_eq!(found.as_array().unwrap().len(), 1, "{filter}");
+    }
+    assert_eq!(fake.run(&["image", "builds", "--filter", "name=web:1", "--json"]).code(0).json(), json!([]));
 }
 
 #[test]
@@ -453,7 +469,7 @@ fn a_harmless_kill_does_not_overwrite_a_stop_request() {
     fake.run(&["exec", "kill", "-s", "USR1", &id]).code(0);
     assert_eq!(requests(), ["kill"]);
     fake.scenario(json!({"rules": [{"call": "kill --signal TERM", "exit": 0}]}));
-    let mut stop = fake.command(&["exec", "stop", "-t", "5", &id]).stdout(Stdio::null()).spawn().unwrap();
+    let mut stop = fake.command(&["exec", "stop", "-t", "60", &id]).stdout(Stdio::null()).spawn().unwrap();
     wait_until("an end is asked for", || requests().len() == 2);
     fake.run(&["exec", "kill", "-s", "USR1", &id]).code(0);
     assert_eq!(requests(), ["kill", "stop", "kill"]);
@@ -465,19 +481,15 @@ fn a_harmless_kill_does_not_overwrite_a_stop_request() {
 #[test]
 fn verbose_works_at_any_place_of_the_command_line() {
     let fake = Fake::new();
-    for args in [
-        ["-v", "image", "list"].as_slice(),
-        &["image", "-v", "list"],
-        &["image", "list", "-v"],
-        &["image", "list", "--verbose"],
-        &["--verbose", "image", "list"],
-    ] {
+    for args in
+        [["image", "list", "--verbose"].as_slice(), &["image", "--verbose", "list"], &["--verbose", "image", "list"]]
+    {
         let ran = fake.run(args).code(0);
         assert!(ran.stderr.starts_with("+ "), "{args:?}: {}", ran.stderr);
     }
     snapshot!(
         fake,
-        fake.run(&["-v", "image", "list"]),
-        fake.run(&fake.run_args("exit 0", &["-v", "--", "-v"])).code(0),
+        fake.run(&["--verbose", "image", "list"]),
+        fake.run(&fake.run_args("exit 0", &["--verbose", "--", "-v"])).code(0),
     );
 }

@@ -2,12 +2,13 @@
 //! version wrote it, without locks and pipes, which git does not keep; `@BOOT@` and `@HOST@` stand for this machine.
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::support::fake::{Fake, names};
+use crate::support::schema;
 
 const RUNNING: &str = "ax18grtvbrcs";
 const SUCCEEDED: &str = "nqtxqedvwwtd";
@@ -75,9 +76,9 @@ fn jobs_of_format_1_are_read_as_they_were() {
     ]);
     assert_eq!(stand(&fake, &["exec", "list", "--json"]), expected);
     let expected = json!([
-        ["going:latest", "running", null, null, []],
-        ["broken:latest", "exited", "failed", 1, []],
-        ["web:latest", "exited", "succeeded", 0, []],
+        ["going", "running", null, null, []],
+        ["broken", "exited", "failed", 1, []],
+        ["web", "exited", "succeeded", 0, []],
     ]);
     assert_eq!(stand(&fake, &["image", "builds", "--json"]), expected);
     assert_eq!(fake.run(&["exec", "logs", "finished"]).code(0).stdout, "one\ntwo\n");
@@ -101,6 +102,45 @@ fn a_run_of_format_1_can_be_ended_waited_for_and_forgotten() {
         fake.run(&["exec", "forget", id]).code(0);
     }
     assert_eq!(fake.run(&["exec", "list", "--json"]).code(0).json(), json!([]));
+}
+
+/// Earlier versions gave the container of a run the label that images have.
+#[test]
+fn the_container_of_a_run_of_an_earlier_version_is_found_by_its_old_label() {
+    for is_renamed in [false, true] {
+        let fake = Fake::new();
+        let id = fake.start_unattended("exit 3");
+        let ident = fs::read_link(fake.engine(&format!("names/longshore-{id}"))).unwrap();
+        let path = fake.engine("containers").join(ident).join("config.json");
+        let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        config["Config"]["Labels"] = json!({"longshore.job": id});
+        if is_renamed {
+            config["Name"] = "/renamed".into();
+            fs::rename(fake.engine(&format!("names/longshore-{id}")), fake.engine("names/renamed")).unwrap();
+            symlink(format!("longshore-{id}.log"), fake.engine("truth/renamed.log")).unwrap();
+        }
+        fs::write(&path, config.to_string()).unwrap();
+        let listed = fake.run(&["exec", "list", "--json"]).code(0).json();
+        assert_eq!(listed[0]["status"], "running", "renamed: {is_renamed}");
+        fake.open_gate();
+        assert_eq!(fake.end_of(&id)["exitCode"], 3, "renamed: {is_renamed}");
+    }
+}
+
+/// A later version started them with the same options.
+#[test]
+fn the_spec_of_a_run_of_format_1_is_what_it_was_started_with() {
+    let fake = with_format_1();
+    let body = |id: &str| schema::validated("run-spec", fake.run(&["exec", "inspect", "--spec", id]).code(0).json());
+    let expected = json!({"srcPath": "/home/tester/src", "mainSrc": "ok.py", "imageTag": "base",
+        "inputPath": "/home/tester/in", "outputPath": "/home/tester/out", "args": ["--epochs", "3"],
+        "env": {"TOKEN": null, "NO_PROXY": null}, "labels": {"team": "red"}, "name": "finished",
+        "memory": 2_147_483_648_u64, "timeout": "1h", "user": "0:0", "logDriver": "local"});
+    assert_eq!(body(SUCCEEDED), expected);
+    let expected = json!({"srcPath": "/home/tester/src", "mainSrc": "gate.py", "imageTag": "base",
+        "args": ["a b", "--x"], "env": {"HTTP_PROXY": null, "A": null}, "name": "going", "cpus": "1.5",
+        "network": "none", "user": "1000:1000", "keep": true, "logDriver": "json-file"});
+    assert_eq!(body(RUNNING), expected);
 }
 
 #[test]

@@ -64,11 +64,12 @@ const FILES: [(&str, &str); 11] = [
 ];
 
 /// What is run before a command that contains these words. `web`, `sci` and so on are names of this test here, too.
-const BEFORE: [(&str, &str); 10] = [
+const BEFORE: [(&str, &str); 11] = [
     ("exec logs", "quick_run report"),
     ("exec wait --timeout", "quick_run report"),
     ("exec wait report", "quick_run report"),
     ("exec inspect report", "quick_run report"),
+    ("exec rerun report", "quick_run report"),
     ("exec stop", "endless_run report"),
     ("exec kill", "endless_run report"),
     ("image cancel", "longshore image create web --base python:3-slim --run 'sleep 60'"),

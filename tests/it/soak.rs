@@ -1,8 +1,11 @@
 //! Hours in minutes: what `make soak` runs. Random SIGKILLs hit commands, supervisors, docker clients and the questions
-//! of both to the engine, while runs and builds are in flight on the machine's engine; and many jobs go through six
-//! restarts of an engine of their own. Afterwards no status may be wrong, no lost line unsaid, and nothing left.
+//! of both to the engine, while runs and builds are in flight on the machine's engine; many jobs go through six restarts of
+//! an engine of their own, or end while their engine is killed. Afterwards no status may be wrong, no lost line unsaid, and
+//! nothing left. Some tests of `make test` are repeated here in their full size.
 //!
-//! `LONGSHORE_SOAK_KILLS` is how many kills, `LONGSHORE_SOAK_SEED` makes the same choices again; the moments differ.
+//! `LONGSHORE_SOAK_KILLS` is how many kills, `LONGSHORE_SOAK_SECONDS` how long engines are killed at the end of runs, and
+//! `LONGSHORE_SOAK_STORM` how many seconds the storm on the fake engine takes. `LONGSHORE_SOAK_SEED` makes the same choices
+//! again; the moments differ.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,8 +18,14 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::engine::restarts::{End, Size, many};
+use crate::engine::logs::lines_of_both_streams;
+use crate::engine::outages::killed_at_the_end;
+use crate::engine::restarts::{End, Size, assert_sound, many};
+use crate::faults::cleaning::many_jobs_leave_nothing;
+use crate::faults::logs::follow_to_the_end;
+use crate::faults::storm::storm;
 use crate::support::fake::{job_ids, names};
+use crate::support::private::Private;
 use crate::support::processes::{Process, Processes};
 use crate::support::real::Real;
 use crate::support::witness::{Program, Witness};
@@ -35,6 +44,52 @@ fn large_restarts_with_live_restore() {
 fn large_restarts_without_live_restore() {
     many(End::Kill, false, LARGE);
     many(End::Term, false, LARGE);
+}
+
+/// A kill of the engine every few seconds, each at another moment around the end of runs.
+#[test]
+#[ignore = "make soak"]
+fn kills_of_the_engine_at_the_end_of_runs_make_no_success() {
+    let Some(mut engine) = Private::new() else { return };
+    let (seconds, begun) = (number("LONGSHORE_SOAK_SECONDS", 300), Instant::now());
+    let mut random = Random(number("LONGSHORE_SOAK_SEED", 1) + 3);
+    let (mut outcomes, mut kills) = (BTreeMap::new(), 0);
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        let moment = Duration::from_millis(20 + random.below(100) as u64);
+        let live_restore = random.below(2) == 0;
+        for job in killed_at_the_end(&mut engine, live_restore, 10, moment) {
+            let why = job["reason"].as_str().unwrap_or_default();
+            *outcomes.entry(format!("{} {}: {why}", job["outcome"], job["exitCode"])).or_insert(0) += 1;
+        }
+        kills += 1;
+        assert_sound(&engine, &[]);
+        engine.crash();
+    }
+    report(&BTreeMap::new(), &outcomes, &[], kills, begun.elapsed());
+}
+
+#[test]
+#[ignore = "make soak"]
+fn a_million_lines_of_both_streams_are_whole_and_in_order() {
+    lines_of_both_streams(500_000);
+}
+
+#[test]
+#[ignore = "make soak"]
+fn a_long_storm_of_commands_and_kills() {
+    storm(Duration::from_secs(number("LONGSHORE_SOAK_STORM", 60)));
+}
+
+#[test]
+#[ignore = "make soak"]
+fn a_thousand_follows_end_exactly_at_the_end() {
+    follow_to_the_end(40, 25);
+}
+
+#[test]
+#[ignore = "make soak"]
+fn a_thousand_jobs_leave_no_process_no_descriptor_and_no_zombie() {
+    many_jobs_leave_nothing(1000);
 }
 
 /// The absence of a container is believed when its client has been gone for a minute.
@@ -244,7 +299,8 @@ impl Soak {
         lock(&self.witnesses).push(last);
         let runs = self.ended("exec");
         for job in &runs {
-            *outcomes.entry(format!("run {} (log {})", job["outcome"], job["log"])).or_default() += 1;
+            let why = if job["outcome"] == "lost" { job["reason"].as_str().unwrap_or_default() } else { "" };
+            *outcomes.entry(format!("run {} (log {}) {why}", job["outcome"], job["log"])).or_default() += 1;
         }
         for witness in lock(&self.witnesses).iter() {
             let Some(job) = witness.among(&runs) else {
@@ -255,6 +311,10 @@ impl Soak {
             };
             let log = self.real.command(&["exec", "logs", job["id"].as_str().unwrap()]).output().unwrap().stdout;
             violations.extend(witness.contradiction(job, &log));
+            // No kill of ours takes the code from the engine.
+            if job["outcome"] == "lost" && witness.truth().code.is_some() {
+                violations.push(format!("its exit code was lost: {job:#}"));
+            }
         }
         let builds = self.ended("image");
         for job in &builds {

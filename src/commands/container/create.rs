@@ -1,7 +1,7 @@
 //! `container create`: creates a container from the Engine API's body, from flags, or from both.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, PipeReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::process::{Command, ExitStatus, Output};
 
@@ -14,11 +14,13 @@ use crate::commands::jobs::start::{check_id_file, write_id_file};
 use crate::commands::{DryRun, read_body};
 use crate::engine::Engine;
 use crate::engine::create::{Create, create_args};
+use crate::engine::silence::Silence;
 use crate::engine::stream::Readers;
 use crate::engine::variables::Handed;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::output::{Page, Reply, Voice};
+use crate::spec::{Required, missing};
 
 /// A container was made: the Engine API's own answer.
 #[derive(Debug, Serialize)]
@@ -88,7 +90,7 @@ fn body(env: &Env, args: &ContainerCreate) -> Result<Value> {
         add_env(object, args.env.iter().map(value));
     }
     if object.get("Image").and_then(Value::as_str).is_none_or(str::is_empty) {
-        return Err(crate::spec::missing("Image", "--image").into());
+        return Err(missing(&[Required { flag: "--image IMAGE", key: "Image", is_given: false }]).into());
     }
     Ok(body)
 }
@@ -167,7 +169,8 @@ fn created(voice: &Voice, engine: &Engine, call: &Call) -> Result<Created> {
         Box::new(|mut from| from.read_to_end(&mut stdout).map(drop)),
         Box::new(|from| told(voice, from, &mut stderr)),
     );
-    let status = fed(command, call.stdin.as_deref(), |command| engine.stream(command, readers, None, could_not))?;
+    let run = |command| engine.stream(command, readers, Silence::Odd, None, could_not);
+    let status = fed(command, call.stdin.as_deref(), run)?;
     if !status.success() {
         let mut failure = engine.explain(&call.argv, &Output { status, stdout, stderr }).failure(could_not);
         // Lines that were already shown on the terminal are not repeated.
@@ -208,7 +211,7 @@ const WARNING: &str = "WARNING: ";
 
 /// Reads docker's stderr. A pull can take minutes, so on a terminal each line is shown at once, except warnings, which are
 /// shown at the end.
-fn told(voice: &Voice, from: PipeReader, all: &mut Vec<u8>) -> io::Result<()> {
+fn told(voice: &Voice, from: impl io::Read, all: &mut Vec<u8>) -> io::Result<()> {
     let mut from = BufReader::new(from);
     loop {
         let begin = all.len();

@@ -1,7 +1,7 @@
 //! `container export`: writes a container's files as a tar archive. The file is complete or absent.
 
 use std::fs::File;
-use std::io::{self, PipeReader, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{Found, find, words};
 use crate::cli::ContainerExport;
 use crate::commands::jobs::start::cannot_write;
+use crate::engine::silence::Silence;
 use crate::engine::stream::Readers;
 use crate::engine::{Engine, tail};
 use crate::error::{Failure, Kind as ErrorKind};
@@ -87,7 +88,7 @@ fn stream(voice: &Voice, engine: &Engine, found: &Found, out: &mut File) -> Resu
         Box::new(|mut from| from.read_to_end(&mut stderr).map(drop)),
     );
     let command = engine.command(&words(["export"], &found.id));
-    let status = engine.stream(command, readers, Some(&interrupt), &could_not);
+    let status = engine.stream(command, readers, Silence::Odd, Some(&interrupt), &could_not);
     interrupt.check(|| format!("{could_not}: interrupted"))?;
     let status = status?;
     if !status.success() {
@@ -97,7 +98,7 @@ fn stream(voice: &Voice, engine: &Engine, found: &Found, out: &mut File) -> Resu
     Ok(size)
 }
 
-fn copy(voice: &Voice, mut from: PipeReader, out: &mut File) -> io::Result<u64> {
+fn copy(voice: &Voice, mut from: impl io::Read, out: &mut File) -> io::Result<u64> {
     let mut buffer = vec![0; 1 << 18];
     let (mut size, mut shown) = (0, Instant::now());
     loop {

@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::{Found, find, words};
+use super::{Found, Runs, find, words};
 use crate::cli::{ContainerKill, ContainerRm, ContainerStop, Containers};
+use crate::engine::Engine;
 use crate::engine::inspect::Phase;
-use crate::engine::{Engine, argv};
+use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::output::{Page, Reply, Voice};
 use crate::terminal::escape_value;
@@ -108,11 +109,16 @@ pub fn kill(voice: &Voice, engine: &Engine, args: &ContainerKill) -> Result<u8> 
 }
 
 /// Removes them. Containers of runs are removed only with `--force`.
-pub fn remove(voice: &Voice, engine: &Engine, args: &ContainerRm) -> Result<u8> {
+pub fn remove(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerRm) -> Result<u8> {
+    let runs = Runs::of(env);
     change(voice, engine, &args.containers, &|found| {
-        if let Some(job) = found.state.labels.get(argv::JOB_LABEL).filter(|_| !args.force) {
-            let message = format!("container {} belongs to run {job}", found.name);
-            let hint = format!("remove the run with: longshore exec forget {job}   or remove its container with -f");
+        if let Some(run) = runs.owner(&found.object, &found.state).filter(|_| !args.force) {
+            let message = format!("container {} belongs to run {run}", found.name);
+            let hint = if runs.know(&run) {
+                format!("remove the run with: longshore exec forget {run}   or remove its container with -f")
+            } else {
+                "the run is in another state directory; remove its container with -f".into()
+            };
             return Err(Failure::new(ErrorKind::Conflict, message).hint(hint));
         }
         let flags = [("--force", args.force), ("--volumes", args.volumes)];

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::ours;
+use super::Runs;
 use crate::cli::ContainerList;
 use crate::engine::{Answer, Engine, EngineError, argv};
 use crate::env::Env;
@@ -31,6 +31,9 @@ struct Row {
     /// In quotes, as docker shows it.
     command: String,
     created_at: String,
+    /// The sources of its mounts, joined with commas.
+    mounts: String,
+    run: String,
     job: String,
     name: String,
 }
@@ -39,7 +42,8 @@ struct Row {
 const ROW: &str = concat!(
     r#"{"ID":{{json .ID}},"Image":{{json .Image}},"Status":{{json .Status}},"Names":{{json .Names}},"#,
     r#""Ports":{{json .Ports}},"Command":{{json .Command}},"CreatedAt":{{json .CreatedAt}},"#,
-    r#""Job":{{json (.Label "longshore.job")}},"Name":{{json (.Label "longshore.name")}}}"#
+    r#""Mounts":{{json .Mounts}},"Run":{{json (.Label "longshore.run")}},"Job":{{json (.Label "longshore.job")}},"#,
+    r#""Name":{{json (.Label "longshore.name")}}}"#
 );
 
 /// Lists them.
@@ -51,15 +55,16 @@ pub fn list(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerList) -> 
     ps.extend(args.statuses.iter().map(|status| format!("--filter=status={status}")));
     let could_not = "could not list the containers";
     let rows: Vec<Row> = engine.json_lines(&ps).map_err(|error| error.failure(could_not))?;
+    let runs = Runs::of(env);
     voice.answer(
-        || Ok(containers(engine, &rows).map_err(|error| error.failure(could_not))?),
+        || Ok(containers(engine, &runs, &rows).map_err(|error| error.failure(could_not))?),
         |page| {
             if args.quiet {
                 return page.lines(rows.iter().map(|row| if args.no_trunc { &row.id } else { short(&row.id) }));
             }
             // What a narrow terminal cuts off stands last.
             let header = ["CONTAINER", "NAMES", "RUN", "IMAGE", "STATUS", "PORTS", "CREATED", "COMMAND"];
-            let rows = rows.iter().map(|row| table_row(env.now(), row, args)).collect();
+            let rows = rows.iter().map(|row| table_row(env.now(), &runs, row, args)).collect();
             page.table(&Table { header: &header, rows, no_trunc: args.no_trunc })
         },
     )?;
@@ -68,9 +73,9 @@ pub fn list(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerList) -> 
 
 /// As the Engine API lists them. One that was removed between the two calls is in the first answer only, and is not there
 /// any more.
-fn containers(engine: &Engine, rows: &[Row]) -> Answer<Vec<Value>> {
+fn containers(engine: &Engine, runs: &Runs, rows: &[Row]) -> Answer<Vec<Value>> {
     let objects = objects(engine, rows)?;
-    Ok(rows.iter().filter_map(|row| Some(container(row, objects.get(&row.id)?))).collect())
+    Ok(rows.iter().filter_map(|row| Some(container(runs, row, objects.get(&row.id)?))).collect())
 }
 
 fn objects(engine: &Engine, rows: &[Row]) -> Answer<HashMap<String, Value>> {
@@ -93,7 +98,7 @@ fn objects(engine: &Engine, rows: &[Row]) -> Answer<HashMap<String, Value>> {
 }
 
 /// One object of `/containers/json`.
-fn container(row: &Row, object: &Value) -> Value {
+fn container(runs: &Runs, row: &Row, object: &Value) -> Value {
     let labels = &object["Config"]["Labels"];
     let created = object["Created"].as_str().and_then(|time| DateTime::parse_from_rfc3339(time).ok());
     let mut listed = json!({
@@ -111,9 +116,9 @@ fn container(row: &Row, object: &Value) -> Value {
         "NetworkSettings": {"Networks": networks(&object["NetworkSettings"]["Networks"])},
         "Mounts": mounts(object),
     });
-    if let (Some(listed), Some(mut ours)) = (listed.as_object_mut(), ours(labels)) {
-        ours["image"] = row.image.clone().into();
-        listed.insert("Longshore".into(), ours);
+    if let (Some(listed), Some(mut mark)) = (listed.as_object_mut(), runs.mark(object)) {
+        mark.insert("image".into(), row.image.clone().into());
+        listed.insert("Longshore".into(), mark.into());
     }
     listed
 }
@@ -191,9 +196,10 @@ fn mounts(object: &Value) -> Value {
     if mounts.is_null() { json!([]) } else { mounts }
 }
 
-fn table_row(now: DateTime<Utc>, row: &Row, args: &ContainerList) -> Vec<String> {
+fn table_row(now: DateTime<Utc>, runs: &Runs, row: &Row, args: &ContainerList) -> Vec<String> {
     let id = if args.no_trunc { &row.id } else { short(&row.id) };
-    let run = if row.name.is_empty() { &row.job } else { &row.name };
+    let run = runs.listed([&row.run, &row.job], &row.names, &row.mounts).map(|id| id.to_string()).unwrap_or_default();
+    let run = if run.is_empty() || row.name.is_empty() { &run } else { &row.name };
     let created = ago(now, created_at(&row.created_at));
     [id, &row.names, run, &row.image, &row.status, &row.ports, &created, &row.command].map(str::to_owned).to_vec()
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::{Found, find};
 use crate::cli::ContainerLogs;
+use crate::engine::silence::Silence;
 use crate::engine::stream::Readers;
 use crate::engine::{Engine, tail};
 use crate::env::Env;
@@ -48,7 +49,13 @@ pub fn logs(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerLogs) -> 
         Form::Document => call.whole(voice),
     };
     if let Some(interrupt) = &call.interrupt {
-        interrupt.check(|| format!("interrupted; container {} is still running", found.name))?;
+        let running = format!("container {} is still running", found.name);
+        if interrupt.is_heard() && voice.form() == Form::Text {
+            // Ctrl-C is the usual way to leave a log, so it is no error.
+            voice.note(&format!("note: {running}"));
+            return Ok(130);
+        }
+        interrupt.check(|| format!("interrupted; {running}"))?;
     }
     let status = status?;
     if status.success() || stdout_is_closed() { Ok(0) } else { Err(call.failed(status).into()) }
@@ -73,7 +80,9 @@ fn argv(env: &Env, args: &ContainerLogs, found: &Found) -> Result<Vec<String>> {
 
 impl Call<'_> {
     fn run(&self, readers: Readers) -> Result<ExitStatus> {
-        self.engine.stream(self.engine.command(&self.argv), readers, self.interrupt.as_ref(), &self.could_not)
+        let command = self.engine.command(&self.argv);
+        // A container may have nothing to say.
+        self.engine.stream(command, readers, Silence::Usual, self.interrupt.as_ref(), &self.could_not)
     }
 
     fn failed(&self, status: ExitStatus) -> Failure {

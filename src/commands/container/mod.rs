@@ -14,9 +14,12 @@ use serde_json::{Map, Value};
 use super::Inspected;
 use crate::cli::Container;
 use crate::engine::inspect::{ContainerState, container_state, only};
-use crate::engine::{Engine, EngineError, argv};
+use crate::engine::{Engine, EngineError, argv, questions};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
+use crate::job::record::Kind;
+use crate::job::store::Store;
+use crate::names::JobId;
 use crate::output::Voice;
 use crate::terminal::escape_value;
 
@@ -33,7 +36,7 @@ pub fn run(env: &Env, voice: &Voice, command: Container) -> Result<u8> {
         Container::Restart(args) => life::restart(voice, &engine, &args),
         Container::Stop(args) => life::stop(voice, &engine, &args),
         Container::Kill(args) => life::kill(voice, &engine, &args),
-        Container::Rm(args) => life::remove(voice, &engine, &args),
+        Container::Rm(args) => life::remove(env, voice, &engine, &args),
         Container::Inspect(args) => {
             voice.each(args.containers.iter().map(|typed| Ok(Inspected(find(&engine, typed)?.object))))
         }
@@ -88,12 +91,47 @@ fn words<'a>(before: impl IntoIterator<Item = &'a str>, container: &'a str) -> V
     before.into_iter().chain([container]).map(str::to_owned).collect()
 }
 
-/// The id of the run that a container belongs to, under longshore's own key.
-fn ours(labels: &Value) -> Option<Value> {
-    let label = |key: &str| labels.get(key).and_then(Value::as_str);
-    let run = label(argv::JOB_LABEL)?;
-    let mut mark = Map::new();
-    mark.insert("id".into(), run.into());
-    mark.insert("name".into(), label("longshore.name").into());
-    Some(Value::Object(mark))
+/// The runs of this state directory, which tell whose a container is.
+#[derive(Debug)]
+struct Runs(Option<Store>);
+
+impl Runs {
+    /// Without a usable state directory no run is known.
+    fn of(env: &Env) -> Self {
+        Self(Store::open(env, Kind::Run).ok().flatten())
+    }
+
+    /// Whether the run is one of them.
+    fn know(&self, id: &JobId) -> bool {
+        self.0.as_ref().is_some_and(|store| store.job(id).is_some())
+    }
+
+    /// The source directory of a run.
+    fn source(&self, id: &JobId) -> Option<String> {
+        let record = self.0.as_ref()?.job(id)?.record().ok()?;
+        record.run().map(|run| run.source.as_str().to_owned())
+    }
+
+    /// The run that a container belongs to.
+    fn owner(&self, container: &Value, state: &ContainerState) -> Option<JobId> {
+        questions::run_of(container, state, |id| self.source(id))
+    }
+
+    /// The run that a container belongs to, under longshore's own key.
+    fn mark(&self, container: &Value) -> Option<Map<String, Value>> {
+        let state = container_state(container).ok()?;
+        let id = self.owner(container, &state)?;
+        let name = state.labels.get("longshore.name").cloned();
+        Some(Map::from_iter([("id".to_owned(), id.as_str().into()), ("name".to_owned(), name.into())]))
+    }
+
+    /// The run that a line of `docker ps` is about, by the values of [`argv::RUN_LABELS`], its names and the sources of its
+    /// mounts, each joined with commas.
+    fn listed(&self, labels: [&str; 2], names: &str, mounts: &str) -> Option<JobId> {
+        let has = |list: &str, item: &str| format!(",{list},").contains(&format!(",{item},"));
+        let mut runs = labels.into_iter().filter_map(|label| JobId::parse(label).ok());
+        runs.find(|id| {
+            has(names, &argv::container_name(id)) || self.source(id).is_some_and(|source| has(mounts, &source))
+        })
+    }
 }

@@ -14,9 +14,10 @@ use serde_json::Value;
 use super::find;
 use crate::cli::ContainerStats;
 use crate::engine::Engine;
+use crate::engine::silence::Silence;
 use crate::engine::stats::sample;
 use crate::engine::stream::Readers;
-use crate::output::{Page, Reply, Table, Voice};
+use crate::output::{Page, Reply, Table, Voice, shorten};
 
 /// The number of past samples that a sparkline shows.
 const HISTORY: usize = 20;
@@ -45,7 +46,7 @@ pub fn stats(voice: &Voice, engine: &Engine, args: &ContainerStats) -> Result<u8
         }),
         Box::new(|mut from| from.read_to_end(&mut stderr).map(drop)),
     );
-    let status = engine.stream(engine.command(&argv), readers, None, could_not);
+    let status = engine.stream(engine.command(&argv), readers, Silence::Odd, None, could_not);
     shown?;
     let output = Output { status: status?, stdout: Vec::new(), stderr };
     if output.status.success() {
@@ -65,7 +66,8 @@ struct Samples<'a> {
 
 impl Reply for Samples<'_> {
     fn show(&self, page: &mut Page) -> Result<()> {
-        let rows = self.samples.iter().map(|row| cells(row, None)).collect();
+        let fit = Fit::of(&self.samples, width(page, self.args));
+        let rows = self.samples.iter().map(|row| fit.cells(row, None)).collect();
         page.table(&Table { header: &HEADER, rows, no_trunc: self.args.no_trunc })
     }
 }
@@ -99,6 +101,8 @@ fn stream(voice: &Voice, args: &ContainerStats, mut lines: impl BufRead) -> Resu
 #[derive(Default)]
 struct Screen {
     lines: usize,
+    /// Columns and lines of the terminal at the last frame.
+    size: Option<(usize, usize)>,
     history: BTreeMap<String, History>,
 }
 
@@ -111,9 +115,16 @@ struct History {
 impl Screen {
     fn draw(&mut self, voice: &Voice, page: &mut Page, frame: &[Value], args: &ContainerStats) -> Result<()> {
         self.remember(frame);
-        page.take_back(self.lines)?;
-        let fitting = if voice.is_stdout_terminal() { fitting(frame.len(), voice.height()) } else { frame.len() };
-        let row = |row| cells(row, self.history.get(&key(row)));
+        let size = (voice.width(), voice.height());
+        // After a resize, and with lines that are not cut, it is not known on how many rows the last frame stands.
+        if self.size.replace(size).is_some_and(|before| before != size || args.no_trunc) {
+            page.clear()?;
+        } else {
+            page.take_back(self.lines)?;
+        }
+        let fitting = if voice.is_stdout_terminal() { fitting(frame.len(), size.1) } else { frame.len() };
+        let fit = Fit::of(&frame[..fitting], width(page, args));
+        let row = |row| fit.cells(row, self.history.get(&key(row)));
         let rows = frame[..fitting].iter().map(row).collect();
         page.table(&Table { header: &HEADER, rows, no_trunc: args.no_trunc })?;
         self.lines = fitting + 1;
@@ -156,26 +167,76 @@ fn remember(history: &mut VecDeque<f64>, value: Option<f64>) {
 const HEADER: [&str; 9] =
     ["NAME", "CPU", "CPU HISTORY", "MEMORY", "MEM %", "MEM HISTORY", "NET I/O", "BLOCK I/O", "PIDS"];
 
-fn cells(row: &Value, history: Option<&History>) -> Vec<String> {
-    let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
-    let line = |of: fn(&History) -> &VecDeque<f64>, floor: f64| {
-        history.map(|history| sparkline(of(history), floor)).unwrap_or_default()
-    };
-    vec![
-        text("Name"),
-        text("CPUPerc"),
-        line(|history| &history.cpu, 100.0),
-        text("MemUsage"),
-        text("MemPerc"),
-        line(|history| &history.memory, 1.0),
-        text("NetIO"),
-        text("BlockIO"),
-        text("PIDs"),
-    ]
+/// The columns of the pasts, which are shown if there is room for them.
+const PASTS: [usize; 2] = [2, 5];
+/// The blanks between two columns.
+const GAP: usize = 2;
+/// How short a name may be cut.
+const LEAST_NAME: usize = 8;
+
+/// The columns that a table may take.
+fn width(page: &Page, args: &ContainerStats) -> usize {
+    if args.no_trunc { usize::MAX } else { page.width() }
 }
 
-/// Bars relative to the highest value, which counts as at least `floor`, so that an idle container looks idle.
-fn sparkline(values: &VecDeque<f64>, floor: f64) -> String {
+/// How the rows of a frame are made to fit: where docker's own columns leave too little room, the pasts are left out first,
+/// then the blanks around slashes, then the ends of names.
+#[derive(Debug, PartialEq, Eq)]
+struct Fit {
+    /// Samples in each past.
+    past: usize,
+    /// What stands between two values in a cell.
+    slash: &'static str,
+    /// Characters of a name.
+    name: usize,
+}
+
+impl Fit {
+    fn of(frame: &[Value], width: usize) -> Self {
+        let wide = Self { past: 0, slash: " / ", name: usize::MAX };
+        if let Some(room) = width.checked_sub(wide.width(frame)) {
+            let past = (room / 2).saturating_sub(GAP).min(HISTORY);
+            return Self { past: if past < HEADER[PASTS[0]].len() { 0 } else { past }, ..wide };
+        }
+        let narrow = Self { slash: "/", ..wide };
+        let over = narrow.width(frame).saturating_sub(width);
+        let name = frame.iter().map(|row| text(row, "Name").chars().count()).max().unwrap_or_default();
+        Self { name: name.saturating_sub(over).max(LEAST_NAME), ..narrow }
+    }
+
+    /// The width of the table without the pasts.
+    fn width(&self, frame: &[Value]) -> usize {
+        let rows: Vec<Vec<String>> = frame.iter().map(|row| self.cells(row, None)).collect();
+        let columns = (0..HEADER.len()).filter(|column| !PASTS.contains(column));
+        let longest = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+        columns.map(|column| longest(column).max(HEADER[column].len()) + GAP).sum::<usize>() - GAP
+    }
+
+    fn cells(&self, row: &Value, history: Option<&History>) -> Vec<String> {
+        let pair = |key: &str| text(row, key).replace(" / ", self.slash);
+        let past = |of: fn(&History) -> &VecDeque<f64>, floor: f64| {
+            history.map(|history| sparkline(of(history), floor, self.past)).unwrap_or_default()
+        };
+        vec![
+            shorten(text(row, "Name"), self.name),
+            text(row, "CPUPerc").to_owned(),
+            past(|history| &history.cpu, 100.0),
+            pair("MemUsage"),
+            text(row, "MemPerc").to_owned(),
+            past(|history| &history.memory, 1.0),
+            pair("NetIO"),
+            pair("BlockIO"),
+            text(row, "PIDs").to_owned(),
+        ]
+    }
+}
+
+fn text<'a>(row: &'a Value, key: &str) -> &'a str {
+    row[key].as_str().unwrap_or_default()
+}
+
+/// The last values as bars relative to the highest, which counts as at least `floor`, so that an idle container looks idle.
+fn sparkline(values: &VecDeque<f64>, floor: f64, most: usize) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let top = values.iter().copied().fold(floor, f64::max);
     let bar = |value: &f64| {
@@ -183,7 +244,7 @@ fn sparkline(values: &VecDeque<f64>, floor: f64) -> String {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 7")]
         BARS[level as usize]
     };
-    values.iter().map(bar).collect()
+    values.iter().skip(values.len().saturating_sub(most)).map(bar).collect()
 }
 
 #[cfg(test)]
@@ -199,8 +260,32 @@ mod tests {
     }
 
     #[test]
+    fn dockers_columns_fit_and_the_pasts_take_the_rest() {
+        let frame = [serde_json::json!({"Name": "a-rather-long-name-of-a-container", "CPUPerc": "100.05%",
+            "MemUsage": "123.4MiB / 15.36GiB", "MemPerc": "12.34%", "NetIO": "12.3kB / 126kB", "BlockIO": "1.23MB / 45.6MB",
+            "PIDs": "123"})];
+        let mut history = History::default();
+        history.cpu.extend([1.0; HISTORY]);
+        history.memory.extend([1.0; HISTORY]);
+        for width in 80..200 {
+            let fit = Fit::of(&frame, width);
+            let cells = fit.cells(&frame[0], Some(&history));
+            let filled = (0..HEADER.len()).filter(|column| !cells[*column].is_empty());
+            let widths = filled.map(|column| cells[column].chars().count().max(HEADER[column].len()) + GAP);
+            let sum = widths.sum::<usize>() - GAP;
+            assert!(sum <= width, "{sum} of {width}: {cells:?}");
+            assert!(PASTS.iter().all(|past| cells[*past].is_empty() == (fit.past == 0)), "{width}: {fit:?}");
+        }
+        assert_eq!(Fit::of(&frame, 80), Fit { past: 0, slash: "/", name: 9 });
+        assert_eq!(Fit::of(&frame, 200), Fit { past: HISTORY, slash: " / ", name: usize::MAX });
+        assert_eq!(Fit::of(&frame, usize::MAX).past, HISTORY);
+    }
+
+    #[test]
     fn a_sparkline_shows_idle_as_idle() {
-        assert_eq!(sparkline(&VecDeque::from([0.0, 1.0, 50.0, 100.0]), 100.0), "▁▁▅█");
-        assert_eq!(sparkline(&VecDeque::from([100.0, 400.0]), 100.0), "▃█");
+        assert_eq!(sparkline(&VecDeque::from([0.0, 1.0, 50.0, 100.0]), 100.0, 20), "▁▁▅█");
+        assert_eq!(sparkline(&VecDeque::from([100.0, 400.0]), 100.0, 20), "▃█");
+        assert_eq!(sparkline(&VecDeque::from([0.0, 400.0, 100.0]), 100.0, 2), "█▃");
+        assert_eq!(sparkline(&VecDeque::from([100.0]), 100.0, 0), "");
     }
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::cli::OneJob;
+use super::rerun::recorded;
+use crate::cli::ExecInspect;
 use crate::commands::Inspected;
 use crate::commands::jobs::settle;
 use crate::env::Env;
@@ -22,9 +23,14 @@ use crate::survey::view;
 /// How long to wait for the container of a run that was just started.
 const STARTING: Duration = Duration::from_secs(10);
 
-/// The engine's own object while there is a container, its last account after that, and always the job beside it.
-pub fn inspect(env: &Env, voice: &Voice, args: &OneJob) -> Result<u8> {
-    let (_, job) = find(env, Kind::Run, &args.job)?;
+/// The body that starts the run again; without `--spec`, the engine's own object while there is a container, its last account
+/// after that, and always the job beside it.
+pub fn inspect(env: &Env, voice: &Voice, args: &ExecInspect) -> Result<u8> {
+    let (_, job) = find(env, Kind::Run, &args.run.job)?;
+    if args.spec {
+        voice.reply(&Inspected(serde_json::to_value(recorded(&job)?.1)?))?;
+        return Ok(0);
+    }
     let env = &settle(env, voice, &job);
     let view = view(env, &job);
     let account = match job.account() {

@@ -2,6 +2,7 @@
 
 mod inspect;
 mod paths;
+mod rerun;
 pub mod run;
 mod stop;
 
@@ -18,6 +19,7 @@ use crate::output::Voice;
 pub fn run(env: &Env, voice: &Voice, command: Exec) -> Result<u8> {
     match command {
         Exec::Run(args) => run::run(env, voice, &args),
+        Exec::Rerun(args) => rerun::rerun(env, voice, &args),
         Exec::List(args) => jobs::list::list(env, voice, Kind::Run, &args),
         Exec::Inspect(args) => inspect::inspect(env, voice, &args),
         Exec::Logs(args) => jobs::logs::logs(env, voice, &find(env, Kind::Run, &args.run.job)?.1, &args.how),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::commands::plain;
-use crate::error::Failure;
+use crate::error::{Failure, plain};
+use crate::fs::may_make;
 use crate::names::{MainFile, MountPath};
 
 /// The directories that a run mounts.
@@ -18,6 +18,7 @@ pub struct Paths {
     pub input: Option<MountPath>,
     /// At `/app/output`.
     pub output: Option<MountPath>,
+    main: MainFile,
     /// Directories to create first: the output directory, and mount points in the source tree.
     missing: Vec<PathBuf>,
 }
@@ -42,26 +43,51 @@ pub fn resolve(src: &Path, main: &MainFile, input: Option<&Path>, output: Option
         src: mount(&source)?,
         input: input.as_ref().map(mount).transpose()?,
         output: output.as_ref().map(mount).transpose()?,
+        main: main.clone(),
         missing,
     })
 }
 
 impl Paths {
-    /// Creates missing directories as the caller. The engine would create the mount points as root.
+    /// Creates missing directories as the caller. The engine would create the mount points as root. The paths are checked
+    /// again first, because the engine was asked meanwhile: nothing is made through a link that was put in their place.
+    /// Nothing is created if the caller may not create all of them. What was created is never removed again: another run,
+    /// started at the same time, may use it already.
     ///
     /// # Errors
-    /// When a directory cannot be created.
+    /// When a path is another one by now, or a directory cannot be created.
     pub fn make(&self) -> Result<()> {
-        for path in &self.missing {
-            std::fs::create_dir_all(path).map_err(|error| {
-                let failure =
-                    Failure::usage(format!("could not make the directory {}: {}", path.display(), plain(&error)));
-                failure
-                    .hint("it is needed as a mount point; create it, or use a source directory that you may write to")
-            })?;
-        }
+        let missing = self.again()?.missing;
+        missing.iter().try_for_each(|path| may_make(path).map_err(|error| not_made(path, &error)))?;
+        // The output directory is the first of them, and the one that people would find.
+        missing
+            .iter()
+            .rev()
+            .try_for_each(|path| std::fs::create_dir_all(path).map_err(|error| not_made(path, &error)))?;
         Ok(())
     }
+
+    /// The same paths, resolved anew.
+    fn again(&self) -> Result<Self> {
+        let path = |path: &MountPath| PathBuf::from(path.as_str());
+        let (input, output) = (self.input.as_ref().map(path), self.output.as_ref().map(path));
+        let now = resolve(&path(&self.src), &self.main, input.as_deref(), output.as_deref())?;
+        let used = |paths: &Self| {
+            [Some(&paths.src), paths.input.as_ref(), paths.output.as_ref()].map(Option::<&MountPath>::cloned)
+        };
+        for (before, after) in used(self).into_iter().flatten().zip(used(&now).into_iter().flatten()) {
+            if before != after {
+                let why = format!("it was replaced by a link to {after} while the engine was asked");
+                return Err(Failure::usage(format!("cannot use the directory {before}: {why}")).into());
+            }
+        }
+        Ok(now)
+    }
+}
+
+fn not_made(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("could not make the directory {}: {}", path.display(), plain(error)))
+        .hint("it is needed as a mount point; create it, or use a source directory that you may write to")
 }
 
 fn directory(path: &Path, what: &str) -> Result<PathBuf> {

@@ -1,11 +1,11 @@
-//! `exec run`: makes a run from flags and spec, and starts it under a supervisor.
+//! `exec run`: makes a run from flags and spec, and starts it under a supervisor. `exec rerun` starts its runs here, too.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use super::paths::{self, Paths};
-use crate::cli::ExecRun;
+use crate::cli::{ExecRun, Stay};
 use crate::commands::jobs::start;
 use crate::commands::jobs::stay::stay;
 use crate::commands::{DryRun, read_file, read_spec};
@@ -13,40 +13,63 @@ use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::record::{Record, Run, Work};
-use crate::names::{EnvKey, EnvValue, ImageRef, LogDriver, MainFile, UserSpec, Variable};
+use crate::names::{EnvKey, EnvValue, ImageRef, JobId, LogDriver, MainFile, UserSpec, Variable};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
-use crate::spec::{RunSpec, missing};
+use crate::spec::{Required, RunSpec, missing};
+
+/// What is asked for, and by which command.
+pub struct Asked<'a> {
+    /// What to run.
+    pub spec: RunSpec,
+    /// The run that this one repeats.
+    pub rerun_of: Option<JobId>,
+    /// Whether the command itself reads stdin.
+    pub reads_stdin: bool,
+    /// What to do after the start.
+    pub stay: &'a Stay,
+}
 
 /// Starts the run and returns, unless `--wait` or `--follow` is given.
 pub fn run(env: &Env, voice: &Voice, args: &ExecRun) -> Result<u8> {
-    let spec = asked(args)?;
+    let spec = given(&args.spec, read_spec(args.file.as_deref())?, &args.env_files)?;
+    let reads_stdin = args.file.as_deref() == Some(Path::new("-"));
+    start(env, voice, Asked { spec, rerun_of: None, reads_stdin, stay: &args.stay })
+}
+
+/// Starts what is asked for, on the engine that the environment selects.
+pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
+    let Asked { spec, rerun_of, reads_stdin, stay: how } = asked;
     let program = Program::of(&spec)?;
     let variables = variables(env, &spec.env)?;
     let paths = paths::resolve(program.src, program.main, spec.input_path.as_deref(), spec.output_path.as_deref())?;
     let engine = Engine::chosen(env)?;
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
-    let record = record(env, &engine, &spec, &program, &paths, names);
+    let record = Record { rerun_of, ..record(env, &engine, &spec, &program, &paths, names) };
     // Values that cannot be passed to docker are refused before anything is created.
     let argv = Runner::of(env, &record).command_line(&record, &values)?;
-    if args.stay.dry_run {
+    if how.dry_run {
         voice.reply(&DryRun { argv })?;
         return Ok(0);
     }
-    let id_file = start::IdFile::claim(args.stay.id_file.as_deref())?;
+    if !reads_stdin && env.has_unread_file_as_stdin() {
+        voice.note(
+            "note: the program gets no stdin; pass the file with --input, or its text as an argument: -- \"$(cat)\"",
+        );
+    }
+    let id_file = start::IdFile::claim(how.id_file.as_deref())?;
     let job = start::begin(env, voice, &record, &values, || paths.make())?;
     id_file.write(job.id.as_str())?;
-    stay(env, voice, &job, &args.stay, job.id.as_str())
+    stay(env, voice, &job, how, job.id.as_str())
 }
 
-/// Merges the spec, the environment files and the flags. Later ones override earlier ones.
-fn asked(args: &ExecRun) -> Result<RunSpec> {
-    let mut file: RunSpec = read_spec(args.file.as_deref())?;
-    for path in &args.env_files {
-        file.env.extend(env_file(path)?);
+/// Merges a spec, the environment files and the flags. Later ones override earlier ones.
+pub fn given(flags: &RunSpec, mut spec: RunSpec, env_files: &[PathBuf]) -> Result<RunSpec> {
+    for path in env_files {
+        spec.env.extend(env_file(path)?);
     }
-    Ok(args.spec.clone().over(file))
+    Ok(flags.clone().over(spec))
 }
 
 fn env_file(path: &Path) -> Result<Vec<Variable>> {
@@ -65,11 +88,14 @@ struct Program<'a> {
 
 impl<'a> Program<'a> {
     fn of(spec: &'a RunSpec) -> Result<Self, Failure> {
-        Ok(Self {
-            src: spec.src_path.as_deref().ok_or_else(|| missing("srcPath", "--src"))?,
-            main: spec.main_src.as_ref().ok_or_else(|| missing("mainSrc", "--main"))?,
-            image: spec.image_tag.as_ref().ok_or_else(|| missing("imageTag", "--image"))?,
-        })
+        match (&spec.src_path, &spec.main_src, &spec.image_tag) {
+            (Some(src), Some(main), Some(image)) => Ok(Self { src, main, image }),
+            (src, main, image) => Err(missing(&[
+                Required { flag: "--image IMAGE", key: "imageTag", is_given: image.is_some() },
+                Required { flag: "--src DIR", key: "srcPath", is_given: src.is_some() },
+                Required { flag: "--main FILE", key: "mainSrc", is_given: main.is_some() },
+            ])),
+        }
     }
 }
 

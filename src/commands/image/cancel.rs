@@ -8,11 +8,11 @@ use crate::cli::ImageCancel;
 use crate::commands::jobs::Done;
 use crate::commands::jobs::end::{end, require_running};
 use crate::env::Env;
+use crate::job::Job;
 use crate::job::record::Kind;
 use crate::job::request::{Request, Verb};
 use crate::job::select::find;
 use crate::job::store::Store;
-use crate::job::{FORGOTTEN, Job};
 use crate::names::ImageName;
 use crate::output::Voice;
 
@@ -29,7 +29,7 @@ fn cancellable(env: &Env, voice: &Voice, typed: &str) -> Result<Job> {
     let forgotten = || {
         let name = ImageName::parse(typed).ok()?;
         let job = Store::open(env, Kind::Build).ok()??.named(&name.normalized())?;
-        (job.dir.has(FORGOTTEN) && !job.has_surely_ended().unwrap_or(false)).then_some(job)
+        (job.is_forgotten() && !job.has_surely_ended().unwrap_or(false)).then_some(job)
     };
     let job = match find(env, Kind::Build, typed) {
         Ok((_, job)) => job,

@@ -13,7 +13,6 @@ use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::record::{Build, Record, Work};
-use crate::names::ImageName;
 use crate::output::{Page, Reply, Voice};
 use crate::recipe::{CaCert, Recipe};
 use crate::runner::{Values, rendered};
@@ -43,7 +42,7 @@ pub fn create(env: &Env, voice: &Voice, args: &ImageCreate) -> Result<u8> {
     };
     let job = start::begin(env, voice, &record, &Values::default(), || Ok(()))?;
     id_file.write(job.id.as_str())?;
-    stay(env, voice, &job, &args.stay, recipe.name.as_str())
+    stay(env, voice, &job, &args.stay, &recipe.name.shown())
 }
 
 fn ca_cert(path: Option<&Path>) -> Result<Option<CaCert>> {
@@ -57,9 +56,9 @@ fn ca_cert(path: Option<&Path>) -> Result<Option<CaCert>> {
 /// The context of the build that would be started, for the builder that is there.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub struct DryRun<'a> {
+pub struct DryRun {
     /// The image to make.
-    name: &'a ImageName,
+    name: String,
     /// The builder that docker has.
     #[cfg_attr(test, schemars(extend("enum" = crate::engine::builder::Builder::words())))]
     builder: &'static str,
@@ -73,7 +72,7 @@ fn as_map<S: Serializer>(files: &[(String, String)], serializer: S) -> Result<S:
     serializer.collect_map(files.iter().map(|(name, text)| (name, text)))
 }
 
-impl Reply for DryRun<'_> {
+impl Reply for DryRun {
     fn show(&self, page: &mut Page) -> Result<()> {
         let lines = |(name, text): &(String, String)| [format!("# {name}"), text.trim_end().to_owned(), String::new()];
         self.files.iter().flat_map(lines).try_for_each(|line| page.line(&line))
@@ -87,6 +86,6 @@ fn dry_run(env: &Env, voice: &Voice, engine: &Engine, recipe: &Recipe) -> Result
     let context = rendered(recipe, builder, env.now());
     let files = context.entries();
     let files = files.map(|(name, contents)| (name.to_owned(), String::from_utf8_lossy(contents).into_owned()));
-    voice.reply(&DryRun { name: &recipe.name, builder: builder.word(), files: files.collect() })?;
+    voice.reply(&DryRun { name: recipe.name.shown(), builder: builder.word(), files: files.collect() })?;
     Ok(0)
 }

@@ -11,6 +11,7 @@ use crate::cli::ImageList;
 use crate::engine::inspect::Version;
 use crate::engine::{Answer, Engine, argv};
 use crate::env::Env;
+use crate::names::without_latest;
 use crate::output::{Table, Voice, ago};
 
 /// The tag with which engines before 24 list an image without a tag.
@@ -79,7 +80,7 @@ fn names(tags: Value, digests: Value, version: &Version) -> [Value; 2] {
 
 fn row(now: DateTime<Utc>, image: &Value) -> Vec<String> {
     let tags = image["RepoTags"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let tags: Vec<&str> = tags.filter(|tag| *tag != NO_TAG).collect();
+    let tags: Vec<&str> = tags.filter(|tag| *tag != NO_TAG).map(without_latest).collect();
     let id = image["Id"].as_str().unwrap_or_default();
     let created = image["Created"].as_i64().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     let empty = Map::new();

@@ -36,7 +36,19 @@ pub fn status(env: &Env, voice: &Voice, args: &OneImage) -> Result<u8> {
     let mut sink = voice.log(Bytes::Safe, &Status { job: &view, lines: Vec::new() })?;
     sink.copy(file)?;
     sink.finish()?;
-    let reason = view.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    voice.text(|page| page.note(&format!("{}: {}{reason}", view.status, jobs::status(&view))))?;
+    voice.text(|page| {
+        page.note(&last_line(&view))?;
+        view.hint.iter().try_for_each(|hint| page.note(&format!("hint: {hint}")))
+    })?;
     Ok(0)
+}
+
+/// `running`, `exited: failed: REASON`
+fn last_line(view: &View) -> String {
+    let status = jobs::status(view);
+    match &view.reason {
+        _ if view.is_running() => status,
+        Some(reason) => format!("{}: {status}: {reason}", view.status),
+        None => format!("{}: {status}", view.status),
+    }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{settle, status};
+use super::{Waiting, settle, status};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::Job;
@@ -38,7 +38,7 @@ pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
     let begun = Instant::now();
     let grace = Duration::from_secs(request.grace);
     let deadline = begun + ENDING + env.patience + grace;
-    let mut asked_here = false;
+    let (mut asked_here, mut waiting) = (false, Waiting::default());
     if let Err(error) = job.ask(request) {
         // A full disk: the run that fills it must be ended all the same.
         end_here(env, job, request).map_err(|_| error)?;
@@ -71,6 +71,10 @@ pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
         }
         if answer.is_none() && begun.elapsed() < WAKING {
             job.wake();
+        }
+        if answer.is_none() && begun.elapsed() > env.patience {
+            let waited = crate::units::show_duration(env.patience);
+            waiting.tell(env, &format!("{} {} has not ended after {waited}", job.kind.word(), job.id));
         }
         sleep(if asked_here { SLOW_LOOK } else { LOOK });
     }

@@ -36,7 +36,11 @@ fn forget_one(env: &Env, voice: &Voice, store: &Store, job: &Job) -> Result<()> 
     let tombstone = is_ours.then(|| Tombstone::of(job, docker(), env.endpoint(), env.now()));
     let name = container_name(&job.id);
     match store.forget(job, tombstone.as_ref())? {
-        Forgotten::Hidden => {}
+        Forgotten::Hidden => {
+            let (word, end) = (job.kind.word(), job.kind.end_verb());
+            let how = format!("longshore {} {end} {}", job.kind.noun(), job.id);
+            voice.note(&format!("note: {word} {} is still running, and is hidden now; end it with: {how}", job.id));
+        }
         Forgotten::Removed => match &tombstone {
             Some(tombstone) if !clear(env, store, tombstone) => {
                 voice.note(&format!("note: its container {name} may still be there; a later command will remove it"));

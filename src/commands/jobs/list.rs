@@ -11,7 +11,7 @@ use crate::cli::JobList;
 use crate::env::Env;
 use crate::job::record::Kind;
 use crate::job::select::Filters;
-use crate::job::store::Store;
+use crate::job::store::{Extent, Store};
 use crate::job::view::View;
 use crate::output::{Page, Reply, Table, Voice, ago};
 use crate::survey::views;
@@ -34,12 +34,12 @@ impl Reply for Jobs<'_> {
         if self.args.quiet {
             return page.lines(self.views.iter().map(|view| view.id.as_str()));
         }
-        let header = match self.kind {
-            Kind::Build => ["ID", "IMAGE", "STATUS", "CREATED", "TOOK", "BASE", "LABELS"],
-            Kind::Run => ["ID", "NAME", "STATUS", "CREATED", "TOOK", "IMAGE", "COMMAND"],
+        let header: &[&str] = match self.kind {
+            Kind::Build => &["ID", "IMAGE", "STATUS", "CREATED", "TOOK", "BASE", "LABELS", "REASON"],
+            Kind::Run => &["ID", "NAME", "STATUS", "CREATED", "TOOK", "IMAGE", "COMMAND"],
         };
         let rows = self.views.iter().map(|view| self.row(view)).collect();
-        page.table(&Table { header: &header, rows, no_trunc: self.args.no_trunc })
+        page.table(&Table { header, rows, no_trunc: self.args.no_trunc })
     }
 }
 
@@ -48,7 +48,7 @@ pub fn list(env: &Env, voice: &Voice, kind: Kind, args: &JobList) -> Result<u8> 
     let filters = Filters::parse(&args.filters, &args.statuses)?;
     let store = Store::open(env, kind)?;
     let mut views = match &store {
-        Some(store) => views(env, store)?,
+        Some(store) => views(env, store, if args.all { Extent::Everything } else { Extent::Remembered })?,
         None => Vec::new(),
     };
     views.retain(|view| filters.accept(view));
@@ -63,7 +63,7 @@ impl Jobs<'_> {
         let took = view.started.map(|started| view.finished.unwrap_or(self.now) - started);
         let took = took.and_then(|took| took.to_std().ok()).map(|took| Duration::from_secs(took.as_secs()));
         let labels = || view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",");
-        vec![
+        let mut row = vec![
             view.id.to_string(),
             view.name.clone().unwrap_or_default(),
             status(view),
@@ -71,6 +71,11 @@ impl Jobs<'_> {
             took.map(crate::units::show_duration).unwrap_or_default(),
             view.image.clone().unwrap_or_default(),
             if self.kind == Kind::Build { labels() } else { view.command.join(" ") },
-        ]
+        ];
+        if self.kind == Kind::Build {
+            // The status of a running job has the reason in it.
+            row.push(view.reason.clone().filter(|_| !view.is_running()).unwrap_or_default());
+        }
+        row
     }
 }

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::wait::wait_for;
-use super::{LOOK, check, look, settle};
+use super::wait::{Awaited, wait_for};
+use super::{LOOK, Waiting, check, forgotten, look, settle};
 use crate::cli::LogFlags;
 use crate::env::Env;
 use crate::interrupt::Interrupt;
 use crate::job::record::{Kind, LogState};
 use crate::job::standing::Sighting;
+use crate::job::view::View;
 use crate::job::{EXIT, Job};
 use crate::log::{self, Follower, compare};
 use crate::names::Tail;
@@ -24,6 +25,8 @@ use crate::survey::view;
 
 /// Pause between two fetches of the engine's log, which is fetched completely each time.
 const ENGINES_LOOK: Duration = Duration::from_secs(2);
+/// The exit code after Ctrl-C.
+const LEFT: u8 = 130;
 /// How long a log may be without a client while its supervisor records the end of the job.
 const CLIENT_CHANGE: Duration = Duration::from_secs(1);
 
@@ -48,7 +51,7 @@ pub fn logs(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
         }
         None => log::open(job).with_context(could_not)?,
     };
-    let doubt = doubt(env, job);
+    let doubt = doubt(view(env, job));
     let mut sink = voice.log(how.bytes(), &doubt)?;
     sink.copy(log::so_far(file, how.tail).with_context(could_not)?)?;
     sink.finish()?;
@@ -57,8 +60,7 @@ pub fn logs(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
 }
 
 /// What is said of the log of an ended job that is not known to be whole.
-fn doubt(env: &Env, job: &Job) -> Logs {
-    let view = view(env, job);
+fn doubt(view: View) -> Logs {
     match view.log.filter(|log| !log.is_whole()) {
         Some(log) => Logs { log: Some(log), reason: view.reason, ..Logs::default() },
         None => Logs::default(),
@@ -77,17 +79,28 @@ fn tell(voice: &Voice, doubt: &Logs) {
 
 fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
     let interrupt = Interrupt::ctrl_c()?;
+    let awaited = Awaited::new(env, job);
     let mut sink = voice.log(how.bytes(), &Logs::default())?;
     let followed = follow(env, voice, job, how.tail, &interrupt, &mut sink);
     // The next output, for example the document of a failure, must begin on a new line.
     sink.finish()?;
+    if voice.form() == Form::Text && interrupt.is_heard() {
+        return Ok(left(voice, job));
+    }
     followed?;
-    let doubt = doubt(env, job);
+    let doubt = awaited.seen(env).map(doubt).unwrap_or_default();
     if doubt.log.is_some() && voice.form() == Form::Rows {
         voice.row(&Doubt { log: doubt.log, reason: doubt.reason.as_deref() })?;
     }
     tell(voice, &doubt);
-    if how.exit_code { Ok(wait_for(env, job, None, &interrupt)?.wait_code()) } else { Ok(0) }
+    if how.exit_code { Ok(wait_for(env, &awaited, None, &interrupt)?.wait_code()) } else { Ok(0) }
+}
+
+/// Ctrl-C is the usual way to leave a log, so it is no error. The exit code says that the log went on.
+fn left(voice: &Voice, job: &Job) -> u8 {
+    let (word, id, noun, end) = (job.kind.word(), &job.id, job.kind.noun(), job.kind.end_verb());
+    voice.note(&format!("note: {word} {id} is still running; end it with: longshore {noun} {end} {id}"));
+    LEFT
 }
 
 /// The last row of a followed log that is not known to be whole.
@@ -99,23 +112,27 @@ struct Doubt<'a> {
 
 /// Prints a log while it grows, to its end.
 pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, interrupt: &Interrupt, out: &mut LogSink) -> Result<()> {
+    let could_not = || format!("could not follow the log of {}", job.id);
     let mut follower = Follower::new(job, tail).with_context(|| format!("could not read the log of {}", job.id))?;
-    let mut idle = None;
+    let (mut idle, mut waiting) = (None, Waiting::default());
     loop {
-        if follower.advance(out)? > 0 {
+        if follower.advance(out).with_context(could_not)? > 0 {
             out.flush()?;
             continue;
         }
+        follower.check_place(job).with_context(could_not)?;
         if matches!(idle, Some(Idle::Ended)) {
             break;
         }
         check(interrupt, job)?;
         check_reader()?;
+        waiting.look(env, job);
         // Checked before the last read, so that everything that was written before the end is read.
-        idle = idleness(job, idle);
+        idle = idleness(job, &follower, idle);
         match idle {
             Some(Idle::Ended) => {}
             Some(Idle::NoClient(since)) if since.elapsed() > CLIENT_CHANGE => {
+                out.end_line()?;
                 voice.note("note: the docker client was killed; following the engine's copy of the log");
                 return follow_engine(env, job, follower.position(), interrupt, out);
             }
@@ -123,6 +140,7 @@ pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, interrupt: &Inter
         }
     }
     if !follower.change_over(job)? {
+        out.end_line()?;
         voice.note("note: the docker client was killed; this is the whole log again, from the engine's copy");
     }
     while follower.advance(out)? > 0 {}
@@ -138,8 +156,10 @@ enum Idle {
     NoClient(Instant),
 }
 
-fn idleness(job: &Job, before: Option<Idle>) -> Option<Idle> {
-    if job.dir.has(EXIT) || job.kind == Kind::Build && job.has_ended() {
+fn idleness(job: &Job, follower: &Follower, before: Option<Idle>) -> Option<Idle> {
+    // A forgotten job is removed when it has ended.
+    let was_removed = || job.is_removed() && !follower.has_client();
+    if job.dir.has(EXIT) || job.kind == Kind::Build && job.has_ended() || was_removed() {
         return Some(Idle::Ended);
     }
     match before {
@@ -179,7 +199,9 @@ fn follow_engine(env: &Env, job: &Job, mut shown: u64, interrupt: &Interrupt, ou
                 sleep(ENGINES_LOOK);
                 continue;
             }
-            None => log::open(job)?,
+            // The last lines went with the container.
+            None if job.is_removed() => return Err(forgotten(job).into()),
+            None => log::open(job).with_context(|| format!("could not follow the log of {}", job.id))?,
         };
         failing = None;
         file.seek(SeekFrom::Start(shown))?;

@@ -14,10 +14,10 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::env::Env;
-use crate::error::Failure;
+use crate::error::{Failure, Kind as ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::job::Job;
-use crate::job::record::Outcome;
+use crate::job::record::{Kind, Outcome};
 use crate::job::standing::Sighting;
 use crate::job::view::View;
 use crate::names::JobId;
@@ -27,8 +27,6 @@ use crate::supervisor::recover;
 
 /// Pause between two checks of a job.
 const LOOK: Duration = Duration::from_millis(25);
-/// The least time that a question to the engine gets.
-const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A job on which the command was carried out.
 #[derive(Debug, Serialize)]
@@ -58,12 +56,38 @@ impl Reply for Done {
 /// The status in a few words: `running`, `succeeded`, `failed (7)`, `lost`.
 pub fn status(view: &View) -> String {
     match (view.outcome, view.exit_code) {
-        (None, _) => match &view.reason {
-            Some(reason) => format!("running ({reason})"),
-            None => "running".into(),
+        (None, _) => match (view.forgotten, &view.reason) {
+            (false, Some(reason)) => format!("running ({reason})"),
+            (true, Some(reason)) => format!("running (forgotten; {reason})"),
+            (true, None) => "running (forgotten)".into(),
+            (false, None) => "running".into(),
         },
+        // Every build that failed has the code 1, which says nothing.
+        (Some(outcome), Some(1)) if view.kind == Kind::Build => outcome.word().into(),
         (Some(outcome @ (Outcome::Failed | Outcome::Cancelled)), Some(code)) => format!("{} ({code})", outcome.word()),
         (Some(outcome), _) => outcome.word().into(),
+    }
+}
+
+/// Tells the user once that a command waits for the supervisor of a job, which waits for an engine that does not answer.
+#[derive(Debug, Default)]
+struct Waiting {
+    is_told: bool,
+}
+
+impl Waiting {
+    /// Looks at the job.
+    fn look(&mut self, env: &Env, job: &Job) {
+        if !self.is_told && job.is_waiting() {
+            self.tell(env, &format!("the engine of {} {} does not answer", job.kind.word(), job.id));
+        }
+    }
+
+    fn tell(&mut self, env: &Env, why: &str) {
+        if let Some(notice) = env.notice.filter(|_| !self.is_told) {
+            notice(&format!("note: {why}; still waiting (Ctrl-C to stop)"));
+        }
+        self.is_told = true;
     }
 }
 
@@ -71,7 +95,18 @@ pub fn status(view: &View) -> String {
 fn check(interrupt: &Interrupt, job: &Job) -> Result<(), Failure> {
     let (noun, word, id) = (job.kind.noun(), job.kind.word(), &job.id);
     let heard = interrupt.check(|| format!("interrupted; {word} {id} is still running"));
-    heard.map_err(|failure| failure.hint(format!("wait for it again with: longshore {noun} wait {id}")))
+    heard.map_err(|failure| {
+        let end = job.kind.end_verb();
+        failure.hint(format!(
+            "wait for it again with: longshore {noun} wait {id}   or end it with: longshore {noun} {end} {id}"
+        ))
+    })
+}
+
+/// The failure to see the end of a job whose files were removed because it was forgotten.
+fn forgotten(job: &Job) -> Failure {
+    let message = format!("{} {} was forgotten before it ended", job.kind.word(), job.id);
+    Failure::new(ErrorKind::NotFound, message)
 }
 
 /// Finishes what a killed supervisor left of a job. What the user asked for is done also if that fails. Returns the
@@ -82,11 +117,7 @@ pub fn settle(env: &Env, voice: &Voice, job: &Job) -> Env {
     if let Err(error) = &recovered {
         voice.note(&format!("note: what was left of {} {} cannot be finished: {error:#}", job.kind.word(), job.id));
     }
-    let mut env = env.clone();
-    if begun.elapsed() >= env.patience {
-        env.patience = env.patience.min(LEAST_PATIENCE);
-    }
-    env
+    if begun.elapsed() >= env.patience { env.hurried() } else { env.clone() }
 }
 
 /// Asks the engine about a job.

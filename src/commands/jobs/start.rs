@@ -9,10 +9,9 @@ use std::thread::ScopedJoinHandle;
 
 use anyhow::Result;
 
-use crate::commands::plain;
 use crate::engine::Engine;
 use crate::env::Env;
-use crate::error::{Failure, Kind as ErrorKind};
+use crate::error::{Failure, Kind as ErrorKind, plain};
 use crate::job::Job;
 use crate::job::record::{FORMAT, Kind, Record, Work};
 use crate::job::store::Store;
@@ -41,6 +40,7 @@ pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record
         gid: env.gid,
         user: env.user.clone(),
         host: env.host(),
+        rerun_of: None,
         work,
     }
 }
@@ -65,6 +65,8 @@ pub fn begin(
     });
     checked.map_err(|_| anyhow::anyhow!("the check of the engine did not end"))??;
     let prepared = prepared?;
+    // Of a run that is refused no directory is left.
+    prepared.check_name()?;
     make()?;
     let (job, lock) = prepared.publish()?;
     if let Err(error) = supervisor::launch(&job, lock, Way::Start, values) {

@@ -1,20 +1,22 @@
 //! `wait`: waits until jobs have ended for certain.
 
+use std::cell::OnceCell;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{LEAST_PATIENCE, LOOK, check};
+use super::{LOOK, Waiting, check, forgotten};
 use crate::cli::Wait;
-use crate::env::Env;
-use crate::error::{Failure, Kind as ErrorKind};
+use crate::env::{Env, LEAST_PATIENCE};
+use crate::error::{Failure, Kind as ErrorKind, Verb, exit_code};
 use crate::interrupt::Interrupt;
-use crate::job::Job;
 use crate::job::record::{Kind, Outcome};
 use crate::job::select::find;
 use crate::job::view::View;
+use crate::job::witness::Witness;
+use crate::job::{Here, Job};
 use crate::output::{Page, Reply, Several, Voice};
 use crate::supervisor::{Recovery, recover};
 use crate::survey::view;
@@ -22,10 +24,10 @@ use crate::survey::view;
 /// Between two looks at a run whose supervisor and client were killed.
 const UNSUPERVISED_LOOK: Duration = Duration::from_millis(500);
 
-/// A job that has ended.
+/// A job that was waited for.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Ended {
+struct Waited {
     job: View,
     #[serde(skip)]
     told: Told,
@@ -40,16 +42,20 @@ enum Told {
     Id,
     /// With several ids: which, and its code.
     Code,
+    /// With several ids: which, and that its end is not known when the time limit passes.
+    Open,
 }
 
-impl Reply for Ended {
+impl Reply for Waited {
     fn show(&self, page: &mut Page) -> Result<()> {
         let (job, outcome) = (&self.job, self.job.outcome);
         match (self.told, &job.reason) {
             (Told::Id, _) => page.line(job.id.as_str()),
             (Told::Code, _) => page.line(&format!("{} {}", job.id, job.wait_code())),
+            (Told::Open, _) => page.line(&format!("{} -", job.id)),
             (Told::Reason, Some(reason)) if outcome != Some(Outcome::Succeeded) => {
-                page.note(&format!("note: {}: {reason}", outcome.map_or("", Outcome::word)))
+                page.note(&format!("note: {}: {reason}", outcome.map_or("", Outcome::word)))?;
+                job.hint.iter().try_for_each(|hint| page.note(&format!("hint: {hint}")))
             }
             (Told::Reason, _) => Ok(()),
         }
@@ -57,6 +63,48 @@ impl Reply for Ended {
 
     fn is_success(&self) -> bool {
         self.job.wait_code() == 0
+    }
+}
+
+/// A job that is waited for. Its end is known also if the job is forgotten, and its directory removed, meanwhile.
+#[derive(Debug)]
+pub struct Awaited<'a> {
+    job: &'a Job,
+    witness: OnceCell<Witness>,
+}
+
+impl<'a> Awaited<'a> {
+    /// This job. Its files are held open from now on.
+    #[must_use]
+    pub fn new(env: &Env, job: &'a Job) -> Self {
+        let awaited = Self::one_of_many(job);
+        awaited.watch(env);
+        awaited
+    }
+
+    /// This job. Its files are held open only if it turns out to be forgotten, because descriptors are few.
+    fn one_of_many(job: &'a Job) -> Self {
+        Self { job, witness: OnceCell::new() }
+    }
+
+    fn watch(&self, env: &Env) {
+        if self.witness.get().is_none()
+            && let Some(witness) = Witness::of(self.job, &Here::now(env))
+        {
+            let _ = self.witness.set(witness);
+        }
+    }
+
+    /// The job as it is now; `None` if it was removed and its end is not known.
+    #[must_use]
+    pub fn seen(&self, env: &Env) -> Option<View> {
+        let view = view(env, self.job);
+        if self.job.is_removed() { self.removed().ok() } else { Some(view) }
+    }
+
+    /// The end of a job whose directory was removed.
+    fn removed(&self) -> Result<View> {
+        self.witness.get().and_then(Witness::end).ok_or_else(|| forgotten(self.job).into())
     }
 }
 
@@ -70,16 +118,21 @@ pub fn wait(env: &Env, voice: &Voice, kind: Kind, args: &Wait) -> Result<u8> {
             let jobs = all.iter().map(found).collect::<Result<Vec<Job>>>()?;
             (wait_for_any(env, &jobs, deadline, &interrupt)?, Told::Id)
         }
-        [one] => (wait_for(env, &found(one)?, deadline, &interrupt)?, Told::Reason),
-        all => return wait_for_each(voice, all, found, |job| wait_for(env, job, deadline, &interrupt)),
+        [one] => (wait_for(env, &Awaited::new(env, &found(one)?), deadline, &interrupt)?, Told::Reason),
+        all => {
+            let wait = |job: &Job| wait_for(env, &Awaited::one_of_many(job), deadline, &interrupt);
+            return wait_for_each(env, voice, all, found, wait);
+        }
     };
     let code = job.wait_code();
-    voice.reply(&Ended { job, told })?;
+    voice.reply(&Waited { job, told })?;
     Ok(code)
 }
 
-/// Ids without a job are reported before the waiting begins.
+/// Ids without a job are reported before the waiting begins. Jobs that run when the time limit passes are counted, and the
+/// ends of the others are reported all the same.
 fn wait_for_each(
+    env: &Env,
     voice: &Voice,
     typed: &[String],
     found: impl Fn(&String) -> Result<Job>,
@@ -93,22 +146,44 @@ fn wait_for_each(
             Err(error) => several.take(at, Err(error))?,
         }
     }
+    let mut open = 0;
     for (at, job) in jobs {
-        match wait(&job) {
-            Err(error) if Failure::of(&error).kind != ErrorKind::NotFound => return Err(error),
-            ended => several.take(at, ended.map(|job| Ended { job, told: Told::Code }))?,
-        }
+        let waited = match wait(&job).map_err(|error| (Failure::of(&error).kind, error)) {
+            Ok(job) => Ok(Waited { job, told: Told::Code }),
+            Err((ErrorKind::Timeout, _)) => Ok(at_the_limit(env, &job)),
+            Err((ErrorKind::NotFound, error)) => Err(error),
+            Err((_, error)) => return Err(error),
+        };
+        open += usize::from(matches!(waited, Ok(Waited { told: Told::Open, .. })));
+        several.take(at, waited)?;
     }
-    several.finish()
+    let code = several.finish()?;
+    if open == 0 {
+        return Ok(code);
+    }
+    let is = if open == 1 { "is" } else { "are" };
+    let late = Failure::new(ErrorKind::Timeout, format!("{open} of {} jobs {is} still running", typed.len()));
+    voice.tell(&late);
+    Ok(exit_code(&late, Verb::PassesOn))
+}
+
+/// How a job stands when the time limit of the wait has passed. An engine that hangs gets little time.
+fn at_the_limit(env: &Env, job: &Job) -> Waited {
+    let job = view(&env.hurried(), job);
+    let is_open = job.is_running() || job.outcome == Some(Outcome::Unknown);
+    Waited { job, told: if is_open { Told::Open } else { Told::Code } }
 }
 
 fn wait_for_any(env: &Env, jobs: &[Job], deadline: Option<Instant>, interrupt: &Interrupt) -> Result<View> {
+    let awaited: Vec<Awaited> = jobs.iter().map(Awaited::one_of_many).collect();
+    let mut waiting = Waiting::default();
     loop {
-        for job in jobs {
-            if let Some(view) = ended(env, job, deadline)? {
+        for one in &awaited {
+            if let Some(view) = ended(env, one, deadline)? {
                 return Ok(view);
             }
-            check(interrupt, job)?;
+            check(interrupt, one.job)?;
+            waiting.look(env, one.job);
         }
         // Of a run without its supervisor the engine is asked each time.
         let pause = if jobs.iter().any(Job::has_ended) { UNSUPERVISED_LOOK } else { LOOK };
@@ -123,14 +198,16 @@ fn wait_for_any(env: &Env, jobs: &[Job], deadline: Option<Instant>, interrupt: &
 /// Waits until a job has ended for certain.
 ///
 /// # Errors
-/// When the deadline passes, on Ctrl-C, and when the job was forgotten meanwhile.
-pub fn wait_for(env: &Env, job: &Job, deadline: Option<Instant>, interrupt: &Interrupt) -> Result<View> {
-    let mut pause = Duration::from_millis(1);
+/// When the deadline passes, on Ctrl-C, and when the job was removed and its end is not known.
+pub fn wait_for(env: &Env, awaited: &Awaited, deadline: Option<Instant>, interrupt: &Interrupt) -> Result<View> {
+    let job = awaited.job;
+    let (mut pause, mut waiting) = (Duration::from_millis(1), Waiting::default());
     loop {
-        if let Some(view) = ended(env, job, deadline)? {
+        if let Some(view) = ended(env, awaited, deadline)? {
             return Ok(view);
         }
         check(interrupt, job)?;
+        waiting.look(env, job);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
             let message = format!("{} {} is still running", job.kind.word(), job.id);
@@ -145,8 +222,12 @@ pub fn wait_for(env: &Env, job: &Job, deadline: Option<Instant>, interrupt: &Int
     }
 }
 
-/// The job after its end. If a running job is forgotten, its record is removed when it ends, and its end is not known.
-fn ended(env: &Env, job: &Job, deadline: Option<Instant>) -> Result<Option<View>> {
+/// The job after its end.
+fn ended(env: &Env, awaited: &Awaited, deadline: Option<Instant>) -> Result<Option<View>> {
+    let job = awaited.job;
+    if job.is_forgotten() {
+        awaited.watch(env);
+    }
     if !job.has_ended() {
         return Ok(None);
     }
@@ -161,8 +242,7 @@ fn ended(env: &Env, job: &Job, deadline: Option<Instant>) -> Result<Option<View>
     }
     let view = view(&env, job);
     if (view.recovered || view.outcome == Some(Outcome::Corrupt)) && job.is_removed() {
-        let message = format!("{} {} was forgotten before it ended", job.kind.word(), job.id);
-        return Err(Failure::new(ErrorKind::NotFound, message).into());
+        return awaited.removed().map(Some);
     }
     let is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
     let is_open = view.is_running() || is_late && view.outcome == Some(Outcome::Unknown);

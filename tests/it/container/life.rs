@@ -42,6 +42,7 @@ fn restart_interrupts_what_runs_and_starts_what_does_not() {
     assert_eq!(real.field(&other, STATUS), "running");
 
     let help = real.run(&["container", "restart", "--help"]).code(0).stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(help.contains("The difference between start and restart:"), "{help}");
     for word in ["It does not change one that is running", "stops a running container first"] {
         assert!(help.contains(word), "{help}");

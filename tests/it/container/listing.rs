@@ -175,6 +175,80 @@ fn a_list_marks_the_containers_of_our_runs() {
     assert!(!real.docker(&["inspect", container]).status.success());
 }
 
+/// What `container list` says of a container under RUN, and under `Longshore` in JSON.
+fn marks(real: &Real, name: &str) -> (bool, Value) {
+    let filter = format!("name=^{name}$");
+    let table = real.container(&["list", "-a", "--filter", &filter]).code(0).stdout;
+    let listed = real.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{name}");
+    (table.lines().next().unwrap().contains(" RUN "), listed[0]["Longshore"].clone())
+}
+
+#[test]
+fn a_container_with_an_inherited_label_is_no_run() {
+    let real = Real::new();
+    let (base, label, image, committed) = (real.own_base(), real.label(), real.name("web"), real.name("committed"));
+    real.run(&["image", "create", &image, "--base", &base, "--run", "true", "--label", &label, "--wait"]).code(0);
+    let source = real.source("print('hi')");
+    let run = real.run(&real.run_args_in(&image, &source, &["--keep", "--wait"])).code(0).id();
+    let run = run.lines().next().unwrap();
+    // `docker commit` copies the labels of the container, and so does every container made from that image.
+    real.docker_says(&["commit", &format!("longshore-{run}"), &committed]);
+    for (short, image) in [("of-image", &image), ("of-commit", &committed)] {
+        let name = real.name(short);
+        real.docker_says(&["create", "--name", &name, "--label", &label, image, "true"]);
+        let labels = real.field(&name, "{{json .Config.Labels}}");
+        assert!(labels.contains("longshore.job"), "{labels}");
+        assert_eq!(labels.contains("longshore.run"), short == "of-commit", "{labels}");
+        assert_eq!(marks(&real, &name), (false, Value::Null), "{short}");
+        let removed = real.container(&["rm", &name]).code(0);
+        assert_eq!((removed.stdout, removed.stderr), (format!("{name}\n"), String::new()));
+    }
+    // The run's own container is one under any name.
+    let renamed = real.name("renamed");
+    for name in [format!("longshore-{run}"), renamed.clone()] {
+        assert_eq!(marks(&real, &name).1["id"], run);
+        assert!(marks(&real, &name).0);
+        real.container(&["rm", &name]).code(1);
+        let _ = real.docker(&["rename", &name, &renamed]);
+    }
+    real.run(&["exec", "forget", run]).code(0);
+    let refused = real.container(&["rm", &renamed]);
+    assert_eq!(refused.code, 0, "the source directory of a forgotten run is not known: {}", refused.stderr);
+}
+
+#[test]
+fn the_container_of_a_run_of_another_state_directory_is_refused_without_a_hint_to_forget_it() {
+    let real = Real::new();
+    let digits: Vec<char> = real.label().chars().filter(char::is_ascii_digit).collect();
+    let id: String = digits[digits.len() - 12..].iter().collect();
+    let name = format!("longshore-{id}");
+    for label in ["longshore.run", "longshore.job"] {
+        let labels = [real.label(), format!("{label}={id}")];
+        real.docker_says(&[
+            "create",
+            "--name",
+            &name,
+            "--label",
+            &labels[0],
+            "--label",
+            &labels[1],
+            &Real::base(),
+            "true",
+        ]);
+        assert_eq!(marks(&real, &name), (true, serde_json::json!({"id": id, "name": null, "image": Real::base()})));
+        let refused = real.container(&["rm", &name]).code(1);
+        assert_eq!(
+            refused.stderr,
+            format!(
+                "error: container {name} belongs to run {id}\n\
+                 hint: the run is in another state directory; remove its container with -f\n"
+            )
+        );
+        real.container(&["rm", "-f", &name]).code(0);
+    }
+}
+
 #[test]
 fn an_engine_that_goes_away_between_the_two_calls_is_no_empty_list() {
     let mut real = Real::new();

@@ -73,7 +73,8 @@ fn a_terminal_shows_a_table_that_redraws_in_place_with_its_past() {
     let id = real.running("a");
     let idle = [real.created("b"), real.created("c")];
     // Header and three rows, also of what was never measured: four lines up, and the rest of the screen is cleared.
-    let ran = real.at_terminal("▁▁▁▁▁", &["stats", "-a", &id, &idle[0], &idle[1]]);
+    let flags = ["--columns", "140", "--until", "▁▁▁▁▁"];
+    let ran = real.at_terminal_with(&flags, &["stats", "-a", &id, &idle[0], &idle[1]]);
     assert_eq!(ran.code, 130, "{:?}", ran.stdout);
     let frames: Vec<&str> = ran.stdout.split("\x1b[4A").collect();
     assert!(frames.len() >= 3, "{:?}", ran.stdout);
@@ -96,5 +97,51 @@ fn rows_that_do_not_fit_on_the_terminal_are_counted() {
     for frame in frames {
         assert_eq!(frame.matches("\r\n").count(), 29, "{frame:?}");
         assert!(frame.contains("row27") && frame.ends_with("… and 13 more\r\n"), "{frame:?}");
+    }
+}
+
+/// A frame of docker's with two containers.
+const FRAME: &str = r#"printf '\033[2J\033[H'; for name in database-of-the-project cache; do
+    printf '{"Container":"%s","Name":"%s","CPUPerc":"100.05%%","MemUsage":"123.4MiB / 15.36GiB","MemPerc":"12.34%%",' $name $name
+    printf '"NetIO":"12.3kB / 126kB","BlockIO":"1.23MB / 45.6MB","PIDs":"123"}\n'; done"#;
+
+/// The lines of a frame, each shown in at most so many columns.
+fn lines(frame: &str, columns: usize) -> Vec<&str> {
+    let lines: Vec<&str> = frame.trim_end_matches("\r\n").split("\r\n").collect();
+    assert!(lines.iter().all(|line| line.chars().count() <= columns), "wider than {columns}: {frame:?}");
+    lines
+}
+
+#[test]
+fn a_terminal_of_80_columns_shows_every_column_of_dockers() {
+    let mut real = Real::new();
+    real.wrap_docker(&format!("if [ \"$verb\" = stats ]; then {FRAME}; exit 0; fi"));
+    for args in [&["stats"][..], &["stats", "--no-stream"]] {
+        let shown = real.at_terminal_with(&["--columns", "80"], args).code(0).stdout;
+        let lines = lines(shown.trim_start_matches("\r\x1b[J"), 80);
+        let headings: Vec<&str> = lines[0].split("  ").map(str::trim).filter(|word| !word.is_empty()).collect();
+        assert_eq!(headings, ["NAME", "CPU", "MEMORY", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"], "{shown:?}");
+        let words = ["database…", "100.05%", "123.4MiB/15.36GiB", "12.34%", "12.3kB/126kB", "1.23MB/45.6MB", "123"];
+        assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), words, "{shown:?}");
+    }
+}
+
+#[test]
+fn a_frame_after_a_resize_has_the_new_width_and_a_screen_of_its_own() {
+    let mut real = Real::new();
+    let narrow = real.path("narrow");
+    let wait = format!("while ! [ -e '{}' ]; do sleep 0.02; done", narrow.display());
+    // A frame is shown when the next one begins.
+    real.wrap_docker(&format!("if [ \"$verb\" = stats ]; then {FRAME}; {FRAME}; {wait}; {FRAME}; {FRAME}; exit 0; fi"));
+    let flags = ["--columns", "140", "--narrow-to", "80", "--at", "cache", "--then", narrow.to_str().unwrap()];
+    let shown = real.at_terminal_with(&flags, &["stats"]).code(0).stdout;
+    let (wide, rest) = shown.split_once("\x1b[H\x1b[2J").expect("a screen of its own");
+    let wide = lines(wide.trim_start_matches("\r\x1b[J"), 140);
+    assert!(wide.len() == 3 && wide[0].contains("CPU HISTORY"), "{shown:?}");
+    let frames: Vec<&str> = rest.split("\x1b[3A\r\x1b[J").collect();
+    assert_eq!(frames.len(), 3, "{shown:?}");
+    for frame in frames {
+        let lines = lines(frame, 80);
+        assert!(lines.len() == 3 && lines[0].ends_with("PIDS") && !lines[0].contains("HISTORY"), "{shown:?}");
     }
 }

@@ -1,12 +1,13 @@
 //! Builds on every kind of builder: what succeeds, what fails and says why, and who may have a name.
 
+use std::process::Command;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
 use serde_json::{Value, json};
 
 use super::{has_line, lines};
-use crate::support::real::{Client, Real, host_ca};
+use crate::support::real::{Client, Real, given, host_ca};
 use crate::support::{Ran, schema, wait_until};
 
 impl Real {
@@ -95,57 +96,143 @@ fn an_update_and_apt_packages_are_installed() {
     assert_eq!(real.run(&args).code(0).stdout, "/usr/bin/tree /usr/bin/tini\n");
 }
 
-#[test]
-fn a_step_that_fails_ends_the_build_with_its_reason_and_leaves_no_container() {
-    for client in [Client::Legacy, Client::Buildx] {
-        let real = Real::with(client);
-        let name = real.name("broken");
+/// A build that fails: the short name, the recipe, the reason, and what the hint has in it.
+type Failing = (&'static str, Value, String, &'static str);
+
+impl Real {
+    /// Builds that fail, each for another reason. The name of the client keeps the two clients of BuildKit from sharing a
+    /// step, whose output only one of them gets.
+    fn failing(&self, client: Client) -> Vec<Failing> {
+        let mark = client.name();
         // BuildKit leaves nothing of a build that fails; what the legacy builder leaves has its base's label.
-        let base = if client == Client::Legacy { real.own_base() } else { Real::base() };
-        let recipe = json!({"baseImage": base, "additionalCommand": "echo before\necho went wrong >&2\nexit 9"});
-        let ran = real.create(&name, recipe, &["--wait"]);
-        let built = schema::validated("image-create", ran.json());
-        assert_eq!((&built["success"], &built["outcome"]), (&json!(false), &json!("failed")), "{client:?}");
-        assert_eq!(json!(ran.code), built["exitCode"], "{client:?}");
-        assert_ne!(ran.code, 0);
-        assert!(built["reason"].as_str().unwrap().contains("docker build exited with status"), "{built:#}");
-        assert!(ran.stderr.contains("went wrong"), "the end of the log is shown: {}", ran.stderr);
-        assert_eq!(real.run(&["image", "wait", &name]).code, ran.code);
-        assert!(!real.has_image(&name));
-        assert_eq!(real.containers(), Vec::<String>::new(), "{client:?}");
+        let base = if client == Client::Legacy { self.own_base() } else { Self::base() };
+        let head = format!("FROM {}\nLABEL {}\n", Self::base(), self.label());
+        let bare = format!("{head}RUN rm -r /usr/bin/apt-get /usr/lib/python3/dist-packages/pip\n");
+        let bare = self.image("bare", &bare);
+        // One certificate, which is not that of the index.
+        let distrust = "ENV PIP_CERT=/one.pem\nRUN sed '/END CERT/q' /etc/ssl/certs/ca-certificates.crt >/one.pem\n";
+        let distrustful = self.image("distrustful", &format!("{head}{distrust}"));
+        let mut unknown = json!({"baseImage": base, "pipInstall": format!("six nosuch-{mark}-zzz")});
+        if let Some(bundle) = host_ca() {
+            unknown["caCert"] = json!(bundle);
+        }
+        let commands = format!("cd /tmp # {mark}\necho went wrong >&2\nexit 9\necho no");
+        let index = format!("http://127.0.0.1:9/{mark}");
+        vec![
+            (
+                "apt",
+                json!({"baseImage": base, "aptInstall": format!("nosuch-{mark}")}),
+                format!("apt has no package \"nosuch-{mark}\""),
+                "apt-cache search",
+            ),
+            ("pip", unknown, format!("pip found no package \"nosuch-{mark}-zzz\""), "check the name"),
+            (
+                "command",
+                json!({"baseImage": base, "additionalCommand": commands}),
+                "command 3 of 4 ended with exit code 9: exit 9".into(),
+                "",
+            ),
+            (
+                "no-base",
+                json!({"baseImage": "127.0.0.1:9/no/base:1"}),
+                "the engine has no base image \"127.0.0.1:9/no/base:1\" and could not pull it: 127.0.0.1:9: connection \
+                 refused"
+                    .into(),
+                "docker pull 127.0.0.1:9/no/base:1",
+            ),
+            (
+                "certificate",
+                json!({"baseImage": distrustful, "pipInstall": "six"}),
+                format!("pip does not trust the certificate of {}", default_index()),
+                "--ca-cert FILE",
+            ),
+            (
+                "network",
+                json!({"baseImage": base, "pipInstall": "six", "pipIndexUrl": index}),
+                "pip could not reach 127.0.0.1:9: Connection refused".into(),
+                "--pip-index-url",
+            ),
+            (
+                "no-apt",
+                json!({"baseImage": bare, "aptInstall": "tree"}),
+                "the base image has no apt-get: apt packages and updates need a base image of Debian or Ubuntu".into(),
+                "",
+            ),
+            (
+                "no-pip",
+                json!({"baseImage": bare, "pipInstall": "six"}),
+                "python3 in the base image has no pip: add \"python3-pip\" to the apt packages, or use a base image that \
+                 has it"
+                    .into(),
+                "",
+            ),
+        ]
     }
 }
 
-#[test]
-fn a_base_without_apt_or_without_pip_fails_with_the_reason() {
-    let real = Real::with(Client::Buildx);
-    let name = real.name("never");
-    let bare = format!(
-        "FROM {}\nLABEL {}\nRUN rm -r /usr/bin/apt-get /usr/lib/python3/dist-packages/pip\n",
-        Real::base(),
-        real.label()
-    );
-    let base = real.image("bare", &bare);
-    for (key, package, words) in [
-        (
-            "aptInstall",
-            "tree",
-            "the base image has no apt-get: apt packages and updates need a base image of Debian or Ubuntu",
-        ),
-        (
-            "pipInstall",
-            "six",
-            "python3 in the base image has no pip: add \"python3-pip\" to the apt packages, or use a base image that has it",
-        ),
-    ] {
-        let ran = real.create(&name, json!({"baseImage": base, key: package}), &["--wait"]);
-        assert_eq!((&ran.json()["outcome"], &ran.json()["reason"]), (&json!("failed"), &json!(words)));
-        assert!(
-            ran.stderr.starts_with(&format!("error: could not build image \"{name}:latest\": failed")),
-            "{}",
-            ran.stderr
-        );
+/// The host of the index that pip uses unless it is told another.
+fn default_index() -> String {
+    let script = "from pip._internal.models.index import PyPI; print(PyPI.netloc)";
+    let output = Command::new(given("LONGSHORE_TEST_PYTHON")).args(["-c", script]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Each build fails with 1 and one sentence, in every command that shows it, and leaves no container.
+fn a_failed_build_says_why_with(client: Client) {
+    let real = Real::with(client);
+    let failing = real.failing(client);
+    for (short, recipe, ..) in &failing {
+        real.create(&real.name(short), recipe.clone(), &[]).code(0);
     }
+    for (short, _, reason, hint) in &failing {
+        let name = real.name(short);
+        let ended = real.run(&["image", "wait", &name, "--json"]).code(1).json();
+        let expected = (&json!("failed"), &json!(1), &json!(reason));
+        assert_eq!((&ended["outcome"], &ended["exitCode"], &ended["reason"]), expected, "{client:?} {short}");
+        let said = ended["hint"].as_str().unwrap_or_default();
+        assert!(said.contains(hint) && said.is_empty() == hint.is_empty(), "{client:?} {short}: {said:?}");
+
+        let hint = if said.is_empty() { String::new() } else { format!("hint: {said}\n") };
+        let waited = real.run(&["image", "wait", &name]).code(1);
+        assert_eq!(waited.stderr, format!("note: failed: {reason}\n{hint}"), "{client:?} {short}");
+        let status = real.run(&["image", "status", &name]).code(0);
+        assert_eq!(status.stderr, format!("exited: failed: {reason}\n{hint}"), "{client:?} {short}");
+        assert!(!status.stdout.contains("DEPRECATED"), "{client:?} {short}: {}", status.stdout);
+        assert!(!real.has_image(&name));
+    }
+    let builds = real.run(&["image", "builds"]).code(0).stdout;
+    assert!(failing.iter().all(|(.., reason, _)| builds.contains(reason)), "{client:?}: {builds}");
+    assert_eq!(real.containers(), Vec::<String>::new(), "{client:?}");
+}
+
+#[test]
+fn a_failed_build_says_why_with_the_legacy_builder() {
+    a_failed_build_says_why_with(Client::Legacy);
+}
+
+#[test]
+fn a_failed_build_says_why_with_the_buildkit_of_an_old_client() {
+    a_failed_build_says_why_with(Client::BuildkitOld);
+}
+
+#[test]
+fn a_failed_build_says_why_with_buildx() {
+    a_failed_build_says_why_with(Client::Buildx);
+}
+
+#[test]
+fn who_waits_for_a_build_that_fails_gets_1_the_end_of_its_log_the_reason_and_a_hint() {
+    let real = Real::with(Client::Buildx);
+    let name = real.name("waited");
+    let ran = real.create(&name, json!({"additionalCommand": "echo went wrong >&2\nexit 137"}), &["--wait"]).code(1);
+    let built = schema::validated("image-create", ran.json());
+    assert_eq!((&built["success"], &built["exitCode"]), (&json!(false), &json!(1)));
+    let reason = "command 2 of 2 ended with exit code 137: exit 137";
+    assert_eq!(built["reason"], reason);
+    assert_eq!(built["error"]["message"], format!("could not build image \"{name}\": {reason}"));
+    assert!(ran.stderr.contains("went wrong"), "the end of the log is shown: {}", ran.stderr);
+    let hint = built["error"]["hint"].as_str().unwrap();
+    assert!(hint.starts_with("exit code 137: it was killed") && hint.contains("longshore image logs"), "{hint}");
 }
 
 #[test]
@@ -179,7 +266,7 @@ fn of_twenty_builds_of_one_name_one_starts_and_cancel_ends_it() {
     let cancelled = schema::validated("done", real.run(&["image", "cancel", &name, "--json"]).code(0).json());
     assert_eq!(cancelled["id"], id);
     let status = real.status(&name);
-    assert_eq!((&status["status"], &status["outcome"]), (&json!("exited"), &json!("cancelled")));
+    assert_eq!((&status["outcome"], &status["exitCode"]), (&json!("cancelled"), &json!(1)));
     assert_eq!(status["reason"], "ended by longshore image cancel");
     assert!(!real.has_image(&name));
     wait_until("no container of the build is left", || real.containers().is_empty());
@@ -197,7 +284,8 @@ fn cancel_ends_a_build_of_buildkit() {
         real.create(&name, json!({"additionalCommand": format!("echo begun\n{mark}")}), &[]).code(0);
         wait_until("the step runs", || has_line(&real.status(&name), "begun"));
         real.run(&["image", "cancel", &name]).code(0);
-        assert_eq!(real.status(&name)["outcome"], "cancelled");
+        let status = real.status(&name);
+        assert_eq!((&status["outcome"], &status["exitCode"]), (&json!("cancelled"), &json!(1)));
         let sleeping = || super::processes().iter().any(|(_, words)| words.join(" ").trim_end() == mark);
         wait_until("the step has been ended", || !sleeping());
         assert!(!real.has_image(&name));
@@ -214,7 +302,7 @@ fn forget_of_a_running_build_stops_nothing() {
     assert_eq!(schema::validated("error", gone.json())["error"]["kind"], "not-found");
     let second = real.create(&name, json!({}), &[]).code(1);
     let message = second.json()["error"]["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("is being built by a forgotten build"), "{message}");
+    assert!(message.contains("is still being built by a forgotten build"), "{message}");
     wait_until("the image is there", || real.has_image(&name));
     let job = real.job("build", created["id"].as_str().unwrap());
     wait_until("nothing of the build is left", || !job.exists());

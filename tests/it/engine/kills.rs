@@ -1,6 +1,7 @@
 //! SIGKILL of the command, the supervisor, the docker client, each alone and together, on the real engine: the status
 //! is never wrong, the code is the program's, and the log is whole.
 
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -205,6 +206,41 @@ fn a_renamed_container_is_found_by_its_label() {
     assert_ended_right(&real, &id);
 }
 
+/// Somebody else renames the container and restarts it: the run ends when it ends for the second time.
+#[test]
+fn a_container_that_was_renamed_and_restarted_is_one_run_with_the_last_code() {
+    for is_supervised in [true, false] {
+        let real = Real::new();
+        let code = "import os, signal, sys, time\n\
+                    signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\n\
+                    life = len(os.listdir('output')) + 1\n\
+                    open(f'output/{life}', 'w').close()\n\
+                    print('life', life, flush=True)\n\
+                    while life == 1 or not os.path.exists('output/go'): time.sleep(0.02)\n\
+                    raise SystemExit(7)\n";
+        let output = real.path("output");
+        let id = real.start(code, &["--output", output.to_str().unwrap()]);
+        wait_until("the program has begun", || real.says(&id, "life 1\n"));
+        if !is_supervised {
+            kill(&id, is_supervisor);
+            kill(&id, is_client);
+        }
+        let name = format!("renamed-{id}");
+        real.docker_says(&["rename", &format!("longshore-{id}"), &name]);
+        real.docker_says(&["restart", "-t", "10", &name]);
+        wait_until("it lives again", || output.join("2").exists());
+        let listed = real.run(&["exec", "list", "--json"]).code(0).json();
+        assert_eq!(listed.as_array().unwrap().len(), 1, "{listed:#}");
+        assert_eq!((&listed[0]["id"], &listed[0]["status"]), (&json!(id), &json!("running")), "{listed:#}");
+        assert_eq!(real.containers().len(), 1);
+        real.write("output/go", "");
+        let (job, code) = real.wait(&id);
+        assert_eq!((code, &job["exitCode"], &job["outcome"]), (7, &json!(7), &json!("failed")), "{job:#}");
+        assert_eq!(String::from_utf8(real.log(&id)).unwrap(), "life 1\nlife 2\n", "{job:#}");
+        wait_until("the container is removed", || real.containers().is_empty());
+    }
+}
+
 #[test]
 fn without_a_copy_of_the_engine_a_killed_client_makes_the_log_incomplete_and_says_so() {
     let real = Real::new();
@@ -215,6 +251,90 @@ fn without_a_copy_of_the_engine_a_killed_client_makes_the_log_incomplete_and_say
     assert_eq!((code, &job["exitCode"], &job["log"]), (7, &json!(7), &json!("incomplete")));
     assert!(job["reason"].as_str().unwrap().contains("log: incomplete"), "{job:#}");
     assert!(truth().as_bytes().starts_with(&real.log(&id)));
+}
+
+/// Prints `first` and, when there is a file `gate` beside it, `last`.
+fn in_two_parts(real: &Real, first: &str, driver: &str) -> (String, PathBuf) {
+    let code = format!(
+        "import os, sys, time\nos.write(1, {first})\nwhile not os.path.exists('/app/gate'): time.sleep(0.02)\n\
+         os.write(1, b'last\\n')\nraise SystemExit(7)\n"
+    );
+    let source = real.source(&code);
+    let id = real.run(&real.run_args(&source, &["--log-driver", driver])).code(0).id();
+    (id, source.join("gate"))
+}
+
+/// The client is killed between the two parts. The log has the first part as it was printed, whatever the engine's copy
+/// made of it, and the second.
+#[track_caller]
+fn assert_exact(driver: &str, first: &str, bytes: &[u8]) {
+    let real = Real::new();
+    let (id, gate) = in_two_parts(&real, first, driver);
+    wait_until("the first part is there", || real.log(&id).len() == bytes.len());
+    kill(&id, is_client);
+    std::fs::write(gate, "").unwrap();
+    let (job, code) = real.wait(&id);
+    assert_eq!((code, &job["log"]), (7, &json!("recovered")), "{job:#}");
+    assert!(
+        real.log(&id) == [bytes, b"last\n"].concat(),
+        "{driver}: {} bytes are not as they were printed",
+        bytes.len()
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_stay_as_they_were_printed_when_the_client_is_killed() {
+    assert_exact("json-file", r"b'\xff\xfe no text \xc3\n'", b"\xff\xfe no text \xc3\n");
+}
+
+#[test]
+fn the_end_of_a_long_line_stays_as_it_was_printed_when_the_client_is_killed() {
+    for driver in ["local", "json-file"] {
+        assert_exact(driver, r"b'x' * 20000 + b'\n'", &[vec![b'x'; 20_000], vec![b'\n']].concat());
+    }
+}
+
+/// The program makes a file and ends. A stop that is asked for after that finds it ended, and does not cancel the run. Only in
+/// the moment before the container ends does docker take the signal: it ends the program, or comes after the program's end.
+#[test]
+fn a_stop_just_after_the_end_of_the_program_does_not_cancel_the_run() {
+    let real = Real::new();
+    let tries = std::sync::atomic::AtomicU64::new(0);
+    let (wrong, right) = (std::sync::Mutex::new(Vec::new()), std::sync::atomic::AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                loop {
+                    let number = tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if number >= 30 {
+                        return;
+                    }
+                    let output = real.path(&format!("ended-{number}"));
+                    std::fs::create_dir(&output).unwrap();
+                    let code = "open('/app/output/ended', 'w').close()\nimport os\nos._exit(0)\n";
+                    let args = real.run_args(&real.source(code), &["--output", output.to_str().unwrap()]);
+                    let id = real.run(&args).code(0).id();
+                    while !output.join("ended").exists() {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    std::thread::sleep(Duration::from_millis(2 + number * 38 / 30));
+                    real.run(&["exec", "stop", &id]);
+                    let (job, _) = real.wait(&id);
+                    if job["outcome"] == "succeeded" {
+                        right.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    } else if job["outcome"] != "cancelled"
+                        || ![0, 143].map(serde_json::Value::from).contains(&job["exitCode"])
+                    {
+                        wrong.lock().unwrap().push(job);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} of 30: {wrong:#?}", wrong.len());
+    let right = right.into_inner();
+    assert!(right >= 15, "only {right} of 30 runs that ended by themselves have succeeded");
 }
 
 #[test]

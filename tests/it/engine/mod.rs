@@ -1,11 +1,15 @@
 //! Builds and runs on a real engine.
 
 mod agree;
+mod complete;
 mod contract;
+mod doctor;
+mod hostile;
 mod images;
 mod kills;
-mod logs;
+pub mod logs;
 mod many;
+pub mod outages;
 mod owners;
 pub mod restarts;
 mod runs;

@@ -31,7 +31,8 @@ fn end(engine: &mut Private, how: End) {
     }
 }
 
-fn start(engine: &Private, program: Program) -> Witness {
+/// Starts a program that prints already when this returns.
+pub fn start(engine: &Private, program: Program) -> Witness {
     let witness = program.start(engine, &Real::base());
     wait_until("the program prints", || witness.printed(10));
     witness
@@ -39,7 +40,7 @@ fn start(engine: &Private, program: Program) -> Witness {
 
 /// Waits for the end of these runs, compares them with the truth, forgets all jobs, and looks for what is left.
 #[track_caller]
-fn assert_sound(engine: &Private, runs: &[Witness]) -> Vec<Value> {
+pub fn assert_sound(engine: &Private, runs: &[Witness]) -> Vec<Value> {
     let jobs: Vec<Value> = runs.iter().map(|run| ended(engine, "exec", &run.id)).collect();
     let contradictions: Vec<String> =
         runs.iter().zip(&jobs).filter_map(|(run, job)| run.contradiction(job, &log(engine, &run.id))).collect();
@@ -49,7 +50,7 @@ fn assert_sound(engine: &Private, runs: &[Witness]) -> Vec<Value> {
 }
 
 /// How the engine described each container at its end, for who has to find out who was wrong.
-fn engine_says(engine: &Private) -> String {
+pub fn engine_says(engine: &Private) -> String {
     let states = job_ids(&engine.jobs("run")).into_iter().filter_map(|id| {
         let text = std::fs::read(engine.job("run", &id).join("inspect.json")).ok()?;
         let container: Value = serde_json::from_slice(&text).ok()?;
@@ -60,7 +61,7 @@ fn engine_says(engine: &Private) -> String {
 
 /// A job after its end, as `wait` shows it.
 #[track_caller]
-fn ended(engine: &Private, noun: &str, id: &str) -> Value {
+pub fn ended(engine: &Private, noun: &str, id: &str) -> Value {
     let ran = engine.run(&[noun, "wait", "--timeout", "100s", "--json", id]);
     let job = ran.json();
     assert_eq!(job["status"], "exited", "{noun} {id} never ended: {}\n{job:#}", ran.stderr);
@@ -103,7 +104,7 @@ fn all(engine: &Private) -> Vec<Value> {
 }
 
 /// Kills everything of longshore's: supervisors and docker clients.
-fn kill_all_of_ours(engine: &Private) {
+pub fn kill_all_of_ours(engine: &Private) {
     wait_until("all of ours is gone", || {
         let left = engine.processes();
         for process in &left {
@@ -146,9 +147,9 @@ fn a_run_that_a_new_engine_ends_has_the_code_that_it_gave_then() {
     restarted(End::Kill, false);
 }
 
-/// A program that ends while no engine runs.
-fn ended_in_the_outage(how: End, live_restore: bool, program: Program) {
-    let Some(mut engine) = Private::new() else { return };
+/// A program that ends while no engine runs; the job after that.
+fn ended_in_the_outage(how: End, live_restore: bool, program: Program) -> Option<Value> {
+    let mut engine = Private::new()?;
     engine.start(live_restore);
     let run = start(&engine, program);
     end(&mut engine, how);
@@ -156,23 +157,28 @@ fn ended_in_the_outage(how: End, live_restore: bool, program: Program) {
     let job = listed(&engine, &run.id);
     assert!(job["status"] == "running" || job["outcome"] == "unknown", "the engine is not there: {job:#}");
     engine.start(live_restore);
-    let jobs = assert_sound(&engine, &[run]);
-    assert_eq!(jobs[0]["exitCode"], json!(program.code), "{:#}", jobs[0]);
+    Some(assert_sound(&engine, &[run]).remove(0))
 }
 
 #[test]
 fn a_program_that_ended_while_the_engine_was_stopped_has_its_true_code() {
-    ended_in_the_outage(End::Term, true, PROGRAM);
+    let Some(job) = ended_in_the_outage(End::Term, true, PROGRAM) else { return };
+    assert_eq!(job["exitCode"], json!(7), "{job:#}");
 }
 
+/// An engine before 24.0.3 reports 0 also for an end that it lost.
 #[test]
-fn a_program_that_succeeded_while_the_engine_was_dead_has_succeeded() {
-    ended_in_the_outage(End::Kill, true, Program { code: 0, ..PROGRAM });
+fn a_zero_of_a_program_that_ended_while_the_engine_was_dead_is_proven_or_lost() {
+    let Some(job) = ended_in_the_outage(End::Kill, true, Program { code: 0, ..PROGRAM }) else { return };
+    let why = "the engine was restarted about when it ended, so the engine's exit code 0 is not reliable";
+    let is_lost = job["outcome"] == "lost" && job["reason"].as_str().unwrap().starts_with(why);
+    assert!(is_lost || job["outcome"] == "succeeded", "{job:#}");
 }
 
 #[test]
 fn a_program_that_failed_while_the_engine_was_dead_has_its_true_code() {
-    ended_in_the_outage(End::Kill, false, PROGRAM);
+    let Some(job) = ended_in_the_outage(End::Kill, false, PROGRAM) else { return };
+    assert_eq!(job["exitCode"], json!(7), "{job:#}");
 }
 
 /// Programs that end one after the other while a new engine takes over what the killed one left.
@@ -205,7 +211,7 @@ fn rebooted(supervised: bool) {
         kill_all_of_ours(&engine);
     }
     engine.hard_reboot();
-    let codes = engine.docker_says(&["ps", "--all", "--format", "{{.Status}}", "--filter", "label=longshore.job"]);
+    let codes = engine.docker_says(&["ps", "--all", "--format", "{{.Status}}", "--filter", "label=longshore.run"]);
     let jobs = assert_sound(&engine, &runs);
     for job in jobs {
         assert_eq!((&job["outcome"], &job["exitCode"]), (&json!("lost"), &json!(null)), "{codes}: {job:#}");
@@ -358,6 +364,27 @@ fn a_full_disk_of_the_engine_changes_no_code_and_no_line() {
     assert_eq!(job["exitCode"], json!(7), "{job:#}");
     engine.empty_disk();
     assert_sound(&engine, &[run]);
+}
+
+/// A daemon's own limit of a log would also be that of its containers with the same driver.
+#[test]
+fn a_daemon_that_keeps_little_of_a_log_by_default_loses_no_line() {
+    let Some(mut engine) = Private::new() else { return };
+    for driver in ["local", "json-file"] {
+        engine.use_options(&["--log-driver", driver, "--log-opt", "max-size=10k", "--log-opt", "max-file=1"]);
+        engine.start(false);
+        // Its client is killed, so that most lines are in the engine's copy only.
+        let run = Program { code: 7, lines: 3000, pause: 0.0005 }.start(&engine, &Real::base());
+        wait_until("the program prints", || run.printed(10));
+        for process in engine.processes().iter().filter(|process| process.command.contains("--init")) {
+            kill_process(Pid::from_raw(process.pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+        }
+        let job = ended(&engine, "exec", &run.id);
+        assert_eq!((&job["exitCode"], &job["log"]), (&json!(7), &json!("recovered")), "{driver}: {job:#}");
+        assert_eq!(log(&engine, &run.id), run.truth().lines, "{driver}");
+        assert_sound(&engine, &[run]);
+        engine.stop();
+    }
 }
 
 /// How much goes through how many restarts.

@@ -94,6 +94,31 @@ fn arguments_and_variables_arrive_exactly_and_values_stay_secret() {
 }
 
 #[test]
+fn a_run_is_run_again_with_what_is_changed() {
+    let mut real = Real::new();
+    let code = "import os, sys\nopen('output/seen', 'a').write(f'{sys.argv[1:]} {os.environ[\"TOKEN\"]}\\n')\n";
+    let output = real.path("output");
+    let flags = ["--output", output.to_str().unwrap(), "-e", "TOKEN=first", "--memory", "64m", "--keep", "--", "1"];
+    let first = real.start(code, &flags);
+    assert_eq!(real.wait(&first).1, 0);
+    real.run(&["exec", "rerun", &first]).code(2);
+    real.set("TOKEN", "second");
+    let same = real.run(&["exec", "rerun", &first, "--wait", "--json"]).code(0).json();
+    let changed =
+        real.run(&["exec", "rerun", &first, "--memory", "128m", "--wait", "--json", "--", "2"]).code(0).json();
+    assert_eq!(std::fs::read_to_string(output.join("seen")).unwrap(), "['1'] first\n['1'] second\n['2'] second\n");
+    assert_eq!((&same["rerunOf"], &same["labels"]), (&json!(first), &real.labels()));
+    let container = |id: &Value| real.inspect(id.as_str().unwrap());
+    let (old, new, other) = (real.inspect(&first), container(&same["exec_id"]), container(&changed["exec_id"]));
+    // Everything that the engine was asked for is the same.
+    assert_eq!(new["HostConfig"], old["HostConfig"]);
+    for part in ["Cmd", "Entrypoint", "Image", "User", "WorkingDir"] {
+        assert_eq!(new["Config"][part], old["Config"][part], "{part}");
+    }
+    assert_eq!(other["HostConfig"]["Memory"], 128 << 20);
+}
+
+#[test]
 fn limits_and_the_network_are_as_asked() {
     let real = Real::new();
     let code = concat!(
@@ -308,7 +333,7 @@ fn forget_of_a_running_program_stops_nothing_and_removes_all_when_it_ends() {
     wait_until("the program has begun", || real.says(&id, "ready\n"));
     real.run(&["exec", "forget", &id]).code(0);
     assert_eq!(real.run(&["exec", "list", "-q"]).code(0).stdout, "");
-    real.run(&["exec", "inspect", &id]).code(1);
+    assert_eq!(real.inspect(&id)["State"]["Status"], "running", "it can be reached by its id");
     assert_eq!(real.containers().len(), 1);
     assert!(!output.join("done").exists());
     real.write("input/go", "");
@@ -345,4 +370,33 @@ fn a_run_whose_container_was_removed_by_another_program_did_not_succeed() {
     assert_ne!(job["outcome"], "succeeded");
     assert_ne!(code, 0);
     real.inspect(&id);
+}
+
+#[test]
+fn after_the_state_directory_was_removed_the_readmes_command_lists_what_is_left() {
+    let readme = include_str!("../../../README.md");
+    let command = readme.lines().find(|line| line.starts_with("docker ps --all ")).expect("the README has a command");
+    let real = Real::new();
+    let id = real.start("import time\nprint('on')\ntime.sleep(600)", &[]);
+    wait_until("the program runs", || real.says(&id, "on"));
+    // A container that has the label from its image, as one that was committed from a run, is none of ours.
+    let label = format!("longshore.run={id}");
+    let other = real.docker_made(&["create"], "other", &["--label", &label], &["true"]);
+    std::fs::remove_dir_all(real.path("state")).unwrap();
+    assert_eq!(real.run(&["exec", "list", "-q"]).code(0).stdout, "");
+    let words: Vec<&str> = command
+        .split(' ')
+        .skip(1)
+        .map(|word| word.trim_matches('\''))
+        .chain(["--no-trunc", "--format", "{{.ID}} {{.Names}}"])
+        .collect();
+    let listed = real.docker_says(&words);
+    assert!(listed.lines().any(|line| line.ends_with(&format!(" longshore-{id}"))), "{listed}");
+    assert!(!listed.contains(&other), "{listed}");
+    assert!(listed.lines().all(|line| line.contains(" longshore-")), "{listed}");
+    // Its supervisor ends with it, and leaves it to the caller.
+    real.docker_says(&["kill", &format!("longshore-{id}")]);
+    wait_until("the supervisor has gone", || {
+        !processes().iter().any(|(_, words)| words.contains(&id) && words.iter().any(|word| word == "__supervise"))
+    });
 }

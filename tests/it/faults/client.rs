@@ -275,7 +275,7 @@ fn after_an_invalid_answer_a_run_is_unknown_and_never_lost() {
     fake.kill_supervisor_and_client(&id);
     fake.open_gate();
     wait_until("the container has ended", || fake.true_code(&id).is_some());
-    let ours = format!("\"Id\": \"x\", \"Config\": {{\"Labels\": {{\"longshore.job\": \"{id}\"}}}}");
+    let ours = format!("\"Id\": \"x\", \"Config\": {{\"Labels\": {{\"longshore.run\": \"{id}\"}}}}");
     let large = format!("[{}", "{\"Id\": [], ".repeat(1_000_000));
     for nonsense in [
         String::new(),
@@ -295,7 +295,10 @@ fn after_an_invalid_answer_a_run_is_unknown_and_never_lost() {
         assert_eq!(fake.status_of(&other)["outcome"], "succeeded");
         fake.run(&["exec", "wait", &id]).code(125);
     }
-    fake.scenario(json!({"inspect": {"New": {"Field": [1, {}]}, "State": {"Health": {"Status": "starting"}}}}));
+    // More than is known of a container is no harm, however large.
+    let more =
+        json!({"New": {"Field": [1, {}], "Large": "x".repeat(10 << 20)}, "State": {"Health": {"Status": "starting"}}});
+    fake.scenario(json!({"inspect": more}));
     assert_eq!(fake.status_of(&id)["exitCode"], 3);
 }
 
@@ -387,17 +390,17 @@ fn a_build_is_a_success_only_with_an_image_of_its_own() {
         fake.scenario(json!({"build": build}));
         fake.build("web");
         let view = fake.run(&["image", "wait", "--json", "web"]).code(1).json();
-        assert_eq!((&view["outcome"], &view["exitCode"]), (&"failed".into(), &0.into()), "{build}");
+        assert_eq!((&view["outcome"], &view["exitCode"]), (&"failed".into(), &1.into()), "{build}");
     }
     snapshot!(fake, fake.run(&["image", "builds", "--json"]));
 }
 
 #[test]
-fn a_failed_build_shows_its_code_and_the_end_of_its_log() {
+fn a_failed_build_exits_with_1_and_shows_the_end_of_its_log() {
     let fake = Fake::new();
     fake.scenario(json!({"build": {"script": "echo 'longshore: no such package'; exit 4"}}));
     let args = ["image", "create", "web", "--base", "base", "--wait"];
-    let ran = fake.run(&args).code(4);
+    let ran = fake.run(&args).code(1);
     snapshot!(fake, ran);
 }
 
@@ -445,6 +448,24 @@ fn a_stop_that_the_engine_refused_does_not_cancel_the_run() {
     fake.open_gate();
     let view = fake.end_of(&id);
     assert_eq!((&view["outcome"], &view["exitCode"]), (&"succeeded".into(), &0.into()), "{view}");
+}
+
+#[test]
+fn a_run_that_ends_by_itself_before_the_signal_arrives_is_not_cancelled() {
+    for code in [0, 3] {
+        let fake = Fake::new();
+        let id = fake.start_gated(&format!("exit {code}"));
+        // The program ends after docker was found to run it, and before docker sends the signal.
+        let gate = fake.engine("gate");
+        let running = format!("grep -q '\"Running\": true' {}/*/state.json", fake.engine("containers").display());
+        let first = format!("touch {}; while {running}; do sleep 0.01; done", gate.display());
+        fake.scenario(json!({"rules": [{"call": "kill", "first": first}]}));
+        fake.run(&["exec", "stop", &id]).code(0);
+        let view = fake.end_of(&id);
+        let outcome = if code == 0 { "succeeded" } else { "failed" };
+        assert_eq!((&view["outcome"], &view["exitCode"]), (&outcome.into(), &code.into()), "{view}");
+        assert!(fake.calls().iter().any(|call| call.starts_with("kill --signal TERM ")), "docker was asked");
+    }
 }
 
 #[test]

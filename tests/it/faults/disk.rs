@@ -10,7 +10,7 @@ use crate::support::{Ran, skipped};
 
 /// Runs a script of the shell in a mount namespace of its own, in which `$longshore` is the program. Nothing where
 /// this user may make none: then the test says so by its name.
-fn with_mounts(fake: &Fake, script: &str) -> Option<Ran> {
+pub fn with_mounts(fake: &Fake, script: &str) -> Option<Ran> {
     let flags = [["--mount"].as_slice(), &["--mount", "--user", "--map-root-user"]];
     let works = |flags: &&&[&str]| {
         let probe = "mount -t tmpfs none /mnt";
@@ -123,6 +123,24 @@ fn a_read_only_state_directory_can_be_read_and_starts_nothing() {
 }
 
 #[test]
+fn forget_in_a_read_only_state_directory_keeps_the_container_and_says_why() {
+    let fake = Fake::new();
+    let id = fake.start_unattended("echo off; exit 3");
+    fake.open_gate();
+    fake.wait_for_container_end(&id);
+    let script = r#"
+        mount --bind state state && mount -o remount,bind,ro state || exit 90
+        "$longshore" exec forget latest; [ $? = 1 ] || exit 91"#;
+    let Some(ran) = with_mounts(&fake, script) else { return };
+    let ran = ran.code(0);
+    assert_eq!(fake.containers(), [format!("longshore-{id}")], "the last copy of its code and output is gone");
+    assert!(ran.stderr.contains(&format!("error: could not forget {id}: Read-only file system")), "{}", ran.stderr);
+    let view = fake.end_of(&id);
+    assert_eq!((&view["exitCode"], &view["log"]), (&3.into(), &"recovered".into()), "{view}");
+    assert_eq!(fake.log(&id), b"on\noff\n");
+}
+
+#[test]
 fn a_damaged_exit_record_is_named_and_harms_no_other_job() {
     let fake = Fake::new();
     let (id, other) = (fake.start("exit 0"), fake.start("exit 3"));
@@ -134,7 +152,20 @@ fn a_damaged_exit_record_is_named_and_harms_no_other_job() {
     let newer = String::from_utf8(good.clone()).unwrap().replacen("\"format\":2", "\"format\":3", 1);
     assert_ne!(newer.as_bytes(), good);
     let wrong = r#"{"format":1,"outcome":"splendid","exitCode":0}"#;
-    let broken: [&[u8]; 6] = [b"", &[0; 4096], &good[..40], newer.as_bytes(), wrong.as_bytes(), b"\xff\xfe[]"];
+    let older = newer.replacen("\"format\":3", "\"format\":0", 1);
+    let padded = [good.as_slice(), b"{}"].concat();
+    let broken: [&[u8]; 10] = [
+        b"",
+        &[0; 4096],
+        &good[..40],
+        &[&good[..40], &[0; 4056]].concat(),
+        newer.as_bytes(),
+        older.as_bytes(),
+        wrong.as_bytes(),
+        b"\xff\xfe[]",
+        b"null",
+        &padded,
+    ];
     for bytes in broken {
         std::fs::write(&exit, bytes).unwrap();
         assert_corrupt(&fake, &id, "its exit record");
@@ -143,6 +174,10 @@ fn a_damaged_exit_record_is_named_and_harms_no_other_job() {
     // A gigabyte of holes.
     std::fs::File::create(&exit).unwrap().set_len(1 << 30).unwrap();
     assert_corrupt(&fake, &id, "larger than");
+    std::fs::remove_file(&exit).unwrap();
+    std::fs::create_dir(&exit).unwrap();
+    assert_corrupt(&fake, &id, "its exit record");
+    std::fs::remove_dir(&exit).unwrap();
     std::fs::write(&exit, good).unwrap();
     assert_eq!(fake.status_of(&id), before.0);
 }
@@ -165,11 +200,17 @@ fn a_damaged_or_missing_record_is_named_and_harms_no_other_job() {
     let dir = fake.job("run", &id);
     std::fs::remove_file(dir.join("exit.json")).unwrap();
     let good = std::fs::read(dir.join("job.json")).unwrap();
-    for bytes in [&b""[..], &[0; 100], &good[..50], br#"{"format": 9}"#] {
+    let text = String::from_utf8(good.clone()).unwrap();
+    let typed = text.replacen(&format!("\"id\": \"{id}\""), "\"id\": [7]", 1);
+    assert_ne!(typed, text);
+    for bytes in [&b""[..], &[0; 100], &good[..50], br#"{"format": 9}"#, br#"{"format": 0}"#, b"[]", typed.as_bytes()] {
         std::fs::write(dir.join("job.json"), bytes).unwrap();
         assert_corrupt(&fake, &id, "its record");
         assert_eq!(fake.status_of(&other), before);
     }
+    // A gigabyte of holes.
+    std::fs::File::create(dir.join("job.json")).unwrap().set_len(1 << 30).unwrap();
+    assert_corrupt(&fake, &id, "larger than");
     std::fs::remove_file(dir.join("job.json")).unwrap();
     assert_corrupt(&fake, &id, "its record");
     snapshot!(fake, fake.run(&["exec", "list"]).code(0), fake.run(&["exec", "list", "--json"]));

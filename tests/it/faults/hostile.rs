@@ -92,6 +92,82 @@ fn a_link_or_a_pipe_instead_of_a_job_file_is_never_followed() {
     }
 }
 
+/// Everything that a job's directory may have in it.
+const FILES: [&str; 17] = [
+    "lock",
+    "log",
+    "job.json",
+    "begun.json",
+    "stop.json",
+    "control",
+    "waiting",
+    "exit.tmp",
+    "exit.json",
+    "inspect.json",
+    "log.recovered",
+    "ending",
+    "missing",
+    "forgotten",
+    "ctx",
+    "iid",
+    "other",
+];
+
+#[test]
+fn a_link_that_is_planted_in_a_running_job_is_never_written_through_or_shown() {
+    let fake = Fake::new();
+    let secret = fake.write("secret", "secret words");
+    let ids: Vec<String> = FILES.iter().map(|_| fake.start_gated("echo off; exit 3")).collect();
+    for (id, name) in ids.iter().zip(FILES) {
+        let file = fake.job("run", id).join(name);
+        let _ = std::fs::remove_file(&file);
+        symlink(&secret, file).unwrap();
+    }
+    fake.run(&["exec", "stop", "--timeout", "0", &ids[4]]);
+    fake.open_gate();
+    fake.wait_until_quiet();
+    let views = fake.run(&["exec", "list", "--json"]).code(0).json();
+    assert!(!views.as_array().unwrap().iter().any(|view| view["outcome"] == "succeeded"), "{views:#}");
+    for (id, name) in ids.iter().zip(FILES) {
+        for verb in ["inspect", "logs", "wait", "stop", "forget"] {
+            let ran = fake.run(&["exec", verb, id]);
+            assert!(!ran.stdout.contains("secret words"), "{name}: {verb}: {ran:?}");
+        }
+        // Without the lock under which ends are recorded, nothing is removed.
+        assert_eq!(fake.job("run", id).exists(), name == "ending", "{name}");
+        let _ = std::fs::remove_file(fake.job("run", id).join("ending"));
+    }
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), "secret words");
+}
+
+#[test]
+fn a_link_that_is_planted_beside_the_jobs_is_never_followed() {
+    for place in [".names.lock", ".sweep.lock", ".forgotten", ".new-x", ".del-x", "run", "run/.names"] {
+        let fake = Fake::new();
+        fake.write("secret/file", "secret words");
+        std::fs::create_dir(fake.path("state")).unwrap();
+        for dir in ["state/longshore", "state/longshore/run"].into_iter().filter(|dir| !dir.ends_with(place)) {
+            std::fs::create_dir(fake.path(dir)).unwrap();
+            std::fs::set_permissions(fake.path(dir), std::fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        let target = if place.ends_with("lock") { "secret/file" } else { "secret" };
+        std::fs::set_permissions(fake.path("secret"), std::fs::Permissions::from_mode(0o700)).unwrap();
+        symlink(fake.path(target), fake.path("state/longshore").join(place)).unwrap();
+        let ran = fake.run(&fake.run_args("exit 3", &["--name", "named"]));
+        if ran.code == 0 {
+            assert_eq!(fake.end_of(&ran.id())["exitCode"], 3, "{place}");
+            // There is no place for the note that its container must be removed.
+            let forgotten = fake.run(&["exec", "forget", &ran.id()]);
+            assert_eq!(forgotten.code, i32::from(place == ".forgotten"), "{place}: {forgotten:?}");
+        }
+        fake.wait_until_quiet();
+        let left: Vec<String> = tree(&fake.path("secret")).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(left, [fake.path("secret/file").to_str().unwrap()], "{place}: {ran:?}");
+        assert_eq!(std::fs::read_to_string(fake.path("secret/file")).unwrap(), "secret words", "{place}");
+        let _ = std::fs::remove_file(fake.path("state/longshore").join(place));
+    }
+}
+
 #[test]
 fn a_link_instead_of_a_job_directory_is_no_job() {
     let fake = Fake::new();

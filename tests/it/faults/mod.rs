@@ -1,11 +1,28 @@
 //! What goes wrong, one thing a test: whatever is killed, missing, full, hostile or slow, nothing wrong is said and
 //! nothing is left.
 
+mod calls;
+pub mod cleaning;
 mod client;
+mod clock;
 mod disk;
+mod doctor;
+mod follow;
 mod hostile;
+mod hung;
 mod kills;
 mod limits;
+pub mod logs;
+mod numbers;
+mod outages;
+mod panics;
+mod paths;
+mod pids;
+mod places;
+mod processes;
 mod recovery;
+mod refusals;
+pub mod storm;
 mod terminal;
+mod text;
 mod together;

@@ -65,26 +65,48 @@ fn an_end_that_nobody_recorded_is_recorded_once_and_the_container_removed() {
     fake.bring_engine_up();
 }
 
-#[test]
-fn a_process_killed_at_any_step_leaves_a_true_status_and_one_command_finishes_the_rest() {
-    for point in
-        ["launched", "admitted", "begun", "client-started", "concluding", "saved", "filled", "recorded", "removed"]
-    {
+/// The steps at which a job is on record, in the command and then in the supervisor.
+const STEPS: [&str; 11] = [
+    "placed",
+    "published",
+    "launched",
+    "admitted",
+    "begun",
+    "client-started",
+    "concluding",
+    "saved",
+    "filled",
+    "recorded",
+    "removed",
+];
+
+/// The process that comes to a step ends there, in the way of this variable.
+fn ended_at_each_step(variable: &str) {
+    for point in STEPS {
         let mut fake = Fake::new();
-        fake.set("LONGSHORE_TEST_ABORT", point);
-        let args = fake.run_args("seq 200; exit 3", &[]);
+        fake.bystander();
+        let fired = fake.path("fired");
+        fake.set("LONGSHORE_TEST_FIRED", &fired);
+        fake.set(variable, point);
+        let args = fake.run_args("seq 200; exit 3", &["--label", "of=this"]);
         let _ = fake.run(&args);
         fake.wait_until_quiet();
-        fake.set("LONGSHORE_TEST_ABORT", "");
-        let views = fake.run(&["exec", "list", "--json"]).code(0).json();
+        fake.set(variable, "");
+        assert!(fired.exists(), "no process came to {point}");
+        let list = || fake.run(&["exec", "list", "--json", "--filter", "label=of"]).code(0).json();
+        // The kernel releases the locks of a killed process after its memory.
+        wait_until("the locks are free", || list()[0]["status"] != "running");
+        let views = list();
         let [view] = &views.as_array().unwrap()[..] else { panic!("{point}: {views}") };
         let id = view["id"].as_str().unwrap();
         let ran = fake.true_code(id).is_some();
         let expected = if ran { ("failed", json!(3)) } else { ("lost", json!(null)) };
         assert_eq!((view["outcome"].as_str().unwrap(), view["exitCode"].clone()), expected, "{point}: {view}");
-        // The sweep of another run finishes it.
-        fake.ended_run("exit 0");
+        // The sweep of another run finishes it, as long as that runs.
+        let other = fake.start_gated("exit 0");
         wait_until("the end is recorded", || fake.job("run", id).join("exit.json").exists());
+        fake.open_gate();
+        fake.end_of(&other);
         wait_until("nothing is left", || fake.containers().is_empty() && remains(&fake).is_empty());
         let view = fake.end_of(id);
         assert_eq!((view["outcome"].as_str().unwrap(), view["exitCode"].clone()), expected, "{point}: {view}");
@@ -92,6 +114,70 @@ fn a_process_killed_at_any_step_leaves_a_true_status_and_one_command_finishes_th
             assert_eq!(fake.log(id), fake.true_log(id), "{point}");
         }
     }
+}
+
+#[test]
+fn a_process_killed_at_any_step_leaves_a_true_status_and_one_command_finishes_the_rest() {
+    ended_at_each_step("LONGSHORE_TEST_ABORT");
+}
+
+#[test]
+fn a_process_that_panics_at_any_step_leaves_a_true_status_and_one_command_finishes_the_rest() {
+    ended_at_each_step("LONGSHORE_TEST_PANIC");
+}
+
+#[test]
+fn a_command_killed_before_the_job_is_on_record_leaves_what_the_next_sweeps() {
+    for point in ["made", "written"] {
+        let mut fake = Fake::new();
+        fake.bystander();
+        fake.set("LONGSHORE_TEST_ABORT", point);
+        fake.run(&fake.run_args("exit 0", &["--name", "web"])).code(137);
+        fake.set("LONGSHORE_TEST_ABORT", "");
+        assert_eq!(remains(&fake).len(), 1, "{point}");
+        assert_eq!(fake.run(&["exec", "list", "-q"]).code(0).stdout.lines().count(), 1, "{point}");
+        // Its name is free.
+        fake.ended_run_with("exit 0", &["--name", "web"]);
+        assert_eq!(remains(&fake), Vec::<String>::new(), "{point}");
+    }
+}
+
+#[test]
+fn a_half_filled_exit_record_is_filled_again() {
+    let mut fake = Fake::new();
+    let fired = fake.path("fired");
+    fake.set("LONGSHORE_TEST_FIRED", &fired);
+    fake.set("LONGSHORE_TEST_FAULT", "supervisor:write:3:5");
+    let id = fake.start("seq 10; exit 3");
+    fake.wait_until_quiet();
+    fake.set("LONGSHORE_TEST_FAULT", "");
+    assert!(fired.exists());
+    let half = std::fs::read_to_string(fake.job("run", &id).join("exit.tmp")).unwrap();
+    assert!(half.starts_with("{\"format\""), "another write failed: {half:?}");
+    let view = fake.end_of(&id);
+    assert_eq!((&view["exitCode"], &view["recovered"]), (&3.into(), &true.into()), "{view:#}");
+}
+
+#[test]
+fn of_many_commands_that_find_an_end_unrecorded_one_records_it() {
+    let fake = Fake::new();
+    let id = fake.start_unattended("echo more; exit 5");
+    fake.open_gate();
+    fake.wait_for_container_end(&id);
+    fake.forget_calls();
+    let all = || {
+        let look = || {
+            let mut command = fake.command(&["exec", "wait", "--json", &id]);
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let looks: Vec<_> = (0..8).map(|_| look()).collect();
+        looks.into_iter().map(|look| Ran::from(look.wait_with_output().unwrap()).code(5).json()).collect::<Vec<_>>()
+    };
+    let said = all();
+    assert!(said.iter().all(|view| *view == said[0]), "they say different things: {said:#?}");
+    assert_eq!((&said[0]["outcome"], &said[0]["recovered"]), (&"failed".into(), &true.into()));
+    let removals = fake.calls().iter().filter(|call| call.starts_with("rm ")).count();
+    assert_eq!(removals, 1, "{:?}", fake.calls());
 }
 
 #[test]
@@ -146,7 +232,7 @@ fn a_stranger_with_the_label_of_a_run_is_not_taken_for_it() {
     // As from an image that was committed from the container: the label, and another name and no source directory.
     let stranger = fake.engine("containers/stranger");
     std::fs::create_dir(&stranger).unwrap();
-    let config = json!({"Id": "stranger", "Name": "/stranger", "Config": {"Labels": {"longshore.job": id}}});
+    let config = json!({"Id": "stranger", "Name": "/stranger", "Config": {"Labels": {"longshore.run": id, "longshore.job": id}}});
     let state = json!({"Status": "exited", "Running": false, "ExitCode": 0, "StartedAt": "2026-01-01T00:00:00Z",
                        "FinishedAt": "2026-01-01T00:00:01Z", "OOMKilled": false, "Error": ""});
     std::fs::write(stranger.join("state.json"), state.to_string()).unwrap();
@@ -202,35 +288,4 @@ fn damaged_requests_make_no_stopped_run_a_success() {
     let view = fake.end_of(&id);
     assert_eq!((&view["outcome"], &view["exitCode"]), (&"lost".into(), &0.into()));
     assert!(view["reason"].as_str().unwrap().contains("stop.json is damaged"), "{view}");
-}
-
-#[test]
-fn a_failure_of_any_write_of_a_start_leaves_nothing_or_a_true_job() {
-    for call in ["open", "write", "fsync", "rename"] {
-        for errno in [5, 28] {
-            let mut fired = 0;
-            for at in 1..40 {
-                let mut fake = Fake::new();
-                let log = fake.path("fired");
-                fake.set("LONGSHORE_TEST_FAULT", format!("cli:{call}:{at}:{errno}"));
-                fake.set("LONGSHORE_TEST_FIRED", &log);
-                let ran: Ran = fake.run(&fake.run_args("echo on; exit 3", &[]));
-                fake.set("LONGSHORE_TEST_FAULT", "");
-                if !log.exists() {
-                    assert_eq!(ran.code, 0, "{call} {at}: {}", ran.stderr);
-                    break;
-                }
-                fired += 1;
-                fake.wait_until_quiet();
-                let views = fake.run(&["exec", "list", "--json"]).code(0).json();
-                let is_there = !views.as_array().unwrap().is_empty();
-                assert!(
-                    is_there || ran.code == 1,
-                    "{call} {at} {errno}: nothing is left, and it exits with {}",
-                    ran.code
-                );
-            }
-            assert!(fired > 0, "no {call} failed with {errno}");
-        }
-    }
 }

@@ -31,6 +31,12 @@ pub fn at_terminal(fake: &Fake, args: &[String]) -> Ran {
 fn interrupted(fake: &Fake, args: &[String]) -> Ran {
     let act = fake.engine("act");
     let child = terminal(fake, "ctrl-c", &act, args);
+    wait_until_it_listens(fake, args);
+    std::fs::write(&act, "").unwrap();
+    Ran::from(child.wait_with_output().unwrap()).typed(args)
+}
+
+fn wait_until_it_listens(fake: &Fake, args: &[String]) {
     let words = args.join(" ");
     wait_until("the command listens for Ctrl-C", || {
         let mut ours = fake.processes().into_iter().filter(|p| p.command.trim_end().ends_with(&words));
@@ -41,8 +47,6 @@ fn interrupted(fake: &Fake, args: &[String]) -> Ran {
                 && caught.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 2 != 0)
         })
     });
-    std::fs::write(&act, "").unwrap();
-    Ran::from(child.wait_with_output().unwrap()).typed(args)
 }
 
 #[test]
@@ -91,6 +95,39 @@ fn ctrl_c_ends_logs_follow_and_not_the_job() {
     assert_eq!(fake.end_of(&id)["exitCode"], 5);
 }
 
+/// Ctrl-Z, once the command waits; and `fg`, once the job has ended meanwhile.
+fn suspended(fake: &Fake, args: &[String]) -> Ran {
+    let act = fake.engine("act");
+    let child = terminal(fake, "ctrl-z", &act, args);
+    wait_until_it_listens(fake, args);
+    wait_until("the run has begun", || fake.run(&["exec", "logs", "latest"]).stdout == "on\n");
+    std::fs::write(&act, "").unwrap();
+    wait_until("the command is stopped", || fake.engine("act.stopped").exists());
+    fake.open_gate();
+    let id = fake.run(&["exec", "list", "-q", "-n", "1"]).code(0).id();
+    assert_eq!(fake.end_of(&id)["exitCode"], 5, "the job goes on while the command is stopped");
+    std::fs::write(fake.engine("act.fg"), "").unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap()).typed(args);
+    for file in ["act", "act.stopped", "act.fg", "gate"] {
+        std::fs::remove_file(fake.engine(file)).unwrap();
+    }
+    // The terminal shows the key.
+    Ran { stdout: ran.stdout.replacen("^Z", "", 1), ..ran }
+}
+
+#[test]
+fn ctrl_z_stops_the_command_and_not_the_job_and_fg_continues_it() {
+    let fake = Fake::new();
+    let script = fake.gated("echo on", "echo off; exit 5");
+    suspended(&fake, &fake.run_args(&script, &["--wait"])).code(5);
+    let ran = suspended(&fake, &fake.run_args(&script, &["--follow"])).code(5);
+    assert!(ran.stdout.contains("on\r\noff\r\n"), "{ran:?}");
+    let id = fake.start(&script);
+    let follow = ["exec", "logs", "-f", "--exit-code", &id].map(str::to_owned);
+    let ran = suspended(&fake, &follow).code(5);
+    assert_eq!(ran.stdout, "on\r\noff\r\n");
+}
+
 #[test]
 fn ctrl_c_in_a_stream_of_json_adds_an_error_line() {
     let fake = Fake::new();
@@ -99,6 +136,107 @@ fn ctrl_c_in_a_stream_of_json_adds_an_error_line() {
     let ran = interrupted(&fake, &["exec", "logs", "-f", "--json", &id].map(str::to_owned)).code(130);
     snapshot!(fake, ran);
     fake.open_gate();
+}
+
+/// A progress bar as tqdm writes it, a colour, and a sequence that acts beyond its line.
+const PROGRESS: &str = r"printf ' 50%%\r100%%\033[K\r\n'; printf '\033[31mred\033[m\033[2J\n'; printf 'half\r'; exit 3";
+
+#[test]
+fn progress_bars_and_colours_work_at_a_terminal_and_nothing_else_does() {
+    let mut fake = Fake::new();
+    let id = fake.ended_run(PROGRESS);
+    let follow = fake.run_args(PROGRESS, &["--follow"]);
+    let logs: Vec<String> = ["exec", "logs", "-f", &id].map(str::to_owned).into();
+    let without_colour = [&["--color", "never"].map(str::to_owned)[..], &logs].concat();
+    let mut shown =
+        vec![at_terminal(&fake, &follow).code(3), at_terminal(&fake, &logs), at_terminal(&fake, &without_colour)];
+    for (variable, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let mut ran = {
+            fake.set(variable, value);
+            at_terminal(&fake, &logs)
+        };
+        ran.typed = format!("{variable}={value} {}", ran.typed);
+        shown.push(ran);
+        fake.set(variable, "");
+    }
+    snapshot!(fake, together(shown));
+}
+
+#[test]
+fn a_progress_bar_does_not_overwrite_what_longshore_says_in_the_midst_of_it() {
+    let fake = Fake::new();
+    let id = fake.start(&fake.gated("printf half", "printf '\\rover\\n'; exit 3"));
+    fake.wait_for_output(&id, "half");
+    let mut child = terminal(&fake, "none", Path::new("-"), &["exec", "logs", "-f", &id].map(str::to_owned));
+    fake.kill(fake.client(&id));
+    let (mut reader, mut note, mut rest) = (BufReader::new(child.stdout.take().unwrap()), Vec::new(), String::new());
+    while !note.ends_with(b"the engine's copy of the log\r\n") {
+        assert!(reader.read_until(b'\n', &mut note).unwrap() > 0, "{}", String::from_utf8_lossy(&note));
+    }
+    fake.open_gate();
+    reader.read_to_string(&mut rest).unwrap();
+    let note = String::from_utf8(note).unwrap();
+    assert_eq!(note, "half\r\nnote: the docker client was killed; following the engine's copy of the log\r\n");
+    assert_eq!(rest, "over\r\n");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_failure_shows_a_progress_bar_as_it_was_in_the_end() {
+    let fake = Fake::new();
+    let bar = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); printf 'step %d\\r' $i; done; echo; echo failed; exit 3";
+    let ran = fake.run(&fake.run_args(bar, &["--wait"])).code(3);
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!(lines[1..3], ["  step 20000", "  failed"], "{ran:?}");
+}
+
+#[test]
+fn stdin_is_left_alone_and_a_file_that_is_given_as_stdin_is_noted() {
+    let fake = Fake::new();
+    fake.write("three", "1\n2\n3\n");
+    let args = fake.run_args("cat; exit 0", &[]);
+    let sh = |script: &str| Ran::from(fake.through(&["sh", "-c", script, "sh"], &args).output().unwrap()).code(0);
+    let noted = sh(r#""$@" <three"#);
+    assert!(
+        noted.stderr.starts_with("note: the program gets no stdin") && noted.stderr.lines().count() == 1,
+        "{noted:?}"
+    );
+    assert_eq!(fake.end_of(&noted.id())["outcome"], "succeeded");
+    assert_eq!(fake.log(&noted.id()), b"");
+    // A loop keeps its lines, and neither a pipe nor an empty or missing stdin is a reason for a note.
+    for (script, runs) in [
+        (r#"while read -r line; do "$@"; done <three"#, 3),
+        (r#"cat three | { "$@"; cat; }"#, 1 + 3),
+        (r#""$@" </dev/null"#, 1),
+        (r#""$@" <&-"#, 1),
+    ] {
+        let ran = sh(script);
+        assert_eq!((ran.stdout.lines().count(), ran.stderr.as_str()), (runs, ""), "{script}");
+    }
+}
+
+#[test]
+fn reasons_in_lists_messages_and_json_have_no_escape_sequences() {
+    let mut fake = Fake::new();
+    let words = "\u{1b}[31mno such\u{1b}[m program \u{1b}]0;title\u{7}";
+    fake.scenario(serde_json::json!({"startError": [127, words]}));
+    let id = fake.ended_run("exit 0");
+    // As earlier versions recorded it.
+    let path = fake.job("run", &id).join("exit.json");
+    let mut exit: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(exit["reason"], "no such program", "recorded");
+    exit["reason"] = words.into();
+    std::fs::write(&path, exit.to_string()).unwrap();
+    let wait = fake.run_args("exit 0", &["--wait"]);
+    fake.set("CLICOLOR_FORCE", "1");
+    let shown = [
+        at_terminal(&fake, &["exec", "list", "--no-trunc"].map(str::to_owned)),
+        at_terminal(&fake, &["exec", "wait", &id].map(str::to_owned)),
+        at_terminal(&fake, &["exec", "list", "--json", "--filter", &format!("id={id}")].map(str::to_owned)),
+    ];
+    fake.set("CLICOLOR_FORCE", "");
+    fake.set("NO_COLOR", "1");
+    snapshot!(fake, together(shown), at_terminal(&fake, &wait));
 }
 
 #[test]

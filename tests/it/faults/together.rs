@@ -67,17 +67,94 @@ fn forgetting_a_running_job_hides_it_and_stops_nothing() {
     let id = fake.start_with(&fake.gated("echo on", "echo off; exit 3"), &["--name", "quiet"]);
     let other = fake.start("exit 0");
     fake.wait_for_output(&id, "on");
-    fake.run(&["exec", "forget", &id]).code(0);
+    let forgotten = fake.run(&["exec", "forget", &id]).code(0);
     let shown = fake.run(&["exec", "list", "-q"]).code(0).stdout;
     assert_eq!(shown, format!("{other}\n"));
-    for typed in [id.as_str(), "quiet", &id[..8]] {
-        fake.run(&["exec", "inspect", typed]).code(1);
-    }
+    fake.run(&["exec", "inspect", "quiet"]).code(1);
     assert_eq!(fake.run(&["exec", "list", "-q", "--filter", "id=".to_owned().as_str()]).code(0).id(), other);
+    snapshot!(fake, forgotten, fake.run(&["exec", "list", "-a", "--filter", "name=quiet"]));
     assert!(fake.true_code(&id).is_none(), "the program was ended");
     fake.open_gate();
     wait_until("it has removed itself", || !fake.job("run", &id).exists());
     assert_eq!(fake.true_code(&id), Some(3));
+}
+
+#[test]
+fn a_forgotten_run_is_reached_by_its_id_until_it_ends() {
+    let fake = Fake::new();
+    let id = fake.start_with(&fake.gated("echo on", "echo off; exit 3"), &["--name", "quiet"]);
+    fake.wait_for_output(&id, "on");
+    fake.run(&["exec", "forget", "quiet"]).code(0);
+    let view = fake.run(&["exec", "list", "-a", "--json"]).code(0).json();
+    assert_eq!((&view[0]["id"], &view[0]["forgotten"]), (&id.as_str().into(), &true.into()));
+    // A prefix that no other job can have, since there is none.
+    for typed in [id.as_str(), &id[..8]] {
+        let seen = fake.run(&["exec", "inspect", typed]).code(0).json();
+        assert_eq!((&seen["State"]["Running"], &seen["Longshore"]["forgotten"]), (&true.into(), &true.into()));
+        assert_eq!(fake.run(&["exec", "logs", typed]).code(0).stdout, "on\n");
+        fake.run(&["exec", "wait", "--timeout", "10ms", typed]).code(124);
+        fake.run(&["exec", "kill", "-s", "CONT", typed]).code(0);
+    }
+    // Everything that waits has the true end, although nothing is kept of it.
+    let waits =
+        [vec!["wait", &id], vec!["wait", "--any", &id], vec!["wait", &id, &id], vec!["logs", "-f", "--exit-code", &id]];
+    let waiting = waits.map(|args| {
+        let args = [vec!["exec"], args].concat();
+        let mut child = fake.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let room = fake.job("run", &id).join("exit.tmp");
+        wait_until("it holds the exit record", || has_open(child.id(), &room) || child.try_wait().unwrap().is_some());
+        child
+    });
+    fake.open_gate();
+    let ended = waiting.map(|child| Ran::from(child.wait_with_output().unwrap()));
+    assert_eq!(ended.each_ref().map(|ran| ran.code), [3, 3, 1, 3], "{ended:?}");
+    assert_eq!(ended[2].stdout, format!("{id} 3\n{id} 3\n"));
+    assert_eq!((ended[3].stdout.as_str(), ended[3].stderr.as_str()), ("on\noff\n", ""));
+    wait_until("it has removed itself", || !fake.job("run", &id).exists());
+}
+
+#[test]
+fn the_name_of_a_forgotten_run_is_free_at_once_and_stop_ends_it_by_its_id() {
+    let fake = Fake::new();
+    let old = fake.start_gated_with("exit 0", &["--name", "nightly"]);
+    fake.run(&["exec", "forget", "nightly"]).code(0);
+    let new = fake.start_gated_with("exit 4", &["--name", "nightly"]);
+    assert_eq!(fake.run(&["exec", "list", "-q"]).code(0).id(), new);
+    fake.run(&["exec", "stop", &old]).code(0);
+    wait_until("the old one has removed itself", || !fake.job("run", &old).exists());
+    fake.open_gate();
+    assert_eq!(fake.end_of("nightly")["id"], new.as_str(), "the old one took the name with it");
+}
+
+#[test]
+fn the_name_of_a_forgotten_build_is_refused_until_it_ends_so_that_it_cannot_take_the_tag() {
+    let fake = Fake::new();
+    let id = fake.build_gated("web");
+    let forgotten = fake.run(&["image", "forget", "web"]).code(0);
+    let refused = fake.run(&["image", "create", "web", "--base", "base"]).code(1);
+    snapshot!(fake, forgotten, refused, fake.run(&["image", "builds"]), fake.run(&["image", "builds", "-a"]));
+    for args in [["image", "status", &id], ["image", "logs", &id], ["image", "cancel", &id]] {
+        fake.run(&args).code(0);
+    }
+    wait_until("it has removed itself", || !fake.job("build", &id).exists());
+    fake.scenario(serde_json::json!({}));
+    fake.build("web");
+    assert_eq!(fake.end_of_build("web")["outcome"], "succeeded");
+}
+
+#[test]
+fn nothing_is_left_of_a_forgotten_run_whose_supervisor_was_killed() {
+    let fake = Fake::new();
+    let id = fake.start_gated("exit 3");
+    fake.run(&["exec", "forget", &id]).code(0);
+    fake.kill_supervisor_and_client(&id);
+    fake.open_gate();
+    fake.wait_for_container_end(&id);
+    // The next command that sweeps records its end, removes its container and then the run itself.
+    let other = fake.ended_run("exit 0");
+    fake.run(&["exec", "forget", &other]).code(0);
+    wait_until("the run is gone", || !fake.job("run", &id).exists());
+    assert_eq!(fake.containers(), Vec::<String>::new());
 }
 
 /// Whether a process has a directory, or a file in it, open.

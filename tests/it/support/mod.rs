@@ -1,6 +1,8 @@
 //! The world of one test: its own directories, environment and engine, in which the program runs.
 
 pub mod fake;
+pub mod hostile;
+pub mod invariants;
 pub mod private;
 pub mod processes;
 pub mod real;
@@ -76,7 +78,12 @@ impl World {
 
     /// The program with these arguments, to be run in the world; for tests that start it in a way of their own.
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        self.other(env!("CARGO_BIN_EXE_longshore"), args)
+    }
+
+    /// Another program with these arguments, to be run in the world.
+    pub fn other<S: AsRef<OsStr>>(&self, program: impl AsRef<OsStr>, args: &[S]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).env_clear().envs(self.env.iter().map(|(k, v)| (k, v))).current_dir(self.dir.path());
         command
     }

@@ -37,6 +37,8 @@ pub struct Private {
     /// The size of the file system of the data, if it has one of its own, and where that can be seen from here.
     disk: Option<&'static str>,
     inside: PathBuf,
+    /// More flags of the next start's dockerd.
+    options: Vec<String>,
 }
 
 /// The variable that marks every process of longshore's in this world.
@@ -110,6 +112,7 @@ impl Private {
             key: "key".to_owned(),
             disk,
             inside,
+            options: Vec::new(),
         }
     }
 
@@ -120,6 +123,11 @@ impl Private {
         self.wait_until_it_answers();
     }
 
+    /// Gives the next start's dockerd more flags.
+    pub fn use_options(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|option| (*option).to_owned()).collect();
+    }
+
     /// Starts dockerd and does not wait.
     pub fn begin_start(&mut self, live_restore: bool) {
         let (root, etc) = (self.data.path().join(&self.root), self.data.path().join(&self.key));
@@ -128,7 +136,9 @@ impl Private {
             std::fs::create_dir_all(self.inside.join(dir)).unwrap();
         }
         let _ = std::fs::remove_file(self.world.path("s"));
-        machine.start_dockerd(&root, &etc, &self.world.path("s"), &self.world.path("dockerd.log"), live_restore);
+        let live_restore = live_restore.then(|| "--live-restore".to_owned());
+        let options: Vec<String> = live_restore.into_iter().chain(self.options.iter().cloned()).collect();
+        machine.start_dockerd(&root, &etc, &self.world.path("s"), &self.world.path("dockerd.log"), &options);
     }
 
     /// Waits until the engine answers, and fails the test with the end of dockerd's own log if it ended instead.
@@ -222,7 +232,7 @@ impl Private {
     #[track_caller]
     pub fn containers(&self) -> Vec<String> {
         let names =
-            self.docker_says(&["ps", "--all", "--format", "{{.Names}} {{.Status}}", "--filter", "label=longshore.job"]);
+            self.docker_says(&["ps", "--all", "--format", "{{.Names}} {{.Status}}", "--filter", "label=longshore.run"]);
         names.lines().map(str::to_owned).collect()
     }
 
@@ -291,7 +301,7 @@ impl Machine {
         Self { unshare, init, dockerd: None, cgroup }
     }
 
-    fn start_dockerd(&mut self, data: &Path, etc: &Path, socket: &Path, log: &Path, live_restore: bool) {
+    fn start_dockerd(&mut self, data: &Path, etc: &Path, socket: &Path, log: &Path, options: &[String]) {
         let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.init.as_raw_nonzero().to_string()]).args(NAMESPACES);
@@ -305,9 +315,7 @@ impl Machine {
         command
             .args(["--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent"])
             .arg(format!("/{}", self.cgroup));
-        if live_restore {
-            command.arg("--live-restore");
-        }
+        command.args(options);
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let nsenter = command.spawn().expect("nsenter runs");
         let mut dockerd = None;

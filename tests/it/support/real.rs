@@ -313,9 +313,14 @@ impl Real {
 
     /// `longshore container …` at a terminal of its own, with Ctrl-C after this text: what stands there, and the code.
     pub fn at_terminal(&self, until: &str, args: &[&str]) -> Ran {
+        self.at_terminal_with(&["--until", until], args)
+    }
+
+    /// The same with flags of `at_terminal.py`.
+    pub fn at_terminal_with(&self, flags: &[&str], args: &[&str]) -> Ran {
         let python = given("LONGSHORE_TEST_PYTHON");
         let script = python_file("at_terminal.py");
-        let outer = [python.as_str(), script.to_str().unwrap(), "--until", until, "--"];
+        let outer = [&[python.as_str(), script.to_str().unwrap()], flags, &["--"]].concat();
         let args: Vec<String> = ["container"].iter().chain(args).map(|word| (*word).to_owned()).collect();
         Ran::from(self.through(&outer, &args).env("TERM", "xterm").output().expect("python runs"))
     }

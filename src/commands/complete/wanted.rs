@@ -1,0 +1,267 @@
+//! Says for each argument of the command line what completes it.
+
+use std::ffi::OsStr;
+use std::sync::{Arc, OnceLock};
+
+use clap::{Arg, Command, ValueHint};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+
+use super::docker::{self, Containers};
+use super::jobs::{self, Fit, plain};
+use super::line::Line;
+use super::reply::{Offer, Paths};
+use super::source;
+use crate::cli::CONTAINER_STATUSES;
+use crate::env::Env;
+use crate::job::record::Kind;
+use crate::job::select::STATUSES;
+use crate::names::Signal;
+
+/// What completes an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Paths, which the shell completes.
+    Paths(Paths),
+    /// Ids and names of jobs.
+    Jobs(Kind, Fit),
+    /// Names of images that were built before.
+    Built,
+    /// Names and ids of containers.
+    Containers(Containers),
+    /// Names of images.
+    Images,
+    /// Contexts of docker.
+    Contexts,
+    /// `--filter` of a list of jobs.
+    JobFilters(Kind),
+    /// `--filter` of `container list`.
+    ContainerFilters,
+    /// `--filter` of `image list`.
+    ImageFilters,
+    /// Labels that jobs have.
+    Labels(Kind),
+    /// Statuses and outcomes of jobs.
+    Statuses,
+    /// States of containers.
+    States,
+    /// Names of signals.
+    Signals,
+    /// A file in the source directory.
+    Main,
+}
+
+impl Wanted {
+    /// What completes this argument of the command with these names; `None` if clap knows, or nothing does.
+    fn of(path: &[&str], arg: &Arg) -> Option<Self> {
+        let kind = match path {
+            ["image", ..] => Some(Kind::Build),
+            ["exec", ..] => Some(Kind::Run),
+            _ => None,
+        };
+        let value = arg.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str());
+        match (path, kind, arg.get_long(), value) {
+            (["image", "create"], _, None, "NAME") => Some(Self::Built),
+            ([_, verb], Some(kind), None, "ID" | "NAME") => Some(Self::Jobs(kind, fit(verb))),
+            (["container", verb], _, None, "CONTAINER") => Some(Self::Containers(containers(verb))),
+            (["container", "list"], _, Some("filter"), _) => Some(Self::ContainerFilters),
+            (["image", "list"], _, Some("filter"), _) => Some(Self::ImageFilters),
+            (_, Some(kind), Some("filter"), _) => Some(Self::JobFilters(kind)),
+            (["container", "list"], _, Some("status"), _) => Some(Self::States),
+            (_, Some(_), Some("status"), _) => Some(Self::Statuses),
+            (_, Some(kind), Some("label"), _) => Some(Self::Labels(kind)),
+            (_, _, Some("context"), _) => Some(Self::Contexts),
+            (["exec", ..], _, Some("main"), _) => Some(Self::Main),
+            (_, _, _, "IMAGE") => Some(Self::Images),
+            (_, _, _, "SIGNAL") => Some(Self::Signals),
+            _ => match arg.get_value_hint() {
+                ValueHint::DirPath => Some(Self::Paths(Paths::Directories)),
+                ValueHint::FilePath | ValueHint::AnyPath => Some(Self::Paths(Paths::Files)),
+                _ => None,
+            },
+        }
+    }
+}
+
+fn fit(verb: &str) -> Fit {
+    match verb {
+        "stop" | "kill" | "cancel" => Fit::Running,
+        "wait" => Fit::RunningFirst,
+        "forget" | "rerun" => Fit::EndedFirst,
+        _ => Fit::All,
+    }
+}
+
+fn containers(verb: &str) -> Containers {
+    match verb {
+        "stop" | "kill" => Containers::Running,
+        "start" => Containers::Still,
+        _ => Containers::All,
+    }
+}
+
+/// What is known while one word is completed. clap calls it when it has found the argument at the cursor.
+#[derive(Debug)]
+pub struct Source {
+    /// The outside world.
+    pub env: Env,
+    /// The command line.
+    pub line: Line,
+    asked: OnceLock<Wanted>,
+}
+
+impl Source {
+    /// For this line.
+    pub fn new(env: Env, line: Line) -> Self {
+        Self { env, line, asked: OnceLock::new() }
+    }
+
+    /// The argument at the cursor, if it is one that is completed here.
+    pub fn asked(&self) -> Option<Wanted> {
+        self.asked.get().copied()
+    }
+
+    fn complete(&self, wanted: Wanted, current: &OsStr) -> Vec<CompletionCandidate> {
+        let _ = self.asked.set(wanted);
+        let current = current.to_string_lossy();
+        // Without a tag of ours, clap writes one for each candidate, which takes longer than all the rest.
+        let candidate = |offer: Offer| {
+            CompletionCandidate::new(offer.value).help(Some(offer.about.into())).tag(Some("Values".into()))
+        };
+        self.offers(wanted, &current).into_iter().map(candidate).collect()
+    }
+
+    fn offers(&self, wanted: Wanted, current: &str) -> Vec<Offer> {
+        let (env, line) = (&self.env, &self.line);
+        match wanted {
+            Wanted::Paths(_) => Vec::new(),
+            Wanted::Jobs(kind, fit) => jobs::jobs(env, kind, fit, line, current),
+            Wanted::Built => jobs::names(env, Kind::Build, current),
+            Wanted::Containers(fit) => docker::containers(env, fit, line, current),
+            Wanted::Images => docker::images(env, line, current),
+            Wanted::Contexts => docker::contexts(env),
+            Wanted::JobFilters(kind) => jobs::filters(env, kind, current),
+            Wanted::ContainerFilters => docker::container_filters(env, line, current),
+            Wanted::ImageFilters => docker::image_filters(env, line, current),
+            Wanted::Labels(kind) => jobs::labels(env, kind, false),
+            Wanted::Statuses => plain(STATUSES.iter().copied()),
+            Wanted::States => plain(CONTAINER_STATUSES),
+            Wanted::Signals => signals(current),
+            Wanted::Main => source::files(env, line.value_of("--src"), current),
+        }
+    }
+}
+
+/// The usual signals before the rest; the realtime signals once their names are begun.
+fn signals(current: &str) -> Vec<Offer> {
+    let with_prefix = current.starts_with("SIG");
+    let names = Signal::all().map(Signal::name).filter(|name| !name.starts_with("RT") || current.contains("RT"));
+    let mut names: Vec<&str> = names.collect();
+    names.sort_by_key(|name| !["TERM", "INT", "KILL", "HUP", "QUIT", "USR1", "USR2"].contains(name));
+    let spelt = |name: &str| if with_prefix { format!("SIG{name}") } else { name.to_owned() };
+    names.into_iter().map(|name| Offer::new(spelt(name), "")).collect()
+}
+
+/// The command line with a completer at each argument that has one.
+pub fn attach(command: Command, source: &Arc<Source>) -> Command {
+    attach_below(command, &[], source)
+}
+
+fn attach_below(command: Command, path: &[&str], source: &Arc<Source>) -> Command {
+    let command = command.mut_args(|arg| match Wanted::of(path, &arg) {
+        None => arg,
+        Some(wanted) => {
+            let source = Arc::clone(source);
+            arg.add(ArgValueCompleter::new(move |current: &OsStr| source.complete(wanted, current)))
+        }
+    });
+    command.mut_subcommands(|verb| {
+        let name = verb.get_name().to_owned();
+        attach_below(verb, &[path, &[name.as_str()]].concat(), source)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::published;
+
+    /// Values that nothing completes: text, numbers, and lists in a syntax of docker's.
+    const FREE: [&str; 20] = [
+        "[SOURCE:]TARGET[:OPTIONS]",
+        "[[IP:]HOST:]PORT[/PROTO]",
+        "ARGS",
+        "COMMAND",
+        "DURATION",
+        "GPUS",
+        "KEY=VALUE",
+        "KEY[=VALUE]",
+        "LINES",
+        "N",
+        "NAME",
+        "NETWORK",
+        "PACKAGES",
+        "PROGRAM",
+        "SECONDS",
+        "SIZE",
+        "TIME",
+        "TYPE,SOURCE,TARGET",
+        "URL",
+        "USER",
+    ];
+
+    fn each(command: &Command, path: &[&str], see: &mut dyn FnMut(&[&str], &Arg)) {
+        for arg in command.get_arguments() {
+            see(path, arg);
+        }
+        for verb in command.get_subcommands() {
+            each(verb, &[path, &[verb.get_name()]].concat(), see);
+        }
+    }
+
+    #[test]
+    fn every_value_is_completed_or_known_to_be_free() {
+        let mut command = published();
+        command.build();
+        let mut unknown = Vec::new();
+        each(&command, &[], &mut |path, arg| {
+            let value = arg.get_value_names().map_or("", |names| names[0].as_str());
+            let is_known = !arg.get_action().takes_values()
+                || !arg.get_possible_values().is_empty()
+                || Wanted::of(path, arg).is_some()
+                || FREE.contains(&value);
+            if !is_known {
+                unknown.push(format!("{} {value}", path.join(" ")));
+            }
+        });
+        assert_eq!(unknown, Vec::<String>::new(), "add them to Wanted::of, or to the values that are free");
+    }
+
+    #[test]
+    fn each_verb_gets_what_fits_it() {
+        let mut command = published();
+        command.build();
+        let mut found = std::collections::BTreeMap::new();
+        each(&command, &[], &mut |path, arg| {
+            if let Some(wanted) = Wanted::of(path, arg).filter(|_| arg.is_positional()) {
+                found.insert(path.join(" "), wanted);
+            }
+        });
+        for (path, wanted) in [
+            ("image create", Wanted::Built),
+            ("image cancel", Wanted::Jobs(Kind::Build, Fit::Running)),
+            ("image wait", Wanted::Jobs(Kind::Build, Fit::RunningFirst)),
+            ("image status", Wanted::Jobs(Kind::Build, Fit::All)),
+            ("exec stop", Wanted::Jobs(Kind::Run, Fit::Running)),
+            ("exec kill", Wanted::Jobs(Kind::Run, Fit::Running)),
+            ("exec wait", Wanted::Jobs(Kind::Run, Fit::RunningFirst)),
+            ("exec forget", Wanted::Jobs(Kind::Run, Fit::EndedFirst)),
+            ("exec rerun", Wanted::Jobs(Kind::Run, Fit::EndedFirst)),
+            ("exec logs", Wanted::Jobs(Kind::Run, Fit::All)),
+            ("container start", Wanted::Containers(Containers::Still)),
+            ("container stop", Wanted::Containers(Containers::Running)),
+            ("container rm", Wanted::Containers(Containers::All)),
+        ] {
+            assert_eq!(found.get(path), Some(&wanted), "{path}");
+        }
+    }
+}

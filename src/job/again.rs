@@ -1,0 +1,70 @@
+//! From the record of a run back to what asks for the same run again. Pure.
+
+use super::record::{Record, Run};
+use crate::names::{Argument, Invalid, JobName, Label, LabelKey, Variable};
+use crate::spec::RunSpec;
+use crate::units;
+
+/// The spec that asks for this run again. Paths are absolute, and options that were left out have the value that they had
+/// then. Variables have no values, because these are not stored: each takes the caller's.
+///
+/// # Errors
+/// When the record has a value that this version refuses, such as a name that was allowed once.
+pub fn spec(record: &Record, run: &Run) -> Result<RunSpec, Invalid> {
+    let label = |(key, value): (&String, &String)| Label::new(LabelKey::parse(key)?, value);
+    let argument = |text: &String| text.parse::<Argument>();
+    // A number of seconds keeps to the rules of a time limit that is given.
+    let limit = |seconds: f64| units::limit(&format!("{seconds:.9}"));
+    Ok(RunSpec {
+        src_path: Some(run.source.as_str().into()),
+        main_src: Some(run.main.clone()),
+        image_tag: Some(record.image.clone()),
+        input_path: run.input.as_ref().map(|path| path.as_str().into()),
+        output_path: run.output.as_ref().map(|path| path.as_str().into()),
+        args: run.args.iter().map(argument).collect::<Result<_, _>>()?,
+        env: run.env.iter().map(|key| Variable { key: key.clone(), value: None }).collect(),
+        labels: record.labels.iter().map(label).collect::<Result<_, _>>()?,
+        name: record.name.as_deref().map(JobName::parse).transpose()?,
+        cpus: run.cpus,
+        memory: run.memory,
+        gpus: run.gpus.clone(),
+        shm_size: run.shm_size,
+        network: run.network.clone(),
+        timeout: run.timeout.map(limit).transpose()?,
+        user: Some(run.user),
+        keep: run.keep,
+        log_driver: Some(run.log_driver),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::job::record::Kind;
+    use crate::names::JobId;
+
+    #[test]
+    fn a_time_limit_is_exact_and_one_that_no_flag_could_give_is_refused() {
+        let mut record = Record::example(&JobId::from_bytes([7; 12]), Kind::Run, None);
+        let mut again = |seconds: f64| {
+            let crate::job::record::Work::Run(run) = &mut record.work else { panic!("it is a run") };
+            run.timeout = Some(seconds);
+            spec(&record, record.run().unwrap()).map(|spec| spec.timeout)
+        };
+        for limit in [Duration::from_millis(500), Duration::from_nanos(1), Duration::from_secs(5400)] {
+            assert_eq!(again(limit.as_secs_f64()), Ok(Some(limit)));
+        }
+        for seconds in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            assert!(again(seconds).is_err(), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_refused_now_is_named() {
+        let record = Record::example(&JobId::from_bytes([7; 12]), Kind::Run, Some("Not Ours"));
+        let refusal = spec(&record, record.run().unwrap()).unwrap_err().to_string();
+        assert!(refusal.starts_with("invalid job name \"Not Ours\""), "{refusal}");
+    }
+}

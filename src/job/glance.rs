@@ -1,0 +1,86 @@
+//! What a job's directory says at once, for a list that has to appear within milliseconds. The engine is never asked, so a
+//! job that neither runs nor has an exit record is left open. A damaged file costs only what it would have said.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::record::Outcome;
+use super::{EXIT, EXIT_SIZE, FORGOTTEN, Job, RECORD, SMALL_FILE};
+use crate::fs::Dir;
+use crate::names::JobId;
+
+/// A job at a glance.
+#[derive(Debug, Clone)]
+pub struct Glance {
+    /// The directory's name.
+    pub id: JobId,
+    /// What was asked, as far as it can be read.
+    pub asked: Asked,
+    /// Whether it runs.
+    pub stage: Stage,
+}
+
+/// The part of a record that is of the same form in all formats.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// The run's name, or the full name of the image.
+    pub name: Option<String>,
+    /// When it was asked for.
+    pub created: Option<DateTime<Utc>>,
+    /// The image to run in, or the base image of a build.
+    pub image: Option<String>,
+    /// The user's labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Whether a job runs, as far as its directory says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// One of its locks is held.
+    Running,
+    /// It has an exit record.
+    Ended,
+    /// Only the engine knows.
+    Open,
+}
+
+impl Glance {
+    /// Reads the record of a job in the directory of all jobs, and looks whether there is an exit record. The job's own
+    /// directory is opened only where these are not enough, since that takes as long as all the rest. `None` for a job that
+    /// was forgotten, or removed meanwhile.
+    #[must_use]
+    pub fn of(jobs: &Dir, id: &JobId, open: impl Fn() -> Option<Job>) -> Option<Self> {
+        let file = |name: &str| format!("{id}/{name}");
+        if jobs.has(&file(FORGOTTEN)) {
+            return None;
+        }
+        let record = jobs.read(&file(RECORD), SMALL_FILE).ok();
+        let asked = record.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        // The exit record, then the locks, then the exit record again: a job may end between the first two.
+        let has_ended = || jobs.has(&file(EXIT));
+        let mut stage = Stage::Ended;
+        if asked.is_none() || !has_ended() {
+            let is_over = open()?.has_ended();
+            stage = match (has_ended(), is_over) {
+                (true, _) => Stage::Ended,
+                (false, true) => Stage::Open,
+                (false, false) => Stage::Running,
+            };
+        }
+        Some(Self { id: id.clone(), asked: asked.unwrap_or_default(), stage })
+    }
+}
+
+/// How a job ended; `None` if it has no exit record that can be read.
+#[must_use]
+pub fn outcome(job: &Job) -> Option<Outcome> {
+    #[derive(Deserialize)]
+    struct End {
+        outcome: Outcome,
+    }
+    let bytes = job.dir.read(EXIT, EXIT_SIZE as u64).ok()?;
+    serde_json::from_slice(&bytes).ok().map(|end: End| end.outcome)
+}

@@ -1,0 +1,131 @@
+//! `step.sh` with the shells of this machine: the user's commands behave as in a script of their own, and the one that
+//! failed is named.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const STEP: &str = include_str!("../../src/recipe/step.sh");
+
+/// The shells that are `sh` in some base image, as far as this machine has them.
+fn shells() -> Vec<&'static str> {
+    let shells = ["/bin/dash", "/bin/bash", "/bin/busybox"];
+    let found: Vec<&str> = shells.into_iter().filter(|shell| Path::new(shell).exists()).collect();
+    assert!(!found.is_empty());
+    found
+}
+
+/// Runs these words with a PATH in which `sh` is this shell.
+fn run(directory: &Path, shell: &str, words: &[&str]) -> Output {
+    let bin = directory.join("bin");
+    if !bin.exists() {
+        fs::create_dir(&bin).unwrap();
+        std::os::unix::fs::symlink(shell, bin.join("sh")).unwrap();
+    }
+    let mut command = Command::new(bin.join("sh"));
+    command.args(words).env_clear().env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    command.current_dir("/").stdin(Stdio::null()).output().expect("a shell runs")
+}
+
+/// What a script prints and how it ends.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    stdout: String,
+    stderr: String,
+    code: Option<i32>,
+}
+
+/// The script alone, as `sh -e`, and through `step.sh`; and what `step.sh` said of it.
+fn both(shell: &str, script: &str) -> (Seen, Seen, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path().join("here");
+    fs::create_dir(&here).unwrap();
+    fs::write(here.join("commands.sh"), format!("{script}\n")).unwrap();
+    fs::write(here.join("step.sh"), STEP).unwrap();
+    let path = |name: &str| here.join(name).to_str().unwrap().to_owned();
+    let seen = |output: Output| {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace("/marked/", "/");
+        Seen { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code() }
+    };
+    let alone = seen(run(directory.path(), shell, &["-e", &path("commands.sh")]));
+    let mut through = seen(run(directory.path(), shell, &[&path("step.sh"), "mounted", "commands"]));
+    let said = match through.stderr.rfind("longshore: ") {
+        Some(at) => through.stderr.split_off(at),
+        None => String::new(),
+    };
+    (alone, through, said.trim_start_matches("longshore: ").trim_end().to_owned())
+}
+
+#[test]
+fn commands_behave_as_in_a_script_of_their_own_and_the_failed_one_is_named() {
+    const TABLE: &[(&str, &str)] = &[
+        // A failure by its number and text; what came before holds for it.
+        ("echo a\necho b\nexit 9", "command 3 of 3 ended with exit code 9: exit 9"),
+        (
+            "cd /tmp\nX=5\nf() { echo \"f $1\"; }\nf $X\npwd\nexit 3\necho no",
+            "command 6 of 7 ended with exit code 3: exit 3",
+        ),
+        ("false", "the command ended with exit code 1: false"),
+        ("echo all is well\n# nothing\n\ntrue", ""),
+        ("# only\n\n  # comments", ""),
+        // Commands of several lines.
+        (
+            "for x in 1 2; do\n  echo $x\ndone\nif true; then\n  (exit 7)\nfi\necho no",
+            "command 2 of 3 ended with exit code 7: if true; then ...",
+        ),
+        ("echo a \\\n b\necho c # d \\\nfalse", "command 2 of 2 ended with exit code 1: echo c # d \\ ..."),
+        ("echo 'a\nb'\necho \"x\n$(echo y)\"\nfalse # c", "command 3 of 3 ended with exit code 1: false # c"),
+        (
+            "cat <<EOF\nif x\n)\n$HOME.\nEOF\ncat <<'A' <<B\none\nA\ntwo\nB\nfalse",
+            "command 3 of 3 ended with exit code 1: false",
+        ),
+        ("cat <<-EOF\n\ta\n\tEOF\nfalse", "command 2 of 2 ended with exit code 1: false"),
+        ("f()\n{\n echo z\n}\nf\nf | grep q", "command 3 of 3 ended with exit code 1: f | grep q"),
+        ("case x in\n x) echo y ;;\nesac\n(exit 7)", "command 2 of 2 ended with exit code 7: (exit 7)"),
+        // What a mark between two commands could disturb.
+        (
+            "false && true\necho \"status $?\"\nfalse || exit 4",
+            "command 3 of 3 ended with exit code 4: false || exit 4",
+        ),
+        ("set -x\necho a\nset +x\nfalse", "command 4 of 4 ended with exit code 1: false"),
+        ("set -u\necho $?\nset -C\nset -- a b\necho $# $2\nfalse", "command 6 of 6 ended with exit code 1: false"),
+        ("set +e\nfalse\necho on\nfalse", "command 4 of 4 ended with exit code 1: false"),
+        ("trap 'echo bye' EXIT\necho x\nfalse", "command 3 of 3 ended with exit code 1: false"),
+        ("echo $LINENO\nnosuch || echo $LINENO\nnosuch", "command 3 of 3 ended with exit code 127: nosuch"),
+        ("alias q=echo\nq hi\nread x || echo end\nexit 4", "command 4 of 4 ended with exit code 4: exit 4"),
+        ("exec false", "the command ended with exit code 1: exec false"),
+        ("exit 0\nfi fi ((", ""),
+        ("echo a\nexit 3\nfi", "command 2 of 3 ended with exit code 3: exit 3"),
+    ];
+    for shell in shells() {
+        for (script, expected) in TABLE {
+            let (alone, through, said) = both(shell, script);
+            assert_eq!(through, alone, "{shell}: {script}");
+            assert_eq!(said, *expected, "{shell}: {script}");
+        }
+    }
+}
+
+#[test]
+fn the_last_argument_of_a_command_stays_known_to_a_shell_that_knows_it() {
+    let (alone, through, _) = both("/bin/bash", "mkdir -p /tmp\necho $_\nfalse");
+    assert_eq!(alone.stdout, "/tmp\n");
+    assert_eq!(through, alone);
+}
+
+#[test]
+fn a_script_that_sh_cannot_read_runs_up_to_there_and_the_line_is_named() {
+    for shell in shells() {
+        let (alone, through, said) = both(shell, "echo a\necho b\n\nfi\necho c");
+        assert_eq!((through.stdout.as_str(), through.code), ("a\nb\n", Some(2)), "{shell}");
+        assert_eq!(through, alone, "{shell}");
+        let line = said.lines().next().unwrap_or_default().to_ascii_lowercase();
+        assert!(line.starts_with("sh cannot read the commands: line 4: syntax error"), "{shell}: {said}");
+        assert!(!line.contains("commands.sh"), "{shell}: {said}");
+    }
+}
+
+#[test]
+fn the_script_is_ascii_because_a_base_image_may_have_any_locale() {
+    assert!(STEP.is_ascii());
+}
