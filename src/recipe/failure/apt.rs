@@ -4,14 +4,23 @@ use super::{Asked, Reason, host, quoted};
 
 /// Why apt failed, if its output says so in a way that is known.
 pub fn cause(lines: &[&str], asked: &Asked) -> Option<Reason> {
-    let errors = || lines.iter().filter_map(|line| line.trim().strip_prefix("E: "));
-    let fetch = errors().find_map(|error| error.strip_prefix("Failed to fetch "));
+    let errors = || lines.iter().filter_map(|line| error(line));
+    // A piece of stdout may also stand between `E: ` and its words.
+    let words = || lines.iter().map(|line| error(line).unwrap_or(line.trim()));
+    let fetch = words().find_map(|error| error.strip_prefix("Failed to fetch "));
     fetch
         .map(|error| not_fetched(error, asked))
-        .or_else(|| missing(&errors().collect::<Vec<_>>(), asked))
-        .or_else(|| errors().find_map(|error| no_candidate(error, lines)))
-        .or_else(|| errors().find_map(no_version))
+        .or_else(|| missing(&words().collect::<Vec<_>>(), asked))
+        .or_else(|| words().find_map(|error| no_candidate(error, lines)))
+        .or_else(|| words().find_map(no_version))
         .or_else(|| errors().next_back().map(|error| Reason::new(&format!("apt-get failed: {error}"))))
+}
+
+/// The error in a line. It may stand behind a piece of stdout, such as `Building dependency tree...`, because the legacy
+/// builder copies stdout and stderr in the order in which it gets their pieces.
+fn error(line: &str) -> Option<&str> {
+    let (before, error) = line.trim().split_once("E: ")?;
+    (!before.ends_with(char::is_alphanumeric)).then_some(error)
 }
 
 /// `URL  WHY`
@@ -46,8 +55,9 @@ fn not_fetched(error: &str, asked: &Asked) -> Reason {
 
 fn missing(errors: &[&str], asked: &Asked) -> Option<Reason> {
     let unknown = |error: &&str| -> Option<String> {
-        let by_pattern = || Some(error.strip_prefix("Couldn't find any package by ")?.split_once('\'')?.1);
-        let name = error.strip_prefix("Unable to locate package ").or_else(by_pattern)?;
+        let by_pattern = || Some(error.split_once("Couldn't find any package by ")?.1.split_once('\'')?.1);
+        let by_name = || Some(error.split_once("Unable to locate package ")?.1);
+        let name = by_name().or_else(by_pattern)?;
         Some(name.trim_end_matches('\'').to_owned())
     };
     let names: Vec<String> = errors.iter().filter_map(unknown).collect();
@@ -87,4 +97,24 @@ fn no_version(error: &str) -> Option<Reason> {
         Reason::new(&format!("apt has no version {version:?} of {package:?}"))
             .hint(&format!("leave the version out to get the newest one: --apt {package}")),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The legacy builder of a real engine made such lines: apt writes `E: ` and the words after it one by one, and its
+    /// stdout without the ends of lines.
+    #[test]
+    fn pieces_of_stdout_hide_no_error() {
+        let whole = ["Building dependency tree...", "E: Unable to locate package tre"];
+        let behind = ["Building dependency tree...E: Unable to locate package tre", "Reading state information..."];
+        let between = ["E: Building dependency tree...", "Unable to locate package tre"];
+        let both = ["E: Building dependency tree...Unable to locate package tre"];
+        let reason = |lines: &[&str]| cause(lines, &Asked::default()).map(|reason| reason.sentence);
+        for lines in [&whole[..], &behind, &between, &both] {
+            assert_eq!(reason(lines).as_deref(), Some("apt has no package \"tre\""), "{lines:?}");
+        }
+        assert_eq!(reason(&["SIZE: 5", "Reading state information..."]), None);
+    }
 }

@@ -188,7 +188,8 @@ fn a_failed_build_says_why_with(client: Client) {
         let name = real.name(short);
         let ended = real.run(&["image", "wait", &name, "--json"]).code(1).json();
         let expected = (&json!("failed"), &json!(1), &json!(reason));
-        assert_eq!((&ended["outcome"], &ended["exitCode"], &ended["reason"]), expected, "{client:?} {short}");
+        let log = real.run(&["image", "logs", &name]).stdout;
+        assert_eq!((&ended["outcome"], &ended["exitCode"], &ended["reason"]), expected, "{client:?} {short}: {log}");
         let said = ended["hint"].as_str().unwrap_or_default();
         assert!(said.contains(hint) && said.is_empty() == hint.is_empty(), "{client:?} {short}: {said:?}");
 
