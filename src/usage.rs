@@ -108,11 +108,18 @@ impl Words {
             _ => None,
         };
         let see = format!("see: {} --help", self.shown());
-        let hint = match advice.or_else(|| tip(rest)) {
+        let hint = match advice.or_else(|| tip(rest)).or_else(|| self.of_the_program(error)) {
             Some(advice) => format!("{advice}; {see}"),
             None => see,
         };
         Failure::usage(message).hint(hint)
+    }
+
+    /// Where an option of the program belongs, for an option that neither longshore nor docker has.
+    fn of_the_program(&self, error: &clap::Error) -> Option<String> {
+        let runs = self.words.first().is_some_and(|noun| noun == "exec") && self.can_wait;
+        let is_unknown = error.kind() == ErrorKind::UnknownArgument;
+        (runs && is_unknown).then(|| "options of the program are given at the end, after `--`".to_owned())
     }
 
     /// Whether the command asks for a program's exit code; compare `commands::verb`.

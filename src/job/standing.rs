@@ -308,10 +308,16 @@ pub fn exit_of(end: &Ended, requests: &Requests, memory: Option<u64>) -> Exit {
     let damaged = (behind.is_none() && requests.are_damaged()).then_some(REQUESTS_DAMAGED);
     let reasons = [damaged.map(str::to_owned), reason(end, behind, memory)];
     let reasons: Vec<String> = reasons.into_iter().flatten().collect();
+    let hint = match outcome {
+        Outcome::Timeout => Some("start it again with a longer --timeout: longshore exec rerun"),
+        Outcome::Failed if end.out_of_memory => Some("start it again with a larger --memory: longshore exec rerun"),
+        _ => None,
+    };
     Exit {
         exit_code: Some(end.code),
         signal: end.signal,
         reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
+        hint: hint.map(str::to_owned),
         started: end.started,
         finished: end.finished,
         container_id: Some(end.container.clone()),

@@ -119,13 +119,22 @@ impl View {
         self.signal = exit.signal;
         // Records of earlier versions have reasons with docker's colours.
         self.reason = exit.reason.as_deref().map(plain);
-        self.hint = exit.hint.as_deref().map(plain);
+        self.hint = exit.hint.as_deref().map(plain).or_else(|| self.advice(exit.outcome));
         self.started = exit.started.or(self.started);
         self.finished = exit.finished;
         self.container_id.clone_from(&exit.container_id);
         self.image_id.clone_from(&exit.image_id);
         self.log = Some(exit.log);
         self.recovered = exit.recovered;
+    }
+
+    /// What helps where no end could be found.
+    fn advice(&self, outcome: Outcome) -> Option<String> {
+        match outcome {
+            Outcome::Unknown => Some("see what is wrong with the engine: longshore doctor".to_owned()),
+            Outcome::Corrupt => Some(format!("remove it with: longshore {} forget {}", self.kind.noun(), self.id)),
+            _ => None,
+        }
     }
 
     /// Whether it still runs.

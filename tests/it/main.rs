@@ -8,6 +8,7 @@ mod complete;
 mod container;
 mod docs;
 mod engine;
+mod failures;
 mod faults;
 mod formats;
 mod readme;

@@ -59,8 +59,13 @@ impl World {
 
     /// Sets a variable for all later commands.
     pub fn set(&mut self, key: &str, value: impl AsRef<OsStr>) {
-        self.env.retain(|(known, _)| known != key);
+        self.unset(key);
         self.env.push((key.into(), value.as_ref().to_string_lossy().into_owned()));
+    }
+
+    /// Removes a variable for all later commands.
+    pub fn unset(&mut self, key: &str) {
+        self.env.retain(|(known, _)| known != key);
     }
 
     /// A path in the world.
