@@ -69,7 +69,8 @@ impl Reply for Waited {
 /// A job that is waited for. Its end is known also if the job is forgotten, and its directory removed, meanwhile.
 #[derive(Debug)]
 pub struct Awaited<'a> {
-    job: &'a Job,
+    /// The job.
+    pub job: &'a Job,
     witness: OnceCell<Witness>,
 }
 
