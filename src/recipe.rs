@@ -7,7 +7,6 @@
 
 mod ca_cert;
 pub mod failure;
-#[cfg_attr(not(test), allow(dead_code, reason = "what shows the steps of a build comes next"))]
 pub mod steps;
 
 use anyhow::Result;

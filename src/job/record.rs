@@ -97,6 +97,9 @@ pub struct Record {
     /// The run that this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun_of: Option<JobId>,
+    /// How long the last job with its name took that succeeded, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_took: Option<f64>,
     /// What follows its end.
     #[serde(default, skip_serializing_if = "After::is_nothing")]
     pub after: After,
@@ -376,6 +379,7 @@ impl Record {
             user: None,
             host: "here".into(),
             rerun_of: None,
+            last_took: None,
             after: After::default(),
             work,
         }

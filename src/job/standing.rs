@@ -51,7 +51,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub(super) fn unreadable(id: JobId, kind: Kind, why: &str) -> Self {
+    pub(crate) fn unreadable(id: JobId, kind: Kind, why: &str) -> Self {
         Self {
             id,
             kind,

@@ -6,6 +6,7 @@ pub mod forget;
 pub mod list;
 pub mod logs;
 pub mod name;
+pub mod progress;
 pub mod start;
 pub mod stay;
 pub mod wait;

@@ -17,7 +17,7 @@ use crate::error::{Failure, Kind as ErrorKind, plain};
 use crate::interrupt::Interrupt;
 use crate::job::Job;
 use crate::job::after::{After, Hook};
-use crate::job::record::{FORMAT, Kind, Record, Work};
+use crate::job::record::{FORMAT, Kind, Outcome, Record, Work};
 use crate::job::store::Store;
 use crate::names::{ImageRef, Label};
 use crate::output::Voice;
@@ -46,6 +46,7 @@ pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record
         user: env.user.clone(),
         host: env.host(),
         rerun_of: None,
+        last_took: None,
         after: After::default(),
         work,
     }
@@ -103,6 +104,7 @@ pub fn begin(
     make: impl Fn() -> Result<()>,
 ) -> Result<Begun> {
     let store = Store::make(env, record.kind)?;
+    record.last_took = last_took(&store, record);
     if policy == IfRunning::Fail {
         return attempt(env, voice, &store, record, values, &make).map(Begun::Started);
     }
@@ -114,6 +116,7 @@ pub fn begin(
             continue;
         }
         record.created = env.now();
+        record.last_took = last_took(&store, record);
         match attempt(env, voice, &store, record, values, &make) {
             // Another command took the name in this moment.
             Err(error) if Failure::of(&error).kind == ErrorKind::Conflict => {}
@@ -121,6 +124,18 @@ pub fn begin(
         }
     }
     attempt(env, voice, &store, record, values, &make).map(Begun::Started)
+}
+
+/// How long the last job with this name took that succeeded, in seconds. A newer one replaces the files of a build.
+fn last_took(store: &Store, record: &Record) -> Option<f64> {
+    let before = store.named(record.name.as_deref()?)?;
+    let known = before.record().ok()?;
+    match before.exit() {
+        Some(Ok(exit)) if exit.outcome == Outcome::Succeeded => {
+            Some((exit.finished? - known.created).as_seconds_f64().max(0.0))
+        }
+        _ => known.last_took,
+    }
 }
 
 /// Publishes a job and starts its supervisor. The record is written while the engine is asked, to save time. Then `make`

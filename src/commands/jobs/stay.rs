@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::check;
 use super::foreground::{Foreground, is_signal};
 use super::logs::follow;
+use super::progress::Progress;
 use super::start::{Begun, IdFile, begin};
-use super::wait::{Awaited, wait_for};
+use super::wait::{Awaited, wait_while};
 use crate::cli::{IfRunning, Stay};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind, Verb as ErrorVerb, exit_code};
@@ -187,6 +188,8 @@ fn until_ended(
     foreground: &mut Option<Foreground>,
 ) -> Result<View> {
     let job = awaited.job;
+    // A run has no steps.
+    let progress = &mut (job.kind == Kind::Build).then(|| Progress::of(env, voice, [job])).flatten();
     // The id is printed before the waiting, so that it is known if the waiting is interrupted.
     voice
         .text(
@@ -198,9 +201,13 @@ fn until_ended(
             announce(voice, job, shown, Start::Done).map_err(|error| untold(&error, job))?;
         }
         let mut sink = voice.log(Bytes::Safe, &Logs::default())?;
-        let mut hear = |sink: &mut LogSink| match foreground {
-            Some(foreground) => foreground.hear(|| sink.end_line()),
-            None => Ok(check(interrupt, job)?),
+        let mut hear = |sink: &mut LogSink| {
+            match foreground {
+                Some(foreground) => foreground.hear(|| sink.end_line())?,
+                None => check(interrupt, job)?,
+            }
+            progress.iter_mut().filter(|_| sink.is_at_line_start()).for_each(Progress::tick);
+            Ok(())
         };
         let followed = follow(env, voice, job, Tail::All, &mut hear, &mut sink);
         // What is printed next must begin on a new line.
@@ -208,9 +215,13 @@ fn until_ended(
         followed?;
     }
     loop {
-        match (wait_for(env, awaited, None, interrupt), &mut *foreground) {
+        match (wait_while(env, awaited, None, interrupt, progress), &mut *foreground) {
             (Err(error), Some(foreground)) if is_signal(&error) => foreground.hear(|| Ok(()))?,
-            (waited, _) => return waited,
+            (Ok(view), _) => {
+                progress.iter_mut().for_each(|progress| progress.close(&view));
+                return Ok(view);
+            }
+            (Err(error), _) => return Err(error),
         }
     }
 }

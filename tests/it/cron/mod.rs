@@ -5,6 +5,7 @@ mod examples;
 mod foreground;
 mod names;
 mod on_exit;
+mod progress;
 mod stamps;
 
 use std::process::{Child, Stdio};
