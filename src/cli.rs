@@ -131,6 +131,9 @@ pub enum Command {
         /// Take over a run that was started
         #[arg(long)]
         adopt: bool,
+        /// Only run the command of `--on-exit`
+        #[arg(long, conflicts_with = "adopt")]
+        conclude: bool,
     },
 }
 
@@ -424,12 +427,37 @@ pub struct Stay {
     /// Show the job's output until it ends, and exit with its exit code
     #[arg(long)]
     pub follow: bool,
+    /// As --follow; Ctrl-C and TERM stop the job, and a second one kills it
+    #[arg(long)]
+    pub foreground: bool,
     /// Only print what would be done
-    #[arg(long, conflicts_with_all = ["wait", "follow"])]
+    #[arg(long, conflicts_with_all = ["wait", "follow", "foreground"])]
     pub dry_run: bool,
     /// Write the job's id to a new file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub id_file: Option<PathBuf>,
+    /// What to do if a job with this name is running [default: fail]
+    #[arg(long, value_name = "WHAT")]
+    pub if_running: Option<IfRunning>,
+    /// Remove this file now, and make it when the job has succeeded; for make
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub stamp: Option<PathBuf>,
+    /// Run this with `sh -c` when the job has ended, whatever its outcome
+    #[arg(long, value_name = "COMMAND")]
+    pub on_exit: Option<String>,
+}
+
+/// What to do if a name is that of a running job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IfRunning {
+    /// Start nothing, and fail
+    Fail,
+    /// Start nothing, print the running job, and succeed
+    Skip,
+    /// Start when it has ended
+    Wait,
+    /// Stop it, then start
+    Replace,
 }
 
 /// A build, by name.

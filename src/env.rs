@@ -3,6 +3,7 @@
 //! No other module reads the environment or the clock: commands get an [`Env`]. Tests create one that points to their
 //! own directory.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,35 @@ const TIMEOUT: &str = "LONGSHORE_DOCKER_TIMEOUT";
 /// How long an engine may take to carry out the request of a client that was killed.
 const SETTLING: Duration = Duration::from_secs(60);
 
+/// How long the command of `--on-exit` may take.
+const HOOK_LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// The caller's variables that the command of `--on-exit` gets: those by which programs find their files, the desktop and
+/// the engine. All others may be secrets.
+const HOOK_VARIABLES: [&str; 21] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_CONFIG",
+    "LONGSHORE_DOCKER",
+    "LONGSHORE_ANY_FILE_SYSTEM",
+];
+
 /// The outside world, as one process sees it.
 #[derive(Debug, Clone)]
 pub struct Env {
@@ -42,6 +72,8 @@ pub struct Env {
     /// How long a container must be missing, after the docker client was killed, before that is believed. A start that
     /// the client asked for may still be carried out.
     pub settling: Duration,
+    /// How long the command of `--on-exit` may take.
+    pub hook_limit: Duration,
     /// How much later than the system's clock it is; zero but in tests.
     clock_offset: TimeDelta,
     docker_host: Option<String>,
@@ -97,6 +129,10 @@ impl Env {
                 .filter(|_| cfg!(debug_assertions))
                 .and_then(|text| crate::units::duration(&text).ok())
                 .unwrap_or(SETTLING),
+            hook_limit: text("LONGSHORE_TEST_HOOK_LIMIT")
+                .filter(|_| cfg!(debug_assertions))
+                .and_then(|text| crate::units::duration(&text).ok())
+                .unwrap_or(HOOK_LIMIT),
             clock_offset: text("LONGSHORE_TEST_CLOCK")
                 .filter(|_| cfg!(debug_assertions))
                 .and_then(|seconds| TimeDelta::try_seconds(seconds.parse().ok()?))
@@ -213,6 +249,30 @@ impl Env {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     pub fn now(&self) -> DateTime<Utc> {
         Utc::now() + self.clock_offset
+    }
+
+    /// The caller's variables that the command of `--on-exit` gets, with their values.
+    #[must_use]
+    pub fn hook_variables(&self) -> BTreeMap<String, String> {
+        HOOK_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), self.variable(name)?))).collect()
+    }
+
+    /// The caller's umask.
+    #[must_use]
+    pub fn umask(&self) -> u32 {
+        use rustix::fs::Mode;
+        // It can only be read by setting it.
+        let mode = rustix::process::umask(Mode::from_raw_mode(0o077));
+        rustix::process::umask(mode);
+        mode.as_raw_mode()
+    }
+
+    /// The working directory.
+    ///
+    /// # Errors
+    /// When it was removed.
+    pub fn here(&self) -> std::io::Result<PathBuf> {
+        std::env::current_dir()
     }
 
     /// One variable of the caller's, for `--env KEY`.

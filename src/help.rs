@@ -48,7 +48,7 @@ pub const CODES: [Term; 7] = [
 
 /// Which commands pass on an exit code.
 pub const PASSING_ON: &str = "These commands pass on the exit code of a job: `wait`; `exec run`, `exec rerun` and \
-    `image create` with `--wait` or `--follow`, and `logs --follow --exit-code`. `wait` with several ids exits with 0, 1 or 124.";
+    `image create` with `--wait`, `--follow` or `--foreground`, and `logs --follow --exit-code`. `wait` with several ids exits with 0, 1 or 124.";
 
 /// The variables that longshore reads.
 const ENVIRONMENT: [Term; 7] = [
@@ -245,6 +245,18 @@ const WAIT: &str = "With one id, the exit code is that of the job: 0 only if it 
     usage error exits with 125.";
 const FOLLOW: &str = "With --follow --json, each line is one object: first the one that is printed without --follow, then \
     {\"line\": \"...\"} for each line of output, then the job with its outcome.";
+const START: &str = "--if-running says what to do if a job with the name is running. `fail` starts nothing and fails. `skip` \
+    starts nothing, prints the running job, and exits with 0. `wait` starts when it has ended, `replace` stops it first. \
+    Of several commands at once, one starts a job with the name at a time.";
+const STAMP: &str = "--stamp names a file for make. It is removed before the job is started, and made if the job succeeds, \
+    with the id as its content. When `wait` returns, it is there.";
+const ON_EXIT: &str = "--on-exit runs a command with `sh -c` once the end of the job is recorded, also if it failed, was \
+    stopped, or lost its supervisor. It is run once, in your working directory. It gets LONGSHORE_ID, LONGSHORE_NAME, \
+    LONGSHORE_KIND (build, run), LONGSHORE_OUTCOME, LONGSHORE_EXIT_CODE (empty if it is not known) and LONGSHORE_LOG (the \
+    log file), and of your variables only those such as PATH, HOME, TZ and DOCKER_HOST. It is ended after ten minutes. In \
+    JSON, `onExit` of the job has its exit code and the file with its output. Its failure changes nothing.";
+const FOREGROUND: &str = "With --foreground, the job ends with the command: Ctrl-C and TERM stop it, as `stop` and `cancel` \
+    do, and a second one kills it. The exit code is then 130 or 143. If the command is killed, the job goes on.";
 const NUMBERS: &str = "In JSON, cpus, gpus, memory, shmSize and timeout may be text, as for the flag, or a number: of \
     processors, of GPUs, of bytes, of seconds.";
 
@@ -254,6 +266,10 @@ fn image(verb: &str) -> Page {
             [
                 text("The build runs in the background, and its log is kept."),
                 text(FOLLOW),
+                text(FOREGROUND),
+                text(START),
+                text(STAMP),
+                text(ON_EXIT),
                 Note::Text(keys_line::<RecipeSpec>()),
             ],
             &[
@@ -293,12 +309,17 @@ fn exec(verb: &str) -> Page {
                      data as files with --input, or as an argument, for example `-- \"$(cat)\"`.",
                 ),
                 text(FOLLOW),
+                text(FOREGROUND),
+                text(START),
+                text(STAMP),
+                text(ON_EXIT),
                 Note::Text(format!("{} {NUMBERS}", keys_line::<RunSpec>())),
             ],
             &[
                 "id=$(longshore exec run --image web --src src --main train.py \\\n    --input data --output out -- --epochs 3)",
                 "longshore exec logs -f \"$id\"",
                 "longshore exec run --spec run.json --wait    # exits with its exit code",
+                "longshore exec run --spec run.json --name nightly --if-running skip \\\n    --on-exit 'echo \"$LONGSHORE_ID $LONGSHORE_OUTCOME\" >>~/runs.txt'",
             ],
         ),
         "list" => page(
@@ -318,7 +339,8 @@ fn exec(verb: &str) -> Page {
                 ),
                 text(
                     "It runs on the engine of the first run, unless --context or --host is given. In JSON, `rerunOf` of the \
-                     new run is the id of the first.",
+                     new run is the id of the first. What belongs to one start is not repeated: --if-running, --stamp, --on-exit \
+                     and --foreground are those of this command line. `exec run --help` explains them.",
                 ),
                 text(FOLLOW),
             ],

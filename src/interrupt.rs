@@ -19,6 +19,11 @@ impl Interrupt {
         Self::of(&[SIGINT])
     }
 
+    /// Listens from now on for SIGINT and SIGTERM.
+    pub fn stops() -> io::Result<Self> {
+        Self::of(&[SIGINT, SIGTERM])
+    }
+
     /// Listens from now on for SIGINT, SIGHUP and SIGTERM.
     pub fn any_end() -> io::Result<Self> {
         Self::of(&[SIGINT, SIGHUP, SIGTERM])
@@ -49,10 +54,22 @@ impl Interrupt {
     /// # Errors
     /// [`Kind::Terminated`] after SIGTERM, else [`Kind::Interrupted`].
     pub fn check(&self, words: impl FnOnce() -> String) -> Result<(), Failure> {
-        match i32::try_from(self.0.load(Ordering::Relaxed)) {
-            Ok(0) => Ok(()),
-            Ok(SIGTERM) => Err(Failure::new(Kind::Terminated, words())),
-            _ => Err(Failure::new(Kind::Interrupted, words())),
-        }
+        failure(self.0.load(Ordering::Relaxed), words)
+    }
+
+    /// The same, and forgets the signal, so that the next one is heard.
+    ///
+    /// # Errors
+    /// As [`Interrupt::check`].
+    pub fn take(&self, words: impl FnOnce() -> String) -> Result<(), Failure> {
+        failure(self.0.swap(0, Ordering::Relaxed), words)
+    }
+}
+
+fn failure(heard: usize, words: impl FnOnce() -> String) -> Result<(), Failure> {
+    match i32::try_from(heard) {
+        Ok(0) => Ok(()),
+        Ok(SIGTERM) => Err(Failure::new(Kind::Terminated, words())),
+        _ => Err(Failure::new(Kind::Interrupted, words())),
     }
 }

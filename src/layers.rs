@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 16] = [
     &["units"],
     &["names"],
     &["error"],
-    &["env", "envfile", "interrupt", "spec"],
+    &["env", "envfile", "interrupt", "spec", "stamp"],
     &["recipe"],
     &["engine", "job"],
     &["log"],

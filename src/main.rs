@@ -31,6 +31,7 @@ mod runner;
 mod schemas;
 mod shell;
 mod spec;
+mod stamp;
 mod supervisor;
 mod survey;
 mod terminal;

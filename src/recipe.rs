@@ -7,6 +7,7 @@
 
 mod ca_cert;
 pub mod failure;
+pub mod steps;
 
 use anyhow::Result;
 use sha2::{Digest, Sha256};

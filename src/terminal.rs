@@ -204,6 +204,12 @@ impl<W: Write> Escaper<W> {
         self.out.flush()
     }
 
+    /// Whether the cursor is at the beginning of an empty line, and nothing is held back.
+    #[must_use]
+    pub fn is_at_line_start(&self) -> bool {
+        self.line == Line::Empty && self.held.is_empty()
+    }
+
     /// As [`Escaper::finish`], and ends a line on which there is text. What is printed next has a line of its own.
     pub fn end_line(&mut self) -> io::Result<()> {
         self.finish()?;

@@ -125,7 +125,7 @@ impl Words {
     /// Whether the command asks for a program's exit code; compare `commands::verb`.
     fn verb(&self, arguments: &[OsString]) -> Verb {
         let waits = self.words.last().is_some_and(|verb| verb == "wait");
-        let stays = self.can_wait && (has(arguments, "--wait") || has(arguments, "--follow"));
+        let stays = self.can_wait && ["--wait", "--follow", "--foreground"].iter().any(|flag| has(arguments, flag));
         if waits || stays || has(arguments, "--exit-code") { Verb::PassesOn } else { Verb::Plain }
     }
 }

@@ -77,8 +77,12 @@ pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
             Ok(0)
         }
         Command::Complete { shell, typed, breaks } => complete::run(env, voice, shell, &typed, &breaks),
-        Command::Supervise { kind, id, adopt } => {
-            let way = if adopt { Way::Adopt } else { Way::Start };
+        Command::Supervise { kind, id, adopt, conclude } => {
+            let way = match (adopt, conclude) {
+                (true, _) => Way::Adopt,
+                (_, true) => Way::Conclude,
+                _ => Way::Start,
+            };
             supervisor::supervise(env, &kind, &id, way).map(|()| 0)
         }
     }
@@ -111,10 +115,10 @@ pub fn verb(command: &Command) -> Verb {
 pub fn streams(command: &Command) -> bool {
     match command {
         Command::Image(Image::Logs(logs)) => logs.how.follow,
-        Command::Image(Image::Create(create)) => create.stay.follow,
+        Command::Image(Image::Create(create)) => create.stay.follows(),
         Command::Exec(Exec::Logs(logs)) => logs.how.follow,
-        Command::Exec(Exec::Run(run)) => run.stay.follow,
-        Command::Exec(Exec::Rerun(rerun)) => rerun.stay.follow,
+        Command::Exec(Exec::Run(run)) => run.stay.follows(),
+        Command::Exec(Exec::Rerun(rerun)) => rerun.stay.follows(),
         Command::Container(Container::Logs(logs)) => logs.follow,
         Command::Container(Container::Stats(stats)) => !stats.no_stream,
         _ => false,

@@ -5,6 +5,7 @@
 //! they are not enough, from the engine. This module owns the directory of one job; `store` owns the directory of all
 //! jobs.
 
+pub mod after;
 pub mod again;
 mod format1;
 pub mod glance;
@@ -29,6 +30,7 @@ use crate::env::Env;
 use crate::fault;
 use crate::fs::Dir;
 use crate::names::JobId;
+use after::{HookFacts, HookResult, SMALL_RESULT};
 use record::{Begun, Exit, Kind, Record};
 use request::{Answer, Request, Requests};
 use standing::{Damaged, Facts};
@@ -63,6 +65,13 @@ pub const CONTROL: &str = "control";
 pub const ENDING: &str = "ending";
 /// Present since a command first saw that docker has no started container of a run whose client is gone.
 pub const MISSING: &str = "missing";
+/// Present until the command of `--on-exit` is started. It is renamed to `on-exit.json` in that moment, so that of all
+/// processes that finish the job one starts it.
+pub const HOOK_DUE: &str = "on-exit";
+/// What became of the command of `--on-exit`.
+pub const HOOK_RESULT: &str = "on-exit.json";
+/// The output of the command of `--on-exit`.
+pub const HOOK_OUTPUT: &str = "on-exit.log";
 /// The build context.
 pub const CONTEXT: &str = "ctx";
 /// The file to which the docker client writes the id of the image.
@@ -186,6 +195,28 @@ impl Job {
         write().with_context(|| format!("could not record the end of job {}", self.id))
     }
 
+    /// Takes the command of `--on-exit` for this process, which then starts it; returns whether no other process has taken it.
+    #[must_use]
+    pub fn take_hook(&self) -> bool {
+        let taken = self.dir.has(HOOK_DUE) && self.dir.place(HOOK_DUE, &self.dir, HOOK_RESULT).is_ok();
+        // Without this, it may be started a second time after a crash of the host.
+        let _ = self.dir.sync();
+        taken
+    }
+
+    /// Whether the command of `--on-exit` has still to be started.
+    #[must_use]
+    pub fn has_hook_due(&self) -> bool {
+        self.dir.has(HOOK_DUE)
+    }
+
+    fn hook(&self, record: &Record) -> Option<HookFacts> {
+        record.after.on_exit.as_ref()?;
+        let bytes = self.dir.read(HOOK_RESULT, SMALL_RESULT).ok();
+        let result = bytes.map(|bytes| serde_json::from_slice::<HookResult>(&bytes).unwrap_or_default());
+        Some(HookFacts { output: self.dir.path().join(HOOK_OUTPUT), result })
+    }
+
     /// Reads the facts from the directory, in a safe order: the exit record, the lock, and the exit record again, because a
     /// job may end between the first two.
     #[must_use]
@@ -201,10 +232,12 @@ impl Job {
         let ended = exit.is_some();
         let locked = matches!(lock, Ok(true));
         let log_lock = if ended || locked { Ok(false) } else { is_locked(&self.dir, LOG) };
+        let record = self.record();
         Facts {
             id: self.id.clone(),
             kind: self.kind,
-            record: self.record(),
+            hook: record.as_ref().ok().and_then(|record| self.hook(record)),
+            record,
             log_locked: matches!(log_lock, Ok(true)),
             lock_error: lock.and(log_lock).err().map(|error| error.to_string()),
             begun: if ended { None } else { self.begun() },
@@ -318,10 +351,11 @@ impl Job {
         self.dir.has(WAITING)
     }
 
-    /// Whether something may be left to do: its end is not recorded, or its container is not removed.
+    /// Whether something may be left to do: its end is not recorded, or its container is not removed, or the command of
+    /// `--on-exit` was not started.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
-        !self.dir.has(EXIT) || self.dir.has(CONTROL)
+        !self.dir.has(EXIT) || self.dir.has(CONTROL) || self.has_hook_due()
     }
 
     /// Whether it was forgotten while it ran. It is hidden, and can be reached by its id.

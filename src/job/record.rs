@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::after::After;
 use super::format1;
 use crate::names::{
     Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, MountPath, NetworkName, UserSpec,
@@ -96,6 +97,12 @@ pub struct Record {
     /// The run that this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun_of: Option<JobId>,
+    /// How long the last job with its name took that succeeded, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_took: Option<f64>,
+    /// What follows its end.
+    #[serde(default, skip_serializing_if = "After::is_nothing")]
+    pub after: After,
     /// What to do, by kind.
     pub work: Work,
 }
@@ -294,6 +301,9 @@ pub struct Exit {
     pub saved: bool,
     /// Whether this was found out without the supervisor.
     pub recovered: bool,
+    /// Why the stamp of a job that succeeded could not be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unstamped: Option<String>,
 }
 
 impl Record {
@@ -369,6 +379,8 @@ impl Record {
             user: None,
             host: "here".into(),
             rerun_of: None,
+            last_took: None,
+            after: After::default(),
             work,
         }
     }
@@ -392,6 +404,7 @@ impl Exit {
             log: LogState::Complete,
             saved: false,
             recovered: false,
+            unstamped: None,
         }
     }
 
@@ -428,7 +441,7 @@ impl Exit {
             }
             let Some(reason) = exit.reason.take().filter(|reason| !reason.is_empty()) else {
                 // Ids are short. A broken engine may send longer ones.
-                (exit.container_id, exit.image_id) = (None, None);
+                (exit.container_id, exit.image_id, exit.unstamped) = (None, None, None);
                 continue;
             };
             exit.reason = Some(reason.chars().take(reason.chars().count() / 2).collect());

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::after::HookFacts;
 use super::record::{Begun, Exit, Kind, LogState, Outcome, Record};
 use super::request::{Requests, Verb};
 use crate::error::Failure;
@@ -45,10 +46,12 @@ pub struct Facts {
     pub starting: bool,
     /// Whether the host was not rebooted since the job was created; `None` if the record cannot be read.
     pub same_boot: Option<bool>,
+    /// How the command of `--on-exit` stands, if there is one.
+    pub hook: Option<HookFacts>,
 }
 
 impl Facts {
-    pub(super) fn unreadable(id: JobId, kind: Kind, why: &str) -> Self {
+    pub(crate) fn unreadable(id: JobId, kind: Kind, why: &str) -> Self {
         Self {
             id,
             kind,
@@ -63,6 +66,7 @@ impl Facts {
             image_id: None,
             starting: false,
             same_boot: None,
+            hook: None,
         }
     }
 

@@ -48,6 +48,7 @@ fn facts(kind: Kind) -> Facts {
         image_id: None,
         starting: false,
         same_boot: None,
+        hook: None,
     }
     .on_boot(BOOT)
 }

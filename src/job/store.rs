@@ -22,7 +22,9 @@ use sha2::{Digest as _, Sha256};
 use super::glance::Glance;
 use super::record::{Kind, Record};
 use super::tombstone::Tombstone;
-use super::{CONTEXT, CONTROL, ENDING, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, Job, LOCK, LOG, RECORD, STOP, STOP_SIZE};
+use super::{
+    CONTEXT, CONTROL, ENDING, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, HOOK_DUE, Job, LOCK, LOG, RECORD, STOP, STOP_SIZE,
+};
 use crate::env::Env;
 use crate::error::{self, Failure};
 use crate::fault;
@@ -72,8 +74,7 @@ impl Prepared<'_> {
     /// # Errors
     /// [`error::Kind::Conflict`] when the name is in use.
     pub fn check_name(&self) -> Result<()> {
-        let before = self.record.name.as_deref().and_then(|name| self.store.named(name));
-        before.map_or(Ok(()), |before| self.store.refuse_running(&before, self.record))
+        self.store.holder(self.record)?.map_or(Ok(()), |holder| Err(self.store.in_use(&holder, self.record).into()))
     }
 
     /// Publishes it by one rename. Returns the lock, for the supervisor.
@@ -87,10 +88,10 @@ impl Prepared<'_> {
         let (store, record) = (self.store, self.record);
         let could_not = || format!("could not record the new {}", record.kind.word());
         let held = store.hold_names().with_context(could_not)?;
-        let before = record.name.as_deref().and_then(|name| store.named(name));
-        if let Some(before) = &before {
-            store.refuse_running(before, record)?;
+        if let Some(holder) = store.holder(record)? {
+            return Err(store.in_use(&holder, record).into());
         }
+        let before = record.name.as_deref().and_then(|name| store.named(name));
         store.root.place(&self.temporary, &store.dir, record.id.as_str()).with_context(could_not)?;
         self.published = true;
         fault::point("placed");
@@ -192,38 +193,50 @@ impl Store {
         dir.write_new(LOG, b"")?;
         // Made in advance, so that a job can be forgotten where no file can be made any more.
         dir.write_new(ENDING, b"")?;
+        if record.after.on_exit.is_some() {
+            dir.write_new(HOOK_DUE, b"{}")?;
+        }
         wanted_names(record).try_for_each(|name| dir.write_new(&digest(name), record.id.as_str().as_bytes()))?;
         dir.sync()?;
         fault::point("written");
         Ok(lock)
     }
 
-    fn refuse_running(&self, before: &Job, record: &Record) -> Result<()> {
-        if before.has_surely_ended()? {
-            return Ok(());
-        }
-        let (name, id) = (record.shown_name().unwrap_or_default(), &before.id);
-        let (message, hint) = match (self.kind, before.is_forgotten()) {
+    /// The running job that keeps the name of a new one from being used. docker tags the image when a build ends: if a
+    /// forgotten build ended last, the name would be that of the older image. Nothing but the record of a run depends on its
+    /// name, so a forgotten run does not keep it.
+    ///
+    /// # Errors
+    /// When it cannot be told whether it runs.
+    pub fn holder(&self, record: &Record) -> Result<Option<Job>> {
+        let named = record.name.as_deref().and_then(|name| self.named(name));
+        let Some(named) = named.filter(|named| self.kind == Kind::Build || !named.is_forgotten()) else {
+            return Ok(None);
+        };
+        Ok((!named.has_surely_ended()?).then_some(named))
+    }
+
+    /// The refusal of a new job whose name `holder` has.
+    #[must_use]
+    pub fn in_use(&self, holder: &Job, record: &Record) -> Failure {
+        let (name, id) = (record.shown_name().unwrap_or_default(), &holder.id);
+        let (message, hint) = match (self.kind, holder.is_forgotten()) {
             (Kind::Build, false) => (
                 format!("image {name:?} is being built (status: running, id {id})"),
                 format!(
                     "wait for it with: longshore image wait {name}   or end it with: longshore image cancel {name}"
                 ),
             ),
-            // docker tags the image when a build ends. If the forgotten build ended last, the name would be that of the
-            // older image.
             (Kind::Build, true) => (
                 format!("image {name:?} is still being built by a forgotten build (status: running, id {id})"),
                 format!("end it with: longshore image cancel {id}   or wait for it with: longshore image wait {id}"),
             ),
-            (Kind::Run, false) => (
+            (Kind::Run, _) => (
                 format!("a run named {name:?} is still running (id {id})"),
                 format!("wait for it with: longshore exec wait {name}   or choose another --name"),
             ),
-            // Nothing but the record of a run depends on its name.
-            (Kind::Run, true) => return Ok(()),
         };
-        Err(Failure::new(error::Kind::Conflict, message).hint(hint).into())
+        Failure::new(error::Kind::Conflict, message).hint(hint)
     }
 
     /// Locks the names. The lock is held for a few file operations at a time.

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::after::{Hook, HookFacts, HookResult};
 use super::record::{Exit, Kind, LogState, Outcome, Record, Run};
 use super::standing::{Facts, Running, Standing};
+use crate::error::{Failure, Kind as ErrorKind};
 use crate::names::JobId;
+use crate::stamp::Stamp;
 use crate::terminal::plain;
 
 /// A job as every command shows it; with `--json` this very object.
@@ -62,10 +65,83 @@ pub struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
     pub rerun_of: Option<JobId>,
+    /// The file that `--stamp` named; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<StampView>,
+    /// The command that `--on-exit` named; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_exit: Option<HookView>,
     /// True if it was forgotten while it runs; otherwise absent. Its log and record are removed when it ends.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, schemars(extend("const" = true)))]
     pub forgotten: bool,
+}
+
+/// A stamp file.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StampView {
+    /// Its absolute path. It exists if the job has succeeded.
+    pub file: String,
+    /// Why it could not be made although the job has succeeded.
+    pub error: Option<String>,
+}
+
+impl StampView {
+    fn of(stamp: &Stamp) -> Self {
+        Self { file: stamp.path().to_string_lossy().into_owned(), error: None }
+    }
+
+    /// The failure to make it, if it could not be made.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        let why = self.error.as_ref()?;
+        let message = format!("could not make the stamp file {}: {why}", self.file);
+        Some(Failure::new(ErrorKind::Internal, message).hint("the job itself has succeeded"))
+    }
+}
+
+/// The command that is run when the job has ended, and what became of it. How it ends changes nothing else.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct HookView {
+    /// The text for `sh`.
+    pub command: String,
+    /// The file with its output; null before it is started.
+    pub output: Option<String>,
+    /// When it was started.
+    pub started: Option<DateTime<Utc>>,
+    /// When it ended; null while it runs.
+    pub finished: Option<DateTime<Utc>>,
+    /// Its exit code.
+    pub exit_code: Option<i32>,
+    /// The number of the signal it died of.
+    pub signal: Option<i32>,
+    /// Why it could not be started, or was ended.
+    pub reason: Option<String>,
+}
+
+impl HookView {
+    fn of(hook: &Hook, facts: &Facts) -> Self {
+        let known = facts.hook.as_ref();
+        let output =
+            known.filter(|known| known.result.is_some()).map(|known| known.output.to_string_lossy().into_owned());
+        let HookResult { started, finished, exit_code, signal, reason } =
+            known.and_then(|HookFacts { result, .. }| result.clone()).unwrap_or_default();
+        Self { command: hook.command.clone(), output, started, finished, exit_code, signal, reason }
+    }
+
+    /// How it failed, for people; `None` as long as nothing is known to have gone wrong.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        match (&self.reason, self.exit_code, self.signal) {
+            (Some(reason), _, _) => Some(format!("failed: {reason}")),
+            (None, Some(code), _) if code != 0 => Some(format!("exited with {code}")),
+            (None, _, Some(signal)) => Some(format!("died of signal {signal}")),
+            _ => None,
+        }
+    }
 }
 
 impl View {
@@ -94,6 +170,8 @@ impl View {
             recovered: false,
             command: record.and_then(Record::run).map(Run::command).unwrap_or_default(),
             rerun_of: record.and_then(|record| record.rerun_of.clone()),
+            stamp: record.and_then(|record| record.after.stamp.as_ref()).map(StampView::of),
+            on_exit: record.and_then(|record| record.after.on_exit.as_ref()).map(|hook| HookView::of(hook, facts)),
             forgotten: false,
         };
         match standing {
@@ -126,6 +204,9 @@ impl View {
         self.image_id.clone_from(&exit.image_id);
         self.log = Some(exit.log);
         self.recovered = exit.recovered;
+        if let Some(stamp) = &mut self.stamp {
+            stamp.error.clone_from(&exit.unstamped);
+        }
     }
 
     /// What helps where no end could be found.

@@ -105,6 +105,15 @@ impl LogSink {
         }
     }
 
+    /// Whether what is printed next at the terminal begins a line.
+    #[must_use]
+    pub fn is_at_line_start(&self) -> bool {
+        match self {
+            Self::Safe(escaper) => escaper.is_at_line_start(),
+            Self::Raw(_) | Self::Json(_) => true,
+        }
+    }
+
     /// Ends the line on a terminal before longshore itself prints something. Otherwise the program could write over that.
     pub fn end_line(&mut self) -> io::Result<()> {
         match self {
@@ -130,7 +139,10 @@ impl Write for LogSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Raw(out) => out.write(bytes),
-            Self::Safe(escaper) => escaper.write(bytes),
+            Self::Safe(escaper) => {
+                super::erase_bottom();
+                escaper.write(bytes)
+            }
             Self::Json(json) => json.write(|lines, text| lines.push(bytes, text)).map(|()| bytes.len()),
         }
     }

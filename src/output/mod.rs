@@ -3,6 +3,7 @@
 //! A command returns a [`Reply`] to its [`Voice`], which knows the requested form and whether stdout and stderr are
 //! terminals. Only the requested form is built.
 
+mod bottom;
 mod failure;
 mod log;
 mod page;
@@ -20,6 +21,7 @@ use crate::env::Env;
 use crate::error::{Failure, Kind, plain};
 use crate::terminal::{Allowed, Redraws, safe, safe_json, settled, shown};
 
+pub use bottom::{Progressing, erase_bottom};
 pub use failure::{ErrorDocument, FailureDocument};
 pub use log::{Bytes, LogSink, Logs};
 pub use page::{Page, Table, shorten};
@@ -154,6 +156,7 @@ impl Voice {
         if self.form != Form::Text {
             return Ok(());
         }
+        erase_bottom();
         let mut page = Page::new(self);
         show(&mut page).and_then(|()| page.finish()).map_err(not_written)
     }
@@ -283,6 +286,7 @@ fn note(text: &str) {
 }
 
 fn write_line(line: &str) {
+    erase_bottom();
     let _ = writeln!(stderr(), "{line}");
 }
 

@@ -66,6 +66,17 @@ pub struct Attendant {
     deeds: Vec<JoinHandle<()>>,
 }
 
+/// Starts a session, and ignores the signals that a terminal sends.
+pub fn leave_terminal() -> io::Result<()> {
+    let _ = rustix::process::setsid();
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let ignored = Arc::new(AtomicBool::new(false));
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        signal_hook::flag::register(signal, ignored.clone())?;
+    }
+    Ok(())
+}
+
 enum Event {
     Ended(ExitStatus),
     Asked,
@@ -73,18 +84,12 @@ enum Event {
 }
 
 impl Attendant {
-    /// Starts a session, and ignores the signals that a terminal sends. A job ends only by itself, by its time limit, or
-    /// by a recorded request.
+    /// Leaves the terminal. A job ends only by itself, by its time limit, or by a recorded request.
     pub fn detach(task: Arc<Task>) -> Result<Self> {
-        let _ = rustix::process::setsid();
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+        leave_terminal()?;
         let (child_ended, wake) = UnixStream::pair()?;
         child_ended.set_nonblocking(true)?;
         signal_hook::low_level::pipe::register(SIGCHLD, wake)?;
-        let ignored = Arc::new(AtomicBool::new(false));
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
-            signal_hook::flag::register(signal, ignored.clone())?;
-        }
         let control = task.job.dir.open_fifo(CONTROL)?;
         Ok(Self {
             task,

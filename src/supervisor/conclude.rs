@@ -10,14 +10,14 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use super::Task;
 use super::attend::Seen;
+use super::{Task, after};
 use crate::error::Failure;
 use crate::fault;
 use crate::job::record::{Exit, Kind, LogState, Outcome};
 use crate::job::request::Requests;
 use crate::job::standing::{self, Sighting};
-use crate::job::{CONTEXT, CONTROL, EXIT, IMAGE_ID, Job, LOG, MISSING, WAITING};
+use crate::job::{CONTEXT, CONTROL, IMAGE_ID, Job, LOG, MISSING, WAITING};
 use crate::log::compare::{self, ClientEnd, Outage, verify};
 use crate::names::Tail;
 use crate::recipe::failure::Reason;
@@ -37,11 +37,11 @@ pub enum End {
     Seen(Seen),
 }
 
-/// Records the end of a job and removes what is left of it.
-pub fn conclude(task: &Task, end: End) {
+/// Records the end of a job, removes what is left of it, and starts the command that follows.
+pub fn conclude(task: &Task, end: End) -> Option<after::Running<'_>> {
     let _held = task.job.hold_ending_for(ENDING);
-    if task.job.dir.has(EXIT) {
-        return;
+    if let Some(exit) = task.job.exit() {
+        return after::start(task, &exit.ok()?);
     }
     fault::point("concluding");
     let mut exit = match &end {
@@ -62,24 +62,30 @@ pub fn conclude(task: &Task, end: End) {
         End::Seen(seen) => seen.sighting,
         End::NotStarted(_) => Sighting::Absent,
     };
-    complete(task, exit, &sighting);
+    let mut running = None;
+    complete(task, exit, &sighting, |exit| running = after::start(task, exit));
+    running
 }
 
 /// The same for a job whose supervisor was killed, so that nobody watched the engine. The lock under which ends are
 /// recorded must be held.
 pub fn conclude_found(task: &Task, mut exit: Exit, sighting: &Sighting) {
     verify_log(task, sighting, None, Outage::Possible, &mut exit);
-    complete(task, exit, sighting);
+    complete(task, exit, sighting, |_| {});
 }
 
-fn complete(task: &Task, mut exit: Exit, sighting: &Sighting) {
+/// `then` is done as soon as the end is recorded.
+fn complete(task: &Task, mut exit: Exit, sighting: &Sighting, then: impl FnOnce(&Exit)) {
     exit.started = exit.started.or(task.begun.get().map(|begun| begun.started));
     let saved = save(task, sighting);
     fault::point("saved");
+    after::make_stamp(task, &mut exit);
+    fault::point("stamped");
     if !record(&task.job, &mut exit) {
         return;
     }
     fault::point("recorded");
+    then(&exit);
     tidy(task);
     if is_cleared(task, &exit, saved, sighting) {
         fault::point("removed");

@@ -32,6 +32,19 @@ pub enum Way {
     Start,
     /// It takes over a run whose supervisor was killed and whose container still runs.
     Adopt,
+    /// It only runs the command of `--on-exit`: the end of the job is recorded.
+    Conclude,
+}
+
+impl Way {
+    /// The flag of the hidden command.
+    fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::Start => None,
+            Self::Adopt => Some("--adopt"),
+            Self::Conclude => Some("--conclude"),
+        }
+    }
 }
 
 /// Starts the supervisor of a published job, gives it the lock, and waits for its answer. The values of variables are those
@@ -48,7 +61,7 @@ pub fn launch(job: &Job, lock: File, way: Way, values: &Values) -> Result<Child>
     #[expect(clippy::disallowed_methods, reason = "this module makes the supervisor's process")]
     let mut command = Command::new(program);
     command.arg0("longshore").args([SUBCOMMAND, job.kind.word(), job.id.as_str()]);
-    command.args((way == Way::Adopt).then_some("--adopt"));
+    command.args(way.flag());
     command.stdin(lock).stdout(OwnedFd::from(theirs)).stderr(Stdio::null()).current_dir("/");
     let child = command.spawn().context("could not start the supervisor of the job")?;
     drop(command);

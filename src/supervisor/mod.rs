@@ -3,6 +3,7 @@
 //! It works in four steps: admit, start, attend, conclude. docker's client writes directly to the log file, so no line
 //! is lost if the supervisor is killed. `recovery` finishes what a killed supervisor left.
 
+mod after;
 mod attend;
 mod conclude;
 mod ending;
@@ -92,11 +93,14 @@ struct Admitted {
 /// When it was not started by [`launch`], or the files of the job cannot be read. A later failure is recorded as the end
 /// of the job.
 pub fn supervise(env: &Env, kind: &str, id: &str, way: Way) -> Result<()> {
+    if way == Way::Conclude {
+        return conclude_only(env, kind, id);
+    }
     let mut admitted = admit(env, kind, id)?;
     fault::point("admitted");
     let started = match way {
         Way::Start => start(&mut admitted).map(Some),
-        Way::Adopt => Ok(None),
+        Way::Adopt | Way::Conclude => Ok(None),
     };
     let Admitted { store, task, mut attendant, .. } = admitted;
     let end = match started {
@@ -107,27 +111,47 @@ pub fn supervise(env: &Env, kind: &str, id: &str, way: Way) -> Result<()> {
         Ok(None) => conclude::End::Seen(attendant.attend_adopted()),
         Err(error) => conclude::End::NotStarted(error),
     };
-    conclude::conclude(&task, end);
+    let running = conclude::conclude(&task, end);
+    if let Some(running) = running {
+        running.finish();
+    }
     if task.job.is_forgotten() {
         store.remove(&task.job);
     }
     Ok(())
 }
 
+/// Runs the command of `--on-exit`, which a killed supervisor left.
+fn conclude_only(env: &Env, kind: &str, id: &str) -> Result<()> {
+    let (_, task) = take(env, kind, id)?;
+    attend::leave_terminal()?;
+    let mut caller = Caller::take()?;
+    caller.values()?;
+    caller.ready();
+    after::run(&task);
+    Ok(())
+}
+
 /// Takes the job over from the command: checks the lock, starts a session, and reads the values of the variables. The
 /// command returns now: what follows are questions to the engine that take too long to wait for.
 fn admit(env: &Env, kind: &str, id: &str) -> Result<Admitted> {
-    let kind = if kind == Kind::Build.word() { Kind::Build } else { Kind::Run };
-    let store = Store::open(env, kind)?.context("there is no state directory")?;
-    let job = store.job(&JobId::parse(id)?).context("there is no such job")?;
-    ensure!(holds_lock(&job), "only longshore itself can start a supervisor");
-    let record = job.record().map_err(|damaged| anyhow::anyhow!(damaged.0))?;
-    let task = Arc::new(Task::new(env, job, record));
+    let (store, task) = take(env, kind, id)?;
+    let task = Arc::new(task);
     let attendant = Attendant::detach(Arc::clone(&task))?;
     let mut caller = Caller::take()?;
     let values = caller.values()?;
     caller.ready();
     Ok(Admitted { store, task, attendant, values })
+}
+
+/// The job with the lock that is this process's stdin.
+fn take(env: &Env, kind: &str, id: &str) -> Result<(Store, Task)> {
+    let kind = if kind == Kind::Build.word() { Kind::Build } else { Kind::Run };
+    let store = Store::open(env, kind)?.context("there is no state directory")?;
+    let job = store.job(&JobId::parse(id)?).context("there is no such job")?;
+    ensure!(holds_lock(&job), "only longshore itself can start a supervisor");
+    let record = job.record().map_err(|damaged| anyhow::anyhow!(damaged.0))?;
+    Ok((store, Task::new(env, job, record)))
 }
 
 /// Records the engine, and starts docker's client.

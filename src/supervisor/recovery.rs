@@ -8,6 +8,7 @@ use std::process::Child;
 use anyhow::Result;
 
 use super::Task;
+use super::after;
 use super::conclude::{conclude_found, is_cleared, save, tidy};
 use super::launch::{Way, launch};
 use crate::env::Env;
@@ -43,7 +44,9 @@ pub enum Recovery {
 pub fn recover(env: &Env, job: &Job) -> Result<Recovery> {
     let here = Here::now(env);
     if job.dir.has(EXIT) {
-        return remove_remains(env, job);
+        let removed = remove_remains(env, job);
+        follow_up(env, job)?;
+        return removed;
     }
     let facts = job.facts(&here);
     let is_alone = match settled(&facts) {
@@ -64,8 +67,19 @@ pub fn recover(env: &Env, job: &Job) -> Result<Recovery> {
         Sighting::NeverStarted(container) if container.why.is_none() && !job.has_been_missing(&here)? => {
             Ok(Recovery::Starting)
         }
-        sighting => finish(env, job, &sighting),
+        sighting => {
+            let finished = finish(env, job, &sighting);
+            follow_up(env, job)?;
+            finished
+        }
     }
+}
+
+/// Has the command of `--on-exit` run, if the supervisor was killed before it had started it.
+fn follow_up(env: &Env, job: &Job) -> Result<()> {
+    let is_due = job.dir.has(EXIT) && job.has_hook_due();
+    let is_ours = || job.record().is_ok_and(|record| !is_foreign(env, job, &record));
+    if is_due && is_ours() { after::hand_over(job) } else { Ok(()) }
 }
 
 /// Whether this process must not act on a job: it was started on another host, or its directory is a copy and the container

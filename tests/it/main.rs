@@ -6,6 +6,7 @@ mod answers;
 mod cli;
 mod complete;
 mod container;
+mod cron;
 mod docs;
 mod engine;
 mod failures;

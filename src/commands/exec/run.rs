@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::paths::{self, Paths};
 use crate::cli::{ExecRun, Stay};
 use crate::commands::jobs::start;
-use crate::commands::jobs::stay::stay;
+use crate::commands::jobs::stay::start_and_stay;
 use crate::commands::{DryRun, read_file, read_spec};
 use crate::engine::Engine;
 use crate::env::Env;
@@ -47,6 +47,7 @@ pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
     let record = Record { rerun_of, ..record(env, &engine, &spec, &program, &paths, names) };
+    let record = start::followed(env, how, record)?;
     // Values that cannot be passed to docker are refused before anything is created.
     let argv = Runner::of(env, &record).command_line(&record, &values)?;
     if how.dry_run {
@@ -58,10 +59,7 @@ pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
             "note: the program gets no stdin; pass the file with --input, or its text as an argument: -- \"$(cat)\"",
         );
     }
-    let id_file = start::IdFile::claim(how.id_file.as_deref())?;
-    let job = start::begin(env, voice, &record, &values, || paths.make())?;
-    id_file.write(job.id.as_str())?;
-    stay(env, voice, &job, how, job.id.as_str())
+    start_and_stay(env, voice, record, &values, how, || paths.make())
 }
 
 /// Merges a spec, the environment files and the flags. Later ones override earlier ones.

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::cli::ImageCreate;
 use crate::commands::jobs::start;
-use crate::commands::jobs::stay::stay;
+use crate::commands::jobs::stay::start_and_stay;
 use crate::commands::{read_file, read_spec};
 use crate::engine::Engine;
 use crate::env::Env;
@@ -26,7 +26,6 @@ pub fn create(env: &Env, voice: &Voice, args: &ImageCreate) -> Result<u8> {
     if args.stay.dry_run {
         return dry_run(env, voice, &engine, &recipe);
     }
-    let id_file = start::IdFile::claim(args.stay.id_file.as_deref())?;
     let labels = start::labels(&spec.labels);
     let work = Work::Build(Build {
         tag: recipe.name.clone(),
@@ -40,9 +39,8 @@ pub fn create(env: &Env, voice: &Voice, args: &ImageCreate) -> Result<u8> {
         labels,
         ..start::record(env, &engine, recipe.base.clone(), work)
     };
-    let job = start::begin(env, voice, &record, &Values::default(), || Ok(()))?;
-    id_file.write(job.id.as_str())?;
-    stay(env, voice, &job, &args.stay, &recipe.name.shown())
+    let record = start::followed(env, &args.stay, record)?;
+    start_and_stay(env, voice, record, &Values::default(), &args.stay, || Ok(()))
 }
 
 fn ca_cert(path: Option<&Path>) -> Result<Option<CaCert>> {

@@ -38,7 +38,9 @@ pub fn status(env: &Env, voice: &Voice, args: &OneImage) -> Result<u8> {
     sink.finish()?;
     voice.text(|page| {
         page.note(&last_line(&view))?;
-        view.hint.iter().try_for_each(|hint| page.note(&format!("hint: {hint}")))
+        view.hint.iter().try_for_each(|hint| page.note(&format!("hint: {hint}")))?;
+        let failed = view.on_exit.as_ref().and_then(|hook| Some((hook.failure()?, hook.output.as_ref()?)));
+        failed.map_or(Ok(()), |(why, output)| page.note(&format!("note: the command of --on-exit {why}; see {output}")))
     })?;
     Ok(0)
 }

@@ -22,9 +22,9 @@ use crate::survey::view;
 /// How long a job may take to end after a request, in addition to the grace and the time limit of docker calls.
 const ENDING: Duration = Duration::from_secs(30);
 /// How long a supervisor may take to answer, beside the grace. One that was stopped, or is of an older version, never does.
-const ANSWERING: Duration = Duration::from_secs(10);
+pub const ANSWERING: Duration = Duration::from_secs(10);
 /// How long a supervisor that is just starting is woken again and again.
-const WAKING: Duration = Duration::from_secs(2);
+pub const WAKING: Duration = Duration::from_secs(2);
 /// Pause between two checks.
 const LOOK: Duration = Duration::from_millis(20);
 /// Pause between two checks that need an engine call.

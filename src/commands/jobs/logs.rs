@@ -81,7 +81,7 @@ fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8>
     let interrupt = Interrupt::ctrl_c()?;
     let awaited = Awaited::new(env, job);
     let mut sink = voice.log(how.bytes(), &Logs::default())?;
-    let followed = follow(env, voice, job, how.tail, &interrupt, &mut sink);
+    let followed = follow(env, voice, job, how.tail, &mut |_| Ok(check(&interrupt, job)?), &mut sink);
     // The next output, for example the document of a failure, must begin on a new line.
     sink.finish()?;
     if voice.form() == Form::Text && interrupt.is_heard() {
@@ -110,12 +110,16 @@ struct Doubt<'a> {
     reason: Option<&'a str>,
 }
 
+/// Called again and again while a log is followed: what it fails with ends the following.
+pub type Hear<'a> = dyn FnMut(&mut LogSink) -> Result<()> + 'a;
+
 /// Prints a log while it grows, to its end.
-pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, interrupt: &Interrupt, out: &mut LogSink) -> Result<()> {
+pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, hear: &mut Hear, out: &mut LogSink) -> Result<()> {
     let could_not = || format!("could not follow the log of {}", job.id);
     let mut follower = Follower::new(job, tail).with_context(|| format!("could not read the log of {}", job.id))?;
     let (mut idle, mut waiting) = (None, Waiting::default());
     loop {
+        hear(out)?;
         if follower.advance(out).with_context(could_not)? > 0 {
             out.flush()?;
             continue;
@@ -124,7 +128,6 @@ pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, interrupt: &Inter
         if matches!(idle, Some(Idle::Ended)) {
             break;
         }
-        check(interrupt, job)?;
         check_reader()?;
         waiting.look(env, job);
         // Checked before the last read, so that everything that was written before the end is read.
@@ -134,7 +137,7 @@ pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, interrupt: &Inter
             Some(Idle::NoClient(since)) if since.elapsed() > CLIENT_CHANGE => {
                 out.end_line()?;
                 voice.note("note: the docker client was killed; following the engine's copy of the log");
-                return follow_engine(env, job, follower.position(), interrupt, out);
+                return follow_engine(env, job, follower.position(), hear, out);
             }
             _ => sleep(LOOK),
         }
@@ -183,7 +186,7 @@ fn engine_copy(env: &Env, job: &Job) -> Option<io::Result<File>> {
 }
 
 /// Continues with the engine's copy where the log ends.
-fn follow_engine(env: &Env, job: &Job, mut shown: u64, interrupt: &Interrupt, out: &mut LogSink) -> Result<()> {
+fn follow_engine(env: &Env, job: &Job, mut shown: u64, hear: &mut Hear, out: &mut LogSink) -> Result<()> {
     let mut failing = None;
     loop {
         // Checked before the log is fetched, so that everything that was written before the end is fetched.
@@ -217,7 +220,7 @@ fn follow_engine(env: &Env, job: &Job, mut shown: u64, interrupt: &Interrupt, ou
         {
             return Ok(());
         }
-        check(interrupt, job)?;
+        hear(out)?;
         check_reader()?;
         sleep(ENGINES_LOOK);
     }

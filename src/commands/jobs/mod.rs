@@ -1,9 +1,12 @@
 //! What builds and runs have in common: start, wait, logs, list and forget.
 
 pub mod end;
+pub mod foreground;
 pub mod forget;
 pub mod list;
 pub mod logs;
+pub mod name;
+pub mod progress;
 pub mod start;
 pub mod stay;
 pub mod wait;

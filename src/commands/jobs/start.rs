@@ -9,15 +9,20 @@ use std::thread::ScopedJoinHandle;
 
 use anyhow::Result;
 
+use super::name;
+use crate::cli::{IfRunning, Stay};
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind, plain};
+use crate::interrupt::Interrupt;
 use crate::job::Job;
-use crate::job::record::{FORMAT, Kind, Record, Work};
+use crate::job::after::{After, Hook};
+use crate::job::record::{FORMAT, Kind, Outcome, Record, Work};
 use crate::job::store::Store;
 use crate::names::{ImageRef, Label};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
+use crate::stamp::Stamp;
 use crate::supervisor::{self, Way};
 
 /// A record with everything that does not depend on the flags. The caller sets name and labels.
@@ -41,20 +46,108 @@ pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record
         user: env.user.clone(),
         host: env.host(),
         rerun_of: None,
+        last_took: None,
+        after: After::default(),
         work,
+    }
+}
+
+/// The record with what follows the end of the job. Nothing is changed yet.
+///
+/// # Errors
+/// A usage error in the options of a start.
+pub fn followed(env: &Env, how: &Stay, record: Record) -> Result<Record> {
+    if how.if_running.is_some() && record.name.is_none() {
+        return Err(Failure::usage("--if-running needs a name").hint("give the run a --name").into());
+    }
+    let stamp = how.stamp.as_deref().map(Stamp::resolve).transpose()?;
+    let on_exit = how.on_exit.as_deref().map(|command| hook(env, command, &record)).transpose()?;
+    Ok(Record { after: After { stamp, on_exit, umask: env.umask() }, ..record })
+}
+
+/// The command that follows. Variables of the run are left out, because they may be secrets.
+fn hook(env: &Env, command: &str, record: &Record) -> Result<Hook, Failure> {
+    let unusable = |why: &str| Failure::usage(format!("cannot use the command of --on-exit: {why}"));
+    if command.trim().is_empty() {
+        return Err(unusable("it is empty"));
+    }
+    let cwd = env.here().map_err(|error| unusable(&format!("the working directory: {}", plain(&error))))?;
+    if cwd.to_str().is_none() {
+        return Err(unusable("the path of the working directory is not UTF-8"));
+    }
+    let mut environment = env.hook_variables();
+    let given = record.run().map(|run| &run.env[..]).unwrap_or_default();
+    environment.retain(|name, _| given.iter().all(|key| key.as_str() != name));
+    Ok(Hook { command: command.to_owned(), cwd, environment })
+}
+
+/// What became of a start.
+#[derive(Debug)]
+pub enum Begun {
+    /// The job was started.
+    Started(Job),
+    /// Nothing was started, as asked, because this job has the name.
+    Skipped(Job),
+}
+
+/// How often a name may be free and in use in turns before that is an error.
+const TURNS: u32 = 1000;
+
+/// Starts a job, once `policy` has made its name free.
+pub fn begin(
+    env: &Env,
+    voice: &Voice,
+    record: &mut Record,
+    values: &Values,
+    policy: IfRunning,
+    interrupt: Option<&Interrupt>,
+    make: impl Fn() -> Result<()>,
+) -> Result<Begun> {
+    let store = Store::make(env, record.kind)?;
+    record.last_took = last_took(&store, record);
+    if policy == IfRunning::Fail {
+        return attempt(env, voice, &store, record, values, &make).map(Begun::Started);
+    }
+    for _ in 0..TURNS {
+        if let Some(holder) = name::holder(env, &store, record)? {
+            if !name::give_way(env, voice, &store, record, &holder, policy, interrupt)? {
+                return Ok(Begun::Skipped(holder));
+            }
+            continue;
+        }
+        record.created = env.now();
+        record.last_took = last_took(&store, record);
+        match attempt(env, voice, &store, record, values, &make) {
+            // Another command took the name in this moment.
+            Err(error) if Failure::of(&error).kind == ErrorKind::Conflict => {}
+            started => return started.map(Begun::Started),
+        }
+    }
+    attempt(env, voice, &store, record, values, &make).map(Begun::Started)
+}
+
+/// How long the last job with this name took that succeeded, in seconds. A newer one replaces the files of a build.
+fn last_took(store: &Store, record: &Record) -> Option<f64> {
+    let before = store.named(record.name.as_deref()?)?;
+    let known = before.record().ok()?;
+    match before.exit() {
+        Some(Ok(exit)) if exit.outcome == Outcome::Succeeded => {
+            Some((exit.finished? - known.created).as_seconds_f64().max(0.0))
+        }
+        _ => known.last_took,
     }
 }
 
 /// Publishes a job and starts its supervisor. The record is written while the engine is asked, to save time. Then `make`
 /// creates the directories that the job needs. Nothing is left of a job that could not be started.
-pub fn begin(
+fn attempt(
     env: &Env,
     voice: &Voice,
+    store: &Store,
     record: &Record,
     values: &Values,
-    make: impl FnOnce() -> Result<()>,
+    make: impl Fn() -> Result<()>,
 ) -> Result<Job> {
-    let store = Store::make(env, record.kind)?;
     let runner = Runner::of(env, record);
     let (checked, prepared) = std::thread::scope(|scope| {
         let question = || runner.check(record);
@@ -68,6 +161,8 @@ pub fn begin(
     // Of a run that is refused no directory is left.
     prepared.check_name()?;
     make()?;
+    // A job that is killed from here on has no stamp of an older one.
+    record.after.stamp.as_ref().map_or(Ok(()), Stamp::clear)?;
     let (job, lock) = prepared.publish()?;
     if let Err(error) = supervisor::launch(&job, lock, Way::Start, values) {
         // A supervisor that was killed may have started the docker client before.

@@ -5,19 +5,24 @@ use std::io::{self, Read};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::check;
+use super::foreground::{Foreground, is_signal};
 use super::logs::follow;
-use super::wait::{Awaited, wait_for};
-use crate::cli::Stay;
+use super::progress::Progress;
+use super::start::{Begun, IdFile, begin};
+use super::wait::{Awaited, wait_while};
+use crate::cli::{IfRunning, Stay};
 use crate::env::Env;
-use crate::error::{Failure, Kind as ErrorKind};
+use crate::error::{Failure, Kind as ErrorKind, Verb as ErrorVerb, exit_code};
 use crate::interrupt::Interrupt;
 use crate::job::Job;
-use crate::job::record::{Kind, Outcome};
-use crate::job::view::View;
+use crate::job::record::{Kind, Outcome, Record};
+use crate::job::view::{StampView, View};
 use crate::log;
 use crate::names::JobId;
 use crate::names::Tail;
-use crate::output::{Bytes, ErrorDocument, Form, Logs, Page, Reply, Voice};
+use crate::output::{Bytes, ErrorDocument, Form, LogSink, Logs, Page, Reply, Voice};
+use crate::runner::Values;
 use crate::terminal::{plain_lines, settled};
 
 /// How much of the last lines of a log is read, and how much of them is shown, in bytes.
@@ -28,8 +33,24 @@ impl Stay {
     /// Whether the command stays until the job's end.
     #[must_use]
     pub fn stays(&self) -> bool {
-        self.wait || self.follow
+        self.wait || self.follows()
     }
+
+    /// Whether it shows the job's output.
+    #[must_use]
+    pub fn follows(&self) -> bool {
+        self.follow || self.foreground
+    }
+}
+
+/// The exit code for a job that succeeded and whose stamp could not be made.
+const UNSTAMPED: u8 = 125;
+
+/// Whether a job was started, or another has its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Done,
+    Skipped,
 }
 
 /// A build was started.
@@ -43,6 +64,10 @@ pub struct BuildStarted<'a> {
     /// The job's id: random, never reused.
     #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
     id: &'a JobId,
+    /// With `--if-running skip`: true if nothing was started, because this job has the name; otherwise absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    skipped: bool,
 }
 
 /// A run was started.
@@ -52,6 +77,10 @@ pub struct RunStarted<'a> {
     /// The id by which the run is known from now on.
     #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
     exec_id: &'a JobId,
+    /// With `--if-running skip`: true if nothing was started, because this job has the name; otherwise absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    skipped: bool,
 }
 
 /// A job that was started, at its end.
@@ -89,32 +118,53 @@ impl Reply for RunStarted<'_> {
 /// Its text was already printed before the waiting.
 impl Reply for Stayed<'_> {}
 
+/// Starts a job as `how` says, and stays with it if that was asked for. Returns the exit code. `make` creates what the job
+/// needs, and may be called more than once.
+pub fn start_and_stay(
+    env: &Env,
+    voice: &Voice,
+    mut record: Record,
+    values: &Values,
+    how: &Stay,
+    make: impl Fn() -> Result<()>,
+) -> Result<u8> {
+    // From now on Ctrl-C does not end the command: it would leave the job.
+    let interrupt = how.foreground.then(Interrupt::stops).transpose()?;
+    let id_file = IdFile::claim(how.id_file.as_deref())?;
+    let policy = how.if_running.unwrap_or(IfRunning::Fail);
+    let begun = begin(env, voice, &mut record, values, policy, interrupt.as_ref(), make)?;
+    let shown = |job: &Job| if job.kind == Kind::Build { record.shown_name() } else { None };
+    match begun {
+        Begun::Started(job) => {
+            id_file.write(job.id.as_str())?;
+            let name = shown(&job).unwrap_or_else(|| job.id.to_string());
+            stay(env, voice, &job, how, &name, interrupt)
+        }
+        Begun::Skipped(job) => {
+            id_file.write(job.id.as_str())?;
+            let name = shown(&job).unwrap_or_else(|| job.id.to_string());
+            announce(voice, &job, &name, Start::Skipped).map(|()| 0)
+        }
+    }
+}
+
 /// Replies with a job that was just started, under the name `shown`. With `--wait` or `--follow` it waits for the end. As
 /// JSON, `--follow` is a stream: that the job was started, the lines of its output, and the job at its end. Returns the exit
-/// code.
-pub fn stay(env: &Env, voice: &Voice, job: &Job, stay: &Stay, shown: &str) -> Result<u8> {
-    if !stay.stays() {
+/// code. `interrupt` is given with `--foreground`.
+fn stay(env: &Env, voice: &Voice, job: &Job, how: &Stay, shown: &str, interrupt: Option<Interrupt>) -> Result<u8> {
+    if !how.stays() {
         return started(voice, job, shown).map_err(|error| untold(&error, job));
     }
-    let interrupt = Interrupt::ctrl_c()?;
+    let is_foreground = interrupt.is_some();
+    let interrupt = interrupt.map_or_else(Interrupt::ctrl_c, Ok)?;
+    let mut foreground = is_foreground.then(|| Foreground::new(env, voice, job, &interrupt));
     let awaited = Awaited::new(env, job);
-    // The id is printed before the waiting, so that it is known if the waiting is interrupted.
-    voice
-        .text(|page| if stay.follow { page.note(&format!("{} {}", job.kind.word(), job.id)) } else { page.line(shown) })
-        .map_err(|error| untold(&error, job))?;
-    if stay.follow {
-        if voice.form() != Form::Text {
-            announce(voice, job, shown).map_err(|error| untold(&error, job))?;
-        }
-        let mut sink = voice.log(Bytes::Safe, &Logs::default())?;
-        let followed = follow(env, voice, job, Tail::All, &interrupt, &mut sink);
-        // What is printed next must begin on a new line.
-        sink.finish()?;
-        followed?;
-    }
-    let view = wait_for(env, &awaited, None, &interrupt)?;
-    let code = view.wait_code();
-    let failure = (view.outcome != Some(Outcome::Succeeded)).then(|| ended_badly(job, &view, stay));
+    let view = until_ended(env, voice, &awaited, how, shown, &interrupt, &mut foreground)
+        .inspect_err(|_| foreground.iter().for_each(Foreground::abandon))?;
+    let stopped = foreground.as_ref().and_then(|foreground| foreground.failure(&view));
+    let code = stopped.as_ref().map_or_else(|| view.wait_code(), |stopped| exit_code(stopped, ErrorVerb::PassesOn));
+    let failure = stopped.or_else(|| ended_badly(job, &view, how));
+    let code = if code == 0 && failure.is_some() { UNSTAMPED } else { code };
     voice.reply(&Stayed {
         exec_id: (job.kind == Kind::Run).then_some(&job.id),
         success: failure.is_none(),
@@ -125,6 +175,55 @@ pub fn stay(env: &Env, voice: &Voice, job: &Job, stay: &Stay, shown: &str) -> Re
         voice.tell(failure);
     }
     Ok(code)
+}
+
+/// Tells of the job, shows its output if that was asked for, and waits for its end.
+fn until_ended(
+    env: &Env,
+    voice: &Voice,
+    awaited: &Awaited,
+    how: &Stay,
+    shown: &str,
+    interrupt: &Interrupt,
+    foreground: &mut Option<Foreground>,
+) -> Result<View> {
+    let job = awaited.job;
+    // A run has no steps.
+    let progress = &mut (job.kind == Kind::Build).then(|| Progress::of(env, voice, [job])).flatten();
+    // The id is printed before the waiting, so that it is known if the waiting is interrupted.
+    voice
+        .text(
+            |page| if how.follows() { page.note(&format!("{} {}", job.kind.word(), job.id)) } else { page.line(shown) },
+        )
+        .map_err(|error| untold(&error, job))?;
+    if how.follows() {
+        if voice.form() != Form::Text {
+            announce(voice, job, shown, Start::Done).map_err(|error| untold(&error, job))?;
+        }
+        let mut sink = voice.log(Bytes::Safe, &Logs::default())?;
+        let mut hear = |sink: &mut LogSink| {
+            match foreground {
+                Some(foreground) => foreground.hear(|| sink.end_line())?,
+                None => check(interrupt, job)?,
+            }
+            progress.iter_mut().filter(|_| sink.is_at_line_start()).for_each(Progress::tick);
+            Ok(())
+        };
+        let followed = follow(env, voice, job, Tail::All, &mut hear, &mut sink);
+        // What is printed next must begin on a new line.
+        sink.finish()?;
+        followed?;
+    }
+    loop {
+        match (wait_while(env, awaited, None, interrupt, progress), &mut *foreground) {
+            (Err(error), Some(foreground)) if is_signal(&error) => foreground.hear(|| Ok(()))?,
+            (Ok(view), _) => {
+                progress.iter_mut().for_each(|progress| progress.close(&view));
+                return Ok(view);
+            }
+            (Err(error), _) => return Err(error),
+        }
+    }
 }
 
 /// The failure to print the id of a job that was started. It must be told all the same.
@@ -138,15 +237,16 @@ fn untold(error: &anyhow::Error, job: &Job) -> anyhow::Error {
     failure.hint(format!("{word} {id} was started; end it with: longshore {noun} {end} {id}")).into()
 }
 
-fn announce(voice: &Voice, job: &Job, shown: &str) -> Result<()> {
+fn announce(voice: &Voice, job: &Job, shown: &str, start: Start) -> Result<()> {
+    let skipped = start == Start::Skipped;
     match job.kind {
-        Kind::Build => voice.reply(&BuildStarted { success: true, name: shown, id: &job.id }),
-        Kind::Run => voice.reply(&RunStarted { exec_id: &job.id }),
+        Kind::Build => voice.reply(&BuildStarted { success: true, name: shown, id: &job.id, skipped }),
+        Kind::Run => voice.reply(&RunStarted { exec_id: &job.id, skipped }),
     }
 }
 
 fn started(voice: &Voice, job: &Job, shown: &str) -> Result<u8> {
-    announce(voice, job, shown)?;
+    announce(voice, job, shown, Start::Done)?;
     if voice.is_stderr_terminal() {
         let noun = job.kind.noun();
         voice.note(&format!("follow it:    longshore {noun} logs -f {shown}"));
@@ -155,8 +255,12 @@ fn started(voice: &Voice, job: &Job, shown: &str) -> Result<u8> {
     Ok(0)
 }
 
-/// The failure for a job that did not succeed, with the end of its log unless that was already shown.
-fn ended_badly(job: &Job, view: &View, stay: &Stay) -> Failure {
+/// The failure for a job that did not succeed, with the end of its log unless that was already shown, or whose stamp could
+/// not be made; `None` if all went well.
+fn ended_badly(job: &Job, view: &View, stay: &Stay) -> Option<Failure> {
+    if view.outcome == Some(Outcome::Succeeded) {
+        return view.stamp.as_ref().and_then(StampView::failure);
+    }
     let noun = job.kind.noun();
     let subject = match (job.kind, &view.name) {
         (Kind::Build, Some(name)) => format!("could not build image {name:?}"),
@@ -171,10 +275,10 @@ fn ended_badly(job: &Job, view: &View, stay: &Stay) -> Failure {
         (_, _, None) => format!("{subject}: {outcome}{code}"),
     };
     let failure = Failure::new(ErrorKind::Failed, message);
-    let tail = if stay.follow { String::new() } else { last_lines(job) };
+    let tail = if stay.follows() { String::new() } else { last_lines(job) };
     let log = format!("see the log with: longshore {noun} logs {}", view.id);
     let hint = view.hint.as_ref().map_or(log.clone(), |hint| format!("{hint}; {log}"));
-    failure.detail(tail).hint(hint)
+    Some(failure.detail(tail).hint(hint))
 }
 
 /// The last lines of the log, each as it was redrawn last. A line of a progress bar can be very long before that.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::progress::Progress;
 use super::{LOOK, Waiting, check, forgotten};
 use crate::cli::Wait;
 use crate::env::{Env, LEAST_PATIENCE};
@@ -69,7 +70,8 @@ impl Reply for Waited {
 /// A job that is waited for. Its end is known also if the job is forgotten, and its directory removed, meanwhile.
 #[derive(Debug)]
 pub struct Awaited<'a> {
-    job: &'a Job,
+    /// The job.
+    pub job: &'a Job,
     witness: OnceCell<Witness>,
 }
 
@@ -118,9 +120,18 @@ pub fn wait(env: &Env, voice: &Voice, kind: Kind, args: &Wait) -> Result<u8> {
             let jobs = all.iter().map(found).collect::<Result<Vec<Job>>>()?;
             (wait_for_any(env, &jobs, deadline, &interrupt)?, Told::Id)
         }
-        [one] => (wait_for(env, &Awaited::new(env, &found(one)?), deadline, &interrupt)?, Told::Reason),
+        [one] => {
+            let job = found(one)?;
+            // A run has no steps.
+            let mut progress = (kind == Kind::Build).then(|| Progress::of(env, voice, [&job])).flatten();
+            let view = wait_while(env, &Awaited::new(env, &job), deadline, &interrupt, &mut progress)?;
+            progress.iter_mut().for_each(|progress| progress.close(&view));
+            (view, Told::Reason)
+        }
         all => {
-            let wait = |job: &Job| wait_for(env, &Awaited::one_of_many(job), deadline, &interrupt);
+            let wait = |job: &Job, progress: &mut Option<Progress>| {
+                wait_while(env, &Awaited::one_of_many(job), deadline, &interrupt, progress)
+            };
             return wait_for_each(env, voice, all, found, wait);
         }
     };
@@ -136,7 +147,7 @@ fn wait_for_each(
     voice: &Voice,
     typed: &[String],
     found: impl Fn(&String) -> Result<Job>,
-    wait: impl Fn(&Job) -> Result<View>,
+    wait: impl Fn(&Job, &mut Option<Progress>) -> Result<View>,
 ) -> Result<u8> {
     let mut several = Several::new(voice, typed.len());
     let mut jobs = Vec::new();
@@ -146,11 +157,16 @@ fn wait_for_each(
             Err(error) => several.take(at, Err(error))?,
         }
     }
+    let mut progress = Progress::of(env, voice, jobs.iter().map(|(_, job)| job));
     let mut open = 0;
-    for (at, job) in jobs {
-        let waited = match wait(&job).map_err(|error| (Failure::of(&error).kind, error)) {
+    for (at, job) in &jobs {
+        let (at, ended) = (*at, wait(job, &mut progress));
+        if let (Ok(view), Some(progress)) = (&ended, &mut progress) {
+            progress.close(view);
+        }
+        let waited = match ended.map_err(|error| (Failure::of(&error).kind, error)) {
             Ok(job) => Ok(Waited { job, told: Told::Code }),
-            Err((ErrorKind::Timeout, _)) => Ok(at_the_limit(env, &job)),
+            Err((ErrorKind::Timeout, _)) => Ok(at_the_limit(env, job)),
             Err((ErrorKind::NotFound, error)) => Err(error),
             Err((_, error)) => return Err(error),
         };
@@ -200,6 +216,20 @@ fn wait_for_any(env: &Env, jobs: &[Job], deadline: Option<Instant>, interrupt: &
 /// # Errors
 /// When the deadline passes, on Ctrl-C, and when the job was removed and its end is not known.
 pub fn wait_for(env: &Env, awaited: &Awaited, deadline: Option<Instant>, interrupt: &Interrupt) -> Result<View> {
+    wait_while(env, awaited, deadline, interrupt, &mut None)
+}
+
+/// The same, and shows meanwhile how the jobs stand.
+///
+/// # Errors
+/// As [`wait_for`].
+pub fn wait_while(
+    env: &Env,
+    awaited: &Awaited,
+    deadline: Option<Instant>,
+    interrupt: &Interrupt,
+    progress: &mut Option<Progress>,
+) -> Result<View> {
     let job = awaited.job;
     let (mut pause, mut waiting) = (Duration::from_millis(1), Waiting::default());
     loop {
@@ -207,6 +237,7 @@ pub fn wait_for(env: &Env, awaited: &Awaited, deadline: Option<Instant>, interru
             return Ok(view);
         }
         check(interrupt, job)?;
+        progress.iter_mut().for_each(Progress::tick);
         waiting.look(env, job);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {

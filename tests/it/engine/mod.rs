@@ -3,6 +3,7 @@
 mod agree;
 mod complete;
 mod contract;
+mod cron;
 mod doctor;
 mod hostile;
 mod images;
