@@ -292,6 +292,11 @@ fn exec(verb: &str) -> Page {
                      and `output` in the source tree if they are needed as mount points. The program gets no stdin: pass \
                      data as files with --input, or as an argument, for example `-- \"$(cat)\"`.",
                 ),
+                text(
+                    "A path that -v or --mount names must exist. The engine's socket is refused, and so is a target that would \
+                     hide another mount. A new volume belongs to root, unless the image has a directory at its target: the \
+                     volume then gets the owner and the files of that directory.",
+                ),
                 text(FOLLOW),
                 Note::Text(format!("{} {NUMBERS}", keys_line::<RunSpec>())),
             ],
@@ -299,6 +304,7 @@ fn exec(verb: &str) -> Page {
                 "id=$(longshore exec run --image web --src src --main train.py \\\n    --input data --output out -- --epochs 3)",
                 "longshore exec logs -f \"$id\"",
                 "longshore exec run --spec run.json --wait    # exits with its exit code",
+                "longshore exec run --image web --src src --main serve.py -p 8080:80 \\\n    -v ./models:/models:ro",
             ],
         ),
         "list" => page(
@@ -308,8 +314,9 @@ fn exec(verb: &str) -> Page {
         "rerun" => page(
             [
                 text(
-                    "The run is started with the options that it had, and flags override them. Variables and labels are \
-                     added to those of the run. ARGS replace its arguments. A run that has a name gives it to the new one. To \
+                    "The run is started with the options that it had, and flags override them. Variables, labels, mounts and \
+                     ports are added to those of the run; a mount takes the place of one with the same target, and a port \
+                     that of the same port of the container. ARGS replace its arguments. A run that has a name gives it to the new one. To \
                      leave an option out, edit what `exec inspect --spec` prints, and start that.",
                 ),
                 text(

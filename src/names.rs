@@ -108,12 +108,15 @@ macro_rules! checked_text {
 
 mod apt;
 mod cpus;
+mod csv;
 mod endpoint;
 mod image;
 mod job;
 mod log_driver;
+mod mount;
 mod packages;
 mod pip;
+mod port;
 mod requirement;
 mod run;
 mod signal;
@@ -125,13 +128,16 @@ mod variable;
 
 pub use apt::AptPackage;
 pub use cpus::Cpus;
+pub use csv::{csv_field, csv_fields};
 pub use endpoint::Endpoint;
 pub use image::{ImageName, ImageRef, without_latest};
 pub use job::{JobId, JobName, Label, LabelKey};
 pub use log_driver::LogDriver;
+pub use mount::{Mount, Origin, Volume};
 pub use packages::Packages;
 pub use pip::PipRequirement;
-pub use run::{Gpus, MainFile, MountPath, NetworkName, csv_field};
+pub use port::{Ports, Publish};
+pub use run::{Gpus, MainFile, MountPath, NetworkName};
 pub use signal::Signal;
 pub use tail::Tail;
 pub use text::{Argument, Commands};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::builder::Builder;
-use crate::names::{Cpus, Gpus, ImageRef, JobId, MountPath, NetworkName, csv_field};
+use crate::names::{Cpus, Gpus, ImageRef, JobId, Mount, MountPath, NetworkName, Publish, csv_field};
 
 /// The label by which the container of a run is found, even after it was renamed. Builds never put it on an image.
 pub const RUN_LABEL: &str = "longshore.run";
@@ -33,6 +33,10 @@ pub struct RunPlan {
     pub input: Option<MountPath>,
     /// Mounted at `/app/output`.
     pub output: Option<MountPath>,
+    /// The user's own mounts.
+    pub mounts: Vec<Mount>,
+    /// Ports to publish.
+    pub publish: Vec<Publish>,
     /// The file to run, as an argument of python.
     pub main: String,
     /// Arguments of the program.
@@ -88,6 +92,8 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
     argv.extend(mount(&plan.src, SOURCE_TARGET, ""));
     argv.extend(plan.input.iter().flat_map(|path| mount(path, "/app/data", ",readonly")));
     argv.extend(plan.output.iter().flat_map(|path| mount(path, "/app/output", "")));
+    argv.extend(plan.mounts.iter().flat_map(|mount| words(["--mount", &mount.to_string()])));
+    argv.extend(plan.publish.iter().flat_map(|port| words(["--publish", &port.to_string()])));
     argv.extend(words(["--workdir", "/app"]));
     argv.extend(plan.user.iter().flat_map(|user| words(["--user", user])));
     argv.extend(default_env(plan));

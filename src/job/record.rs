@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::format1;
 use crate::names::{
-    Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, MountPath, NetworkName, UserSpec,
-    without_latest,
+    Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, Mount, MountPath, NetworkName, Publish,
+    UserSpec, without_latest,
 };
 use crate::terminal::plain;
 
@@ -141,6 +141,12 @@ pub struct Run {
     pub input: Option<MountPath>,
     /// The directory for the output.
     pub output: Option<MountPath>,
+    /// More mounts. Paths are absolute and resolved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<Mount>,
+    /// Published ports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publish: Vec<Publish>,
     /// Names of the variables that were given; never their values.
     pub env: Vec<EnvKey>,
     /// The user that the program runs as.
@@ -334,6 +340,8 @@ impl Record {
                 args: vec!["3".into()],
                 input: None,
                 output: None,
+                mounts: Vec::new(),
+                publish: Vec::new(),
                 env: Vec::new(),
                 user: UserSpec::Caller,
                 cpus: None,

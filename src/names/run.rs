@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checked, Invalid, Refusal, at_most, no, no_control, only};
+use super::{Checked, Invalid, Refusal, at_most, csv_field, no, no_control, only};
 
 checked_text! {
     /// The name of a docker network: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, by the engine's grammar. The networks of the host and
@@ -59,18 +59,6 @@ impl MountPath {
     }
 }
 
-/// One field, such as `source=/a,b`, of the CSV line for `docker run --mount`, quoted if necessary. docker reads the line
-/// with Go's `encoding/csv`, which keeps everything in a quoted field except CR LF.
-#[must_use]
-pub fn csv_field(text: &str) -> String {
-    let blank_edge = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
-    if blank_edge || text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
 fn check_network(text: &str) -> Checked {
     if text == "host" || text.starts_with("container:") || text.starts_with("ns:") {
         return Err(no("longshore does not share the network of the host or of another container")
@@ -121,7 +109,7 @@ fn check_gpus(text: &str) -> Checked {
     Ok(text.strip_prefix("device=").map_or_else(|| text.trim_start_matches('0').to_owned(), |_| text.to_owned()))
 }
 
-fn check_mount_path(text: &str) -> Checked {
+pub(super) fn check_mount_path(text: &str) -> Checked {
     if text.contains('\0') {
         return Err(no("it contains a NUL"));
     }
@@ -145,6 +133,7 @@ fn check_mount_path(text: &str) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::csv_fields;
     use proptest::prelude::*;
 
     #[test]
@@ -257,52 +246,6 @@ mod tests {
         assert_eq!(refusal.to_string(), "invalid mount path \"/a\u{fffd}\": it is not UTF-8");
     }
 
-    /// One record of Go's `encoding/csv`, as docker reads it: fields part at commas, a field that begins with a quote goes
-    /// to the next single quote, a doubled one is a quote, and a CR before a LF is dropped.
-    fn csv_record(line: &str) -> Vec<String> {
-        let line = line.replace("\r\n", "\n");
-        let mut fields = vec![];
-        let mut rest = line.as_str();
-        loop {
-            let mut field = String::new();
-            if let Some(mut quoted) = rest.strip_prefix('"') {
-                loop {
-                    let (text, after) = quoted.split_once('"').expect("a closing quote");
-                    field.push_str(text);
-                    let Some(more) = after.strip_prefix('"') else {
-                        rest = after;
-                        break;
-                    };
-                    field.push('"');
-                    quoted = more;
-                }
-            } else {
-                let end = rest.find(',').unwrap_or(rest.len());
-                field.push_str(&rest[..end]);
-                assert!(!field.contains(['"', '\n']), "a bare quote or line end in {line:?}");
-                rest = &rest[end..];
-            }
-            fields.push(field);
-            match rest.strip_prefix(',') {
-                Some(after) => rest = after,
-                None => return fields,
-            }
-        }
-    }
-
-    #[test]
-    fn a_field_is_quoted_only_where_it_has_to_be() {
-        for (text, field) in [
-            ("source=/a b", "source=/a b"),
-            ("source=/a,b", "\"source=/a,b\""),
-            ("source=/\"", "\"source=/\"\"\""),
-            ("target=/a ", "\"target=/a \""),
-            ("", ""),
-        ] {
-            assert_eq!(csv_field(text), field);
-        }
-    }
-
     proptest! {
         #[test]
         fn a_mount_path_comes_back_from_docker_s_reader(texts in prop::collection::vec("/[a:;,\" \n'\\\\é]{1,12}|(?s)/.{1,12}", 2..4)) {
@@ -310,7 +253,7 @@ mod tests {
             let fields: Vec<_> = paths.iter().map(|path| format!("source={path}")).collect();
             let line: Vec<_> = fields.iter().map(|field| csv_field(field)).collect();
             prop_assume!(!fields.is_empty());
-            prop_assert_eq!(csv_record(&line.join(",")), fields);
+            prop_assert_eq!(csv_fields(&line.join(",")), Some(fields));
         }
 
         #[test]

@@ -98,6 +98,8 @@ fn plan(record: &Record, run: &Run) -> argv::RunPlan {
         src: run.source.clone(),
         input: run.input.clone(),
         output: run.output.clone(),
+        mounts: run.mounts.clone(),
+        publish: run.publish.clone(),
         main: run.main.argument(),
         args: run.args.clone(),
         user,

@@ -10,6 +10,7 @@ mod docs;
 mod engine;
 mod faults;
 mod formats;
+mod mounts;
 mod readme;
 mod scripts;
 mod secrets;

@@ -1,6 +1,7 @@
 //! `exec`: runs Python source trees.
 
 mod inspect;
+mod mounts;
 mod paths;
 mod rerun;
 pub mod run;

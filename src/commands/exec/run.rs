@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::paths::{self, Paths};
+use super::mounts;
+use super::paths::{self, Given, Paths};
 use crate::cli::{ExecRun, Stay};
 use crate::commands::jobs::start;
 use crate::commands::jobs::stay::stay;
@@ -42,7 +43,15 @@ pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
     let Asked { spec, rerun_of, reads_stdin, stay: how } = asked;
     let program = Program::of(&spec)?;
     let variables = variables(env, &spec.env)?;
-    let paths = paths::resolve(program.src, program.main, spec.input_path.as_deref(), spec.output_path.as_deref())?;
+    check_ports(&spec)?;
+    let paths = paths::resolve(&Given {
+        src: program.src,
+        main: program.main,
+        input: spec.input_path.as_deref(),
+        output: spec.output_path.as_deref(),
+        mounts: &spec.all_mounts().cloned().collect::<Vec<_>>(),
+        sockets: &mounts::sockets(&env.endpoint()),
+    })?;
     let engine = Engine::chosen(env)?;
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
@@ -99,6 +108,15 @@ impl<'a> Program<'a> {
     }
 }
 
+fn check_ports(spec: &RunSpec) -> Result<(), Failure> {
+    let is_cut_off = spec.network.as_ref().is_some_and(|network| network.as_str() == "none");
+    match spec.publish.first() {
+        Some(port) if is_cut_off => Err(Failure::usage(format!("cannot publish the port {port}: the network is none"))
+            .hint("leave --network out, or choose another network")),
+        _ => Ok(()),
+    }
+}
+
 /// Names and values; the last value of a name is used. A name without a value takes the caller's, and is left out if the
 /// caller has none.
 fn variables(env: &Env, asked: &[Variable]) -> Result<Vec<(EnvKey, EnvValue)>> {
@@ -121,6 +139,8 @@ fn record(env: &Env, engine: &Engine, spec: &RunSpec, program: &Program, paths: 
         args: spec.args.iter().map(ToString::to_string).collect(),
         input: paths.input.clone(),
         output: paths.output.clone(),
+        mounts: paths.mounts.clone(),
+        publish: spec.publish.clone(),
         env: names,
         user: spec.user.unwrap_or(UserSpec::Caller),
         cpus: spec.cpus,

@@ -9,6 +9,7 @@ mod images;
 mod kills;
 pub mod logs;
 mod many;
+mod mounts;
 pub mod outages;
 mod owners;
 pub mod restarts;
