@@ -27,6 +27,10 @@ longshore container create --image <IMAGE> [NAME] [OPTIONS]
 const EXEC_RUN_USAGE: &str = "\
 longshore exec run --image <IMAGE> --src <DIR> --main <FILE> [OPTIONS]
                           [-- <ARGS>...]
+       longshore exec run --image <IMAGE> --src <DIR> -m <MODULE> [OPTIONS]
+                          [-- <ARGS>...]
+       longshore exec run --image <IMAGE> --src <DIR> --command [OPTIONS]
+                          -- <COMMAND>...
        longshore exec run --spec <FILE> [OPTIONS] [-- <ARGS>...]";
 
 /// The end of the help of an option that a flag or the spec has to give.

@@ -288,9 +288,14 @@ fn exec(verb: &str) -> Page {
                 text(
                     "The source directory is mounted at /app, which is also the working directory. The input directory \
                      is mounted read-only at /app/data, and the output directory at /app/output. The program runs with \
-                     your user id, so the files that it writes belong to you. longshore creates the directories `data` \
-                     and `output` in the source tree if they are needed as mount points. The program gets no stdin: pass \
-                     data as files with --input, or as an argument, for example `-- \"$(cat)\"`.",
+                     your user id, so the files that it writes belong to you. docker needs the directories `data` and \
+                     `output` in the source tree as mount points: longshore creates those that are missing, and removes them \
+                     when no run needs them. If you may not write to the source tree, its entries are mounted one by one. The \
+                     program gets no stdin: pass data as files with --input, or as an argument, for example `-- \"$(cat)\"`.",
+                ),
+                text(
+                    "With -m (--entry), `python3 -m NAME` runs a module of the source tree or of the image. With --command, the \
+                     words after `--` are the whole command, and python is not started before it. One of the three is needed.",
                 ),
                 text(
                     "A path that -v or --mount names must exist. The engine's socket is refused, and so is a target that would \
@@ -304,6 +309,7 @@ fn exec(verb: &str) -> Page {
                 "id=$(longshore exec run --image web --src src --main train.py \\\n    --input data --output out -- --epochs 3)",
                 "longshore exec logs -f \"$id\"",
                 "longshore exec run --spec run.json --wait    # exits with its exit code",
+                "longshore exec run --image web --src src --command -- \\\n    python3 -c 'import jobs'",
                 "longshore exec run --image web --src src --main serve.py -p 8080:80 \\\n    -v ./models:/models:ro",
             ],
         ),

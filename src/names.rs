@@ -137,7 +137,7 @@ pub use mount::{Mount, Origin, Volume};
 pub use packages::Packages;
 pub use pip::PipRequirement;
 pub use port::{Ports, Publish};
-pub use run::{Gpus, MainFile, MountPath, NetworkName};
+pub use run::{Gpus, MainFile, Module, MountPath, NetworkName, SOURCE_TARGET};
 pub use signal::Signal;
 pub use tail::Tail;
 pub use text::{Argument, Commands};
@@ -210,7 +210,8 @@ mod tests {
     ];
 
     /// A valid value of each type that is carried as data.
-    const CARRIED: [Grammar; 3] = [
+    const CARRIED: [Grammar; 4] = [
+        ("pkg.module", |text| Module::parse(text).map(String::from)),
         ("main.py", |text| MainFile::parse(text).map(String::from)),
         ("/data", |text| MountPath::parse(text).map(String::from)),
         ("secret", |text| EnvValue::parse(text).map(|value| value.as_str().to_owned())),

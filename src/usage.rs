@@ -157,10 +157,10 @@ const RUN: [(&[&str], &str); 10] = [
     (&["--rm"], "leave it out: the container is removed after the run, unless --keep is given"),
     (&["-w", "--workdir"], "leave it out: the working directory is /app, where --src is mounted"),
     (&["-u"], "use --user"),
-    (&["-m"], "use --memory"),
+    (&["--entrypoint"], "use --command: the words after `--` are then the whole command"),
     (&["-l"], "use --label"),
     (
-        &["--entrypoint", "--privileged", "--cap-add", "--device", "--add-host", "--restart", "--security-opt"],
+        &["--privileged", "--cap-add", "--device", "--add-host", "--restart", "--security-opt"],
         "a run has no such setting; `longshore container create --spec` takes those of the Engine API",
     ),
 ];
@@ -227,6 +227,8 @@ mod tests {
             ("longshore exec run -P", "publish each port with -p"),
             ("longshore exec run --expose=80", "publish each port with -p"),
             ("longshore exec run --tmpfs /x", "use --mount type=tmpfs"),
+            ("longshore exec run --entrypoint sh", "use --command"),
+            ("longshore exec run -m 2g", "limit the memory with --memory"),
             ("longshore exec run -it", "leave it out"),
             ("longshore exec run --rm", "leave it out"),
             ("longshore exec rerun x -P", "publish each port with -p"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::builder::Builder;
-use crate::names::{Cpus, Gpus, ImageRef, JobId, Mount, MountPath, NetworkName, Publish, csv_field};
+use crate::names::{Cpus, Gpus, ImageRef, JobId, Mount, MountPath, NetworkName, Publish, SOURCE_TARGET, csv_field};
 
 /// The label by which the container of a run is found, even after it was renamed. Builds never put it on an image.
 pub const RUN_LABEL: &str = "longshore.run";
@@ -14,9 +14,6 @@ pub const JOB_LABEL: &str = "longshore.job";
 
 /// The labels that the container of a run may have, the present one first.
 pub const RUN_LABELS: [&str; 2] = [RUN_LABEL, JOB_LABEL];
-
-/// Where the source directory is in a container.
-pub const SOURCE_TARGET: &str = "/app";
 
 /// The input of [`run`].
 #[derive(Debug, Clone)]
@@ -33,13 +30,15 @@ pub struct RunPlan {
     pub input: Option<MountPath>,
     /// Mounted at `/app/output`.
     pub output: Option<MountPath>,
+    /// The entries of the source directory, if it is not mounted whole.
+    pub parts: Option<Vec<Mount>>,
     /// The user's own mounts.
     pub mounts: Vec<Mount>,
     /// Ports to publish.
     pub publish: Vec<Publish>,
-    /// The file to run, as an argument of python.
-    pub main: String,
-    /// Arguments of the program.
+    /// The program to run.
+    pub program: String,
+    /// Its arguments.
     pub args: Vec<String>,
     /// `UID:GID`; absent for the image's own user.
     pub user: Option<String>,
@@ -89,7 +88,10 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
         _ => &[],
     };
     argv.extend(options.iter().flat_map(|option| words(["--log-opt", option])));
-    argv.extend(mount(&plan.src, SOURCE_TARGET, ""));
+    match &plan.parts {
+        None => argv.extend(mount(&plan.src, SOURCE_TARGET, "")),
+        Some(parts) => argv.extend(in_parts(parts)),
+    }
     argv.extend(plan.input.iter().flat_map(|path| mount(path, "/app/data", ",readonly")));
     argv.extend(plan.output.iter().flat_map(|path| mount(path, "/app/output", "")));
     argv.extend(plan.mounts.iter().flat_map(|mount| words(["--mount", &mount.to_string()])));
@@ -108,7 +110,7 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
     for (flag, value) in limits {
         argv.extend(value.iter().flat_map(|value| words([flag, value])));
     }
-    argv.extend(words(["--entrypoint", "python3", plan.image.as_str(), &plan.main]));
+    argv.extend(words(["--entrypoint", &plan.program, plan.image.as_str()]));
     argv.extend(plan.args.iter().cloned());
     argv
 }
@@ -130,6 +132,14 @@ fn default_env(plan: &RunPlan) -> Vec<String> {
 fn mount(source: &MountPath, target: &str, more: &str) -> Vec<String> {
     let source = csv_field(&format!("source={}", source.as_str()));
     words(["--mount", &format!("type=bind,{source},target={target}{more}")])
+}
+
+/// A directory in memory, in which docker can make mount points, with the entries of the source directory in it. As the
+/// caller cannot write to the source directory, the program cannot write to this one, unless it is root.
+fn in_parts(parts: &[Mount]) -> Vec<String> {
+    let empty = format!("type=tmpfs,target={SOURCE_TARGET},tmpfs-size=1048576,tmpfs-mode=555");
+    let parts = parts.iter().map(ToString::to_string);
+    [empty].into_iter().chain(parts).flat_map(|mount| words(["--mount", &mount])).collect()
 }
 
 /// The input of [`build`]. Paths are those of the supervisor.
@@ -291,6 +301,12 @@ pub fn events(container: &str, until: &str) -> Vec<String> {
 #[must_use]
 pub fn kill(container: &str, signal: &str) -> Vec<String> {
     words(["kill", "--signal", signal, container])
+}
+
+/// The ids of the running containers that mount this directory.
+#[must_use]
+pub fn containers_with(path: &str) -> Vec<String> {
+    words(["ps", "--quiet", "--filter", &format!("volume={path}")])
 }
 
 /// Removes an ended container and its anonymous volumes.

@@ -16,10 +16,11 @@ fn minimal() -> RunPlan {
         src: path("/home/me/src"),
         input: None,
         output: None,
+        parts: None,
         mounts: Vec::new(),
         publish: Vec::new(),
-        main: "main.py".into(),
-        args: Vec::new(),
+        program: "python3".into(),
+        args: vec!["main.py".into()],
         user: None,
         user_name: None,
         env: Vec::new(),
@@ -72,7 +73,7 @@ fn a_run_of_everything_has_each_flag_once_and_in_its_place() {
         output: Some(path("/out")),
         mounts: vec![Mount::parse("type=bind,\"source=/a,b\",target=/more,ro").unwrap()],
         publish: vec![Publish::parse("8080:80/tcp").unwrap()],
-        args: vec!["--epochs".into(), "3".into(), "; rm -rf /".into(), String::new()],
+        args: vec!["main.py".into(), "--epochs".into(), "3".into(), "; rm -rf /".into(), String::new()],
         user: Some("1000:100".into()),
         user_name: Some("me".into()),
         env: vec!["A".into(), "B".into()],
@@ -105,6 +106,19 @@ fn a_run_of_everything_has_each_flag_once_and_in_its_place() {
     ];
     let variables = words(["--env-file", "/dev/stdin", "--env", "A", "--env", "B"]);
     assert_eq!(run(&plan, &variables), expected);
+}
+
+#[test]
+fn a_source_directory_in_parts_is_mounted_below_a_directory_in_memory() {
+    let part = |name: &str| Mount::parse(&format!("type=bind,source=/src/{name},target=/app/{name}")).unwrap();
+    let argv = run(&RunPlan { parts: Some(vec![part("a"), part("b.py")]), input: Some(path("/in")), ..minimal() }, &[]);
+    let mounts = [
+        "type=tmpfs,target=/app,tmpfs-size=1048576,tmpfs-mode=555",
+        "type=bind,source=/src/a,target=/app/a",
+        "type=bind,source=/src/b.py,target=/app/b.py",
+        "type=bind,source=/in,target=/app/data,readonly",
+    ];
+    assert_eq!(values(&argv, "--mount"), mounts);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 pub mod again;
 mod format1;
 pub mod glance;
+pub mod points;
 pub mod record;
 pub mod request;
 pub mod select;

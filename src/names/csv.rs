@@ -66,7 +66,11 @@ mod tests {
             (r#""a"#, None),
             ("a\nb", None),
         ] {
-            assert_eq!(csv_fields(line), fields.map(|fields| fields.into_iter().map(str::to_owned).collect()), "{line}");
+            assert_eq!(
+                csv_fields(line),
+                fields.map(|fields| fields.into_iter().map(str::to_owned).collect()),
+                "{line}"
+            );
         }
     }
 

@@ -165,7 +165,9 @@ impl Fields {
     }
 
     fn take(&mut self, key: &str, value: Option<&str>) -> Result<(), Refusal> {
-        let text = || value.filter(|value| !value.is_empty()).map(str::to_owned).ok_or_else(|| no(format!("{key} has no value")));
+        let text = || {
+            value.filter(|value| !value.is_empty()).map(str::to_owned).ok_or_else(|| no(format!("{key} has no value")))
+        };
         let invalid = |invalid: Invalid| no(format!("{key}: {}", invalid.why));
         match key {
             "type" => once(&mut self.kind, key, text()?.to_ascii_lowercase()),
@@ -238,8 +240,9 @@ fn read_volume(text: &str) -> Result<Mount, Refusal> {
         [source, target] => (source, target, None),
         [source, target, options] => (source, target, Some(options)),
         [_] => {
-            return Err(no("it has no target")
-                .hint("write SOURCE:TARGET; an empty volume is --mount type=volume,target=DIR"));
+            return Err(
+                no("it has no target").hint("write SOURCE:TARGET; an empty volume is --mount type=volume,target=DIR")
+            );
         }
         _ => return Err(no("it has more than two colons").hint("a path with a colon needs --mount")),
     };

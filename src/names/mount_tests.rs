@@ -32,7 +32,10 @@ fn a_mount_is_written_in_one_way() {
         ("TYPE=Bind,\"source=/a,\"\"b\",destination=/c", "type=bind,\"source=/a,\"\"b\",target=/c"),
         ("source=data,target=/c/,readonly=false", "type=volume,source=data,target=/c"),
         ("type=volume,target=/c,volume-nocopy", "type=volume,target=/c,volume-nocopy"),
-        ("type=tmpfs,target=/c,tmpfs-size=64m,tmpfs-mode=0700", "type=tmpfs,target=/c,tmpfs-size=67108864,tmpfs-mode=700"),
+        (
+            "type=tmpfs,target=/c,tmpfs-size=64m,tmpfs-mode=0700",
+            "type=tmpfs,target=/c,tmpfs-size=67108864,tmpfs-mode=700",
+        ),
     ] {
         let read = Mount::parse(text).expect(text);
         assert_eq!(read.to_string(), mount);

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Checked, Invalid, Refusal, at_most, csv_field, no, no_control, only};
 
+/// Where the source directory is in the container of a run.
+pub const SOURCE_TARGET: &str = "/app";
+
 checked_text! {
     /// The name of a docker network: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, by the engine's grammar. The networks of the host and
     /// of other containers are refused.
@@ -16,6 +19,12 @@ checked_text! {
 checked_text! {
     /// The file to start, relative to the source directory, as `a/b.py`: without `./` and doubled slashes.
     MainFile, "main file", check_main_file
+}
+
+checked_text! {
+    /// The module that `python3 -m` runs: words of letters, digits, `_` and `-` with dots between. It may be given as
+    /// `module:NAME`.
+    Module, "module", check_module
 }
 
 checked_text! {
@@ -89,6 +98,26 @@ fn check_main_file(text: &str) -> Checked {
         return Err(no("it does not name a file"));
     }
     Ok(parts.join("/"))
+}
+
+fn check_module(text: &str) -> Checked {
+    let name = text.strip_prefix("module:").unwrap_or(text);
+    if crate::units::bytes(name).is_ok() {
+        return Err(no("it is a size").hint("limit the memory with --memory"));
+    }
+    if name.contains(':') {
+        return Err(no("longshore calls no function")
+            .hint("name a module that runs it, or use: --command -- python3 -c 'import MODULE; MODULE.FUNCTION()'"));
+    }
+    if name.ends_with(".py") || name.contains('/') {
+        return Err(no("it is a file").hint("run a file with --main, or write the module with dots, as for python3 -m"));
+    }
+    only(name, |c| c.is_alphanumeric() || "_-.".contains(c), "letters, digits, \"_\", \"-\" and \".\"")?;
+    if name.starts_with('-') || name.split('.').any(str::is_empty) {
+        return Err(no("it must be words with dots between, and must not begin with \"-\""));
+    }
+    at_most(name, 1000)?;
+    Ok(name.to_owned())
 }
 
 fn check_gpus(text: &str) -> Checked {
@@ -173,6 +202,32 @@ mod tests {
             ["", ".", "./", "..", "/a.py", "../a.py", "a/../b.py", "a/..", "a/", "a/.", "a\n.py", "a\0", "a\u{85}"]
         {
             assert!(MainFile::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_module_is_named_with_dots() {
+        for (text, kept) in
+            [("pytest", "pytest"), ("module:jobs.report", "jobs.report"), ("01_prep", "01_prep"), ("é.b-c", "é.b-c")]
+        {
+            assert_eq!(Module::parse(text).expect(text).as_str(), kept);
+        }
+        for (text, why) in [
+            ("2g", "it is a size"),
+            ("512m", "it is a size"),
+            ("module:", "it is empty"),
+            ("pkg:main", "longshore calls no function"),
+            ("jobs/report", "it is a file"),
+            ("report.py", "it is a file"),
+            (".a", "words with dots between"),
+            ("a..b", "words with dots between"),
+            ("-c", "must not begin with"),
+            ("module:-c", "must not begin with"),
+            ("a b", "a blank is not allowed"),
+            ("a\n", "is not allowed"),
+        ] {
+            let refusal = Module::parse(text).expect_err(text).to_string();
+            assert!(refusal.contains(why), "{refusal}");
         }
     }
 

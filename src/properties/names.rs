@@ -238,11 +238,15 @@ pub fn mounts(text: &str) {
         assert_eq!(found("source="), source.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(found("target="), [mount.target.as_str()]);
         assert!(["bind", "volume", "tmpfs"].contains(&found("type=")[0]));
-        let known = grammar!("(?s)^(type|source|target)=.+$|^(readonly|volume-nocopy|tmpfs-size=[0-9]+|tmpfs-mode=[0-7]+)$");
+        let known =
+            grammar!("(?s)^(type|source|target)=.+$|^(readonly|volume-nocopy|tmpfs-size=[0-9]+|tmpfs-mode=[0-7]+)$");
         assert!(fields.iter().all(|field| known.is_match(field)), "{fields:?}");
     }
     if let Some(kept) = accepted::<Publish>(text) {
-        assert!(grammar!(r"^(([0-9.]+|\[[0-9a-f:.]+\]):)?([0-9-]*:)?[0-9-]+(/udp|/sctp)?$").is_match(&kept), "{kept:?}");
+        assert!(
+            grammar!(r"^(([0-9.]+|\[[0-9a-f:.]+\]):)?([0-9-]*:)?[0-9-]+(/udp|/sctp)?$").is_match(&kept),
+            "{kept:?}"
+        );
     }
 }
 

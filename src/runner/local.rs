@@ -98,10 +98,11 @@ fn plan(record: &Record, run: &Run) -> argv::RunPlan {
         src: run.source.clone(),
         input: run.input.clone(),
         output: run.output.clone(),
+        parts: run.parts.clone(),
         mounts: run.mounts.clone(),
         publish: run.publish.clone(),
-        main: run.main.argument(),
-        args: run.args.clone(),
+        program: run.program.path().to_owned(),
+        args: run.arguments(),
         user,
         user_name,
         env: run.env.iter().map(ToString::to_string).collect(),
@@ -378,6 +379,10 @@ pub fn start_code(client: Option<ExitStatus>, container: i32) -> i32 {
 pub fn cuts_output(begun: Option<&Begun>) -> bool {
     let version = begun.and_then(|begun| begun.client_version.clone());
     version.is_none_or(|version| Side { version }.cuts_output())
+}
+
+pub fn is_in_use(engine: &Engine, directory: &str) -> bool {
+    engine.is_mounted(directory).unwrap_or(true)
 }
 
 pub fn remove(engine: &Engine, container: &str) -> bool {

@@ -11,6 +11,8 @@ mod engine;
 mod faults;
 mod formats;
 mod mounts;
+mod points;
+mod programs;
 mod readme;
 mod scripts;
 mod secrets;

@@ -192,7 +192,8 @@ mod tests {
     use crate::cli::published;
 
     /// Values that nothing completes: text, numbers, and lists in a syntax of docker's.
-    const FREE: [&str; 19] = [
+    const FREE: [&str; 20] = [
+        "[module:]NAME",
         "[[IP:]HOST:]PORT[/PROTO]",
         "ARGS",
         "COMMAND",

@@ -2,7 +2,9 @@
 
 mod inspect;
 mod mounts;
+mod parts;
 mod paths;
+mod program;
 mod rerun;
 pub mod run;
 mod stop;

@@ -197,15 +197,22 @@ mod tests {
         fn resolve(&self, mounts: &[(&str, &str)]) -> Result<Vec<String>, String> {
             let (src, input, output) = (self.path("src"), self.path("in"), self.path("out"));
             let ground = |target, path, may_grow| Ground { target, path, may_grow };
-            let own = [ground("/app", &*src, true), ground("/app/data", &input, false), ground("/app/output", &output, false)];
-            let mounts: Vec<Mount> = mounts.iter().map(|(source, target)| {
-                let line = match *source {
-                    "tmpfs" => format!("type=tmpfs,target={target}"),
-                    "volume" => format!("type=volume,source=named,target={target}"),
-                    name => format!("type=bind,source={},target={target}", self.path(name).display()),
-                };
-                Mount::parse(&line).unwrap()
-            }).collect();
+            let own = [
+                ground("/app", &*src, true),
+                ground("/app/data", &input, false),
+                ground("/app/output", &output, false),
+            ];
+            let mounts: Vec<Mount> = mounts
+                .iter()
+                .map(|(source, target)| {
+                    let line = match *source {
+                        "tmpfs" => format!("type=tmpfs,target={target}"),
+                        "volume" => format!("type=volume,source=named,target={target}"),
+                        name => format!("type=bind,source={},target={target}", self.path(name).display()),
+                    };
+                    Mount::parse(&line).unwrap()
+                })
+                .collect();
             let mut missing = Vec::new();
             let sockets = [self.path("run/engine.sock")];
             resolve(&mounts, &own, &sockets, &mut missing).map_err(|error| error.to_string())?;
@@ -225,7 +232,10 @@ mod tests {
             (&[("volume", "/v"), ("more", "/v/x"), ("tmpfs", "/t"), ("file", "/t/f")], &[]),
             (&[("more", "/app/output/there")], &[]),
         ] {
-            assert_eq!(tree.resolve(mounts).as_deref(), Ok(&missing.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>()[..]));
+            assert_eq!(
+                tree.resolve(mounts).as_deref(),
+                Ok(&missing.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>()[..])
+            );
         }
     }
 

@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::mounts::{self, Ground, missing_points};
+use super::parts;
 use crate::error::{Failure, plain};
 use crate::fs::may_make;
+use crate::job::points::Making;
+use crate::job::record::Record;
+use crate::job::store::Store;
 use crate::names::{MainFile, Mount, MountPath};
 
 /// The paths as they were given.
@@ -16,7 +20,7 @@ pub struct Given<'a> {
     /// The source directory.
     pub src: &'a Path,
     /// The file in it to run.
-    pub main: &'a MainFile,
+    pub main: Option<&'a MainFile>,
     /// The input directory.
     pub input: Option<&'a Path>,
     /// The output directory.
@@ -36,12 +40,16 @@ pub struct Paths {
     pub input: Option<MountPath>,
     /// At `/app/output`.
     pub output: Option<MountPath>,
+    /// The entries of the source directory, if it cannot be mounted whole.
+    pub parts: Option<Vec<Mount>>,
     /// The user's own mounts.
     pub mounts: Vec<Mount>,
-    main: MainFile,
+    main: Option<MainFile>,
     sockets: Vec<PathBuf>,
-    /// Directories to create first: the output directory, and mount points in the source tree.
-    missing: Vec<PathBuf>,
+    /// The output directory, if it has to be made.
+    new_output: Option<PathBuf>,
+    /// Mount points in the source directory that have to be made, the outermost first.
+    points: Vec<PathBuf>,
 }
 
 /// Resolves and checks the paths, and changes nothing.
@@ -50,59 +58,74 @@ pub struct Paths {
 /// A usage error that names the path and what is wrong with it.
 pub fn resolve(given: &Given) -> Result<Paths> {
     let source = directory(given.src, "source", given.sockets)?;
-    check_main(&source, given.main)?;
+    given.main.map_or(Ok(()), |main| check_main(&source, main))?;
     let input = given.input.map(|input| directory(input, "input", given.sockets)).transpose()?;
-    let mut missing = Vec::new();
-    let output = given.output.map(|path| check_output(&source, path, given.sockets, &mut missing)).transpose()?;
+    let mut new_output = None;
+    let output = given.output.map(|path| check_output(&source, path, given.sockets, &mut new_output)).transpose()?;
+    let mut points = Vec::new();
     for (used, name) in [(&input, "data"), (&output, "output")] {
         if used.is_some() {
-            let points = missing_points(&source, Path::new(name), false);
-            let points = points.map_err(|failure| failure.hint(OWN_POINTS))?;
-            missing.extend(points.into_iter().filter(|point| !missing.contains(point)).collect::<Vec<_>>());
+            points.extend(missing_points(&source, Path::new(name), false).map_err(|failure| failure.hint(OWN_POINTS))?);
         }
     }
-    let mounts = mounts::resolve(given.mounts, &grounds(&source, &input, &output), given.sockets, &mut missing)?;
+    let mounts = mounts::resolve(given.mounts, &grounds(&source, &input, &output), given.sockets, &mut points)?;
+    // An output directory at its own mount point is made to stay.
+    points.retain(|point| new_output.as_ref() != Some(point));
+    let own = [input.as_ref().map(|_| "data"), output.as_ref().map(|_| "output")];
+    let parts = parts::of(&source, &points, own.into_iter().flatten(), &mounts)?;
+    if parts.is_some() {
+        points.clear();
+    }
     let mount = |path: &PathBuf| MountPath::from_path(path);
     Ok(Paths {
         src: mount(&source)?,
         input: input.as_ref().map(mount).transpose()?,
         output: output.as_ref().map(mount).transpose()?,
+        parts,
         mounts,
-        main: given.main.clone(),
+        main: given.main.cloned(),
         sockets: given.sockets.to_vec(),
-        missing,
+        new_output,
+        points,
     })
 }
 
-const OWN_POINTS: &str =
-    "--input needs the directory `data` in the source tree, and --output the directory `output`";
+const OWN_POINTS: &str = "--input needs the directory `data` in the source tree, and --output the directory `output`";
 
 /// The run's own mounts.
 fn grounds<'a>(source: &'a Path, input: &'a Option<PathBuf>, output: &'a Option<PathBuf>) -> Vec<Ground<'a>> {
     let below = [("/app/data", input), ("/app/output", output)];
-    let below = below.into_iter().filter_map(|(target, path)| {
-        path.as_deref().map(|path| Ground { target, path, may_grow: false })
-    });
+    let below = below
+        .into_iter()
+        .filter_map(|(target, path)| path.as_deref().map(|path| Ground { target, path, may_grow: false }));
     [Ground { target: "/app", path: source, may_grow: true }].into_iter().chain(below).collect()
 }
 
 impl Paths {
     /// Creates missing directories as the caller. The engine would create the mount points as root. The paths are checked
     /// again first, because the engine was asked meanwhile: nothing is made through a link that was put in their place.
-    /// Nothing is created if the caller may not create all of them. What was created is never removed again: another run,
-    /// started at the same time, may use it already.
+    /// Nothing is created if the caller may not create all of them. The output directory stays. Mount points are removed when
+    /// no run needs them any more, and not before what is returned is dropped.
     ///
     /// # Errors
     /// When a path is another one by now, or a directory cannot be created.
-    pub fn make(&self) -> Result<()> {
-        let missing = self.again()?.missing;
-        missing.iter().try_for_each(|path| may_make(path).map_err(|error| not_made(path, &error)))?;
-        // The output directory is the first of them, and the one that people would find.
-        missing
+    pub fn make<'a>(&self, store: &'a Store, record: &Record) -> Result<Option<Making<'a>>> {
+        let needs_points = record.run().is_some_and(|run| !run.points().is_empty());
+        let mut making = needs_points.then(|| store.hold_points(&record.id)).transpose()?;
+        let now = self.again()?;
+        let missing = now.new_output.iter().chain(&now.points);
+        missing.clone().try_for_each(|path| may_make(path).map_err(|error| not_made(path, &error)))?;
+        if let Some(making) = &mut making {
+            let make = |point: &PathBuf| making.make(point, record, &now.src).map_err(|error| not_made(point, &error));
+            now.points.iter().try_for_each(make)?;
+        }
+        // The output directory is the last of them, and the one that people would find.
+        let made = now
+            .new_output
             .iter()
-            .rev()
-            .try_for_each(|path| std::fs::create_dir_all(path).map_err(|error| not_made(path, &error)))?;
-        Ok(())
+            .try_for_each(|path| std::fs::create_dir_all(path).map_err(|error| not_made(path, &error)));
+        made?;
+        Ok(making)
     }
 
     /// The same paths, resolved anew.
@@ -111,7 +134,7 @@ impl Paths {
         let (src, input, output) = (path(&self.src), self.input.as_ref().map(path), self.output.as_ref().map(path));
         let now = resolve(&Given {
             src: &src,
-            main: &self.main,
+            main: self.main.as_ref(),
             input: input.as_deref(),
             output: output.as_deref(),
             mounts: &self.mounts,
@@ -125,6 +148,12 @@ impl Paths {
                 let why = format!("it was replaced by a link to {after} while the engine was asked");
                 return Err(Failure::usage(format!("cannot use the directory {before}: {why}")).into());
             }
+        }
+        if self.parts != now.parts {
+            let why = "its entries were changed while the engine was asked";
+            return Err(Failure::usage(format!("cannot use the directory {}: {why}", self.src))
+                .hint("try again")
+                .into());
         }
         for (before, after) in self.mounts.iter().zip(&now.mounts).filter(|(before, after)| before != after) {
             let why = format!("its source is {after} now, which was changed while the engine was asked");
@@ -170,7 +199,7 @@ fn check_main(source: &Path, main: &MainFile) -> Result<()> {
 }
 
 /// The output directory may be missing. Its path is then resolved as far as it exists.
-fn check_output(source: &Path, path: &Path, sockets: &[PathBuf], missing: &mut Vec<PathBuf>) -> Result<PathBuf> {
+fn check_output(source: &Path, path: &Path, sockets: &[PathBuf], missing: &mut Option<PathBuf>) -> Result<PathBuf> {
     let could_not = |why: &str| Failure::usage(format!("cannot use the output directory {}: {why}", path.display()));
     let absolute = std::path::absolute(path).map_err(|error| could_not(&plain(&error)))?;
     let resolved = match std::fs::canonicalize(&absolute) {
@@ -182,7 +211,7 @@ fn check_output(source: &Path, path: &Path, sockets: &[PathBuf], missing: &mut V
                 return Err(could_not("it is a dangling link").into());
             }
             let resolved = resolve_missing(&absolute).ok_or_else(|| could_not("its path cannot be resolved"))?;
-            missing.push(resolved.clone());
+            *missing = Some(resolved.clone());
             resolved
         }
     };
@@ -211,6 +240,9 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
+    use crate::env::Env;
+    use crate::job::record::{Kind, Work};
+
     fn tree() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("src/pkg")).unwrap();
@@ -229,7 +261,7 @@ mod tests {
         let (src, main) = (dir.join("src"), main(file));
         let (input, output) = (input.map(|input| dir.join(input)), output.map(|output| dir.join(output)));
         let (input, output) = (input.as_deref(), output.as_deref());
-        resolve(&Given { src: &src, main: &main, input, output, mounts: &[], sockets: &[] })
+        resolve(&Given { src: &src, main: Some(&main), input, output, mounts: &[], sockets: &[] })
     }
 
     fn refusal(dir: &Path, file: &str, input: Option<&str>, output: Option<&str>) -> String {
@@ -244,8 +276,15 @@ mod tests {
         let output = dir.path().join("deep/er/out");
         let paths = resolved(dir.path(), "main.py", Some("in"), Some("deep/er/out")).unwrap();
         assert!(!output.exists() && !src.join("data").exists());
-        paths.make().unwrap();
+        let store = Store::make(&Env::in_dir(dir.path()), Kind::Run).unwrap();
+        let mut record = Record::example(&Store::new_id(), Kind::Run, None);
+        let Work::Run(run) = &mut record.work else { panic!("it is a run") };
+        (run.source, run.input, run.output) = (paths.src.clone(), paths.input.clone(), paths.output.clone());
+        let making = paths.make(&store, &record).unwrap();
         assert!(output.is_dir() && src.join("data").is_dir() && src.join("output").is_dir());
+        // The run is never published.
+        drop(making);
+        assert!(output.is_dir() && !src.join("data").exists() && !src.join("output").exists());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::mounts;
 use super::paths::{self, Given, Paths};
+use super::program::Wanted;
 use crate::cli::{ExecRun, Stay};
 use crate::commands::jobs::start;
 use crate::commands::jobs::stay::stay;
@@ -14,10 +15,10 @@ use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::record::{Record, Run, Work};
-use crate::names::{EnvKey, EnvValue, ImageRef, JobId, LogDriver, MainFile, UserSpec, Variable};
+use crate::names::{EnvKey, EnvValue, JobId, LogDriver, UserSpec, Variable};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
-use crate::spec::{Required, RunSpec, missing};
+use crate::spec::RunSpec;
 
 /// What is asked for, and by which command.
 pub struct Asked<'a> {
@@ -41,12 +42,12 @@ pub fn run(env: &Env, voice: &Voice, args: &ExecRun) -> Result<u8> {
 /// Starts what is asked for, on the engine that the environment selects.
 pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
     let Asked { spec, rerun_of, reads_stdin, stay: how } = asked;
-    let program = Program::of(&spec)?;
+    let wanted = Wanted::of(&spec)?;
     let variables = variables(env, &spec.env)?;
     check_ports(&spec)?;
     let paths = paths::resolve(&Given {
-        src: program.src,
-        main: program.main,
+        src: wanted.src,
+        main: wanted.program.file(),
         input: spec.input_path.as_deref(),
         output: spec.output_path.as_deref(),
         mounts: &spec.all_mounts().cloned().collect::<Vec<_>>(),
@@ -55,7 +56,7 @@ pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
     let engine = Engine::chosen(env)?;
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
-    let record = Record { rerun_of, ..record(env, &engine, &spec, &program, &paths, names) };
+    let record = Record { rerun_of, ..record(env, &engine, &spec, &wanted, &paths, names) };
     // Values that cannot be passed to docker are refused before anything is created.
     let argv = Runner::of(env, &record).command_line(&record, &values)?;
     if how.dry_run {
@@ -68,7 +69,7 @@ pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
         );
     }
     let id_file = start::IdFile::claim(how.id_file.as_deref())?;
-    let job = start::begin(env, voice, &record, &values, || paths.make())?;
+    let job = start::begin(env, voice, &record, &values, |store| paths.make(store, &record))?;
     id_file.write(job.id.as_str())?;
     stay(env, voice, &job, how, job.id.as_str())
 }
@@ -86,26 +87,6 @@ fn env_file(path: &Path) -> Result<Vec<Variable>> {
     let wrong = |why: String| Failure::usage(format!("could not read the environment file {}: {why}", path.display()));
     let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".into()))?;
     Ok(crate::envfile::parse(&text).map_err(|error| wrong(error.to_string()))?)
-}
-
-/// Checks the required fields.
-struct Program<'a> {
-    src: &'a Path,
-    main: &'a MainFile,
-    image: &'a ImageRef,
-}
-
-impl<'a> Program<'a> {
-    fn of(spec: &'a RunSpec) -> Result<Self, Failure> {
-        match (&spec.src_path, &spec.main_src, &spec.image_tag) {
-            (Some(src), Some(main), Some(image)) => Ok(Self { src, main, image }),
-            (src, main, image) => Err(missing(&[
-                Required { flag: "--image IMAGE", key: "imageTag", is_given: image.is_some() },
-                Required { flag: "--src DIR", key: "srcPath", is_given: src.is_some() },
-                Required { flag: "--main FILE", key: "mainSrc", is_given: main.is_some() },
-            ])),
-        }
-    }
 }
 
 fn check_ports(spec: &RunSpec) -> Result<(), Failure> {
@@ -132,13 +113,14 @@ fn variables(env: &Env, asked: &[Variable]) -> Result<Vec<(EnvKey, EnvValue)>> {
     Ok(merged)
 }
 
-fn record(env: &Env, engine: &Engine, spec: &RunSpec, program: &Program, paths: &Paths, names: Vec<EnvKey>) -> Record {
+fn record(env: &Env, engine: &Engine, spec: &RunSpec, wanted: &Wanted, paths: &Paths, names: Vec<EnvKey>) -> Record {
     let work = Work::Run(Run {
         source: paths.src.clone(),
-        main: program.main.clone(),
-        args: spec.args.iter().map(ToString::to_string).collect(),
+        program: wanted.program.clone(),
+        args: wanted.args.clone(),
         input: paths.input.clone(),
         output: paths.output.clone(),
+        parts: paths.parts.clone(),
         mounts: paths.mounts.clone(),
         publish: spec.publish.clone(),
         env: names,
@@ -155,6 +137,6 @@ fn record(env: &Env, engine: &Engine, spec: &RunSpec, program: &Program, paths: 
     Record {
         name: spec.name.as_ref().map(ToString::to_string),
         labels: start::labels(&spec.labels),
-        ..start::record(env, engine, program.image.clone(), work)
+        ..start::record(env, engine, wanted.image.clone(), work)
     }
 }

@@ -40,7 +40,7 @@ pub fn create(env: &Env, voice: &Voice, args: &ImageCreate) -> Result<u8> {
         labels,
         ..start::record(env, &engine, recipe.base.clone(), work)
     };
-    let job = start::begin(env, voice, &record, &Values::default(), || Ok(()))?;
+    let job = start::begin(env, voice, &record, &Values::default(), |_| Ok(None))?;
     id_file.write(job.id.as_str())?;
     stay(env, voice, &job, &args.stay, &recipe.name.shown())
 }

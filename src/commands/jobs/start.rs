@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind, plain};
 use crate::job::Job;
+use crate::job::points::Making;
 use crate::job::record::{FORMAT, Kind, Record, Work};
 use crate::job::store::Store;
 use crate::names::{ImageRef, Label};
@@ -46,13 +47,14 @@ pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record
 }
 
 /// Publishes a job and starts its supervisor. The record is written while the engine is asked, to save time. Then `make`
-/// creates the directories that the job needs. Nothing is left of a job that could not be started.
+/// creates the directories that the job needs; what it returns is kept until the job is published. Nothing is left of a job
+/// that could not be started.
 pub fn begin(
     env: &Env,
     voice: &Voice,
     record: &Record,
     values: &Values,
-    make: impl FnOnce() -> Result<()>,
+    make: impl FnOnce(&Store) -> Result<Option<Making<'_>>>,
 ) -> Result<Job> {
     let store = Store::make(env, record.kind)?;
     let runner = Runner::of(env, record);
@@ -67,12 +69,14 @@ pub fn begin(
     let prepared = prepared?;
     // Of a run that is refused no directory is left.
     prepared.check_name()?;
-    make()?;
+    let made = make(&store)?;
     let (job, lock) = prepared.publish()?;
+    drop(made);
     if let Err(error) = supervisor::launch(&job, lock, Way::Start, values) {
         // A supervisor that was killed may have started the docker client before.
         if job.has_surely_ended().unwrap_or(false) {
             store.remove(&job);
+            supervisor::remove_points(env, &store);
             return Err(error);
         }
         voice.note(&format!("warning: job {} runs without its supervisor: {error:#}", job.id));

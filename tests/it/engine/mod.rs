@@ -12,6 +12,8 @@ mod many;
 mod mounts;
 pub mod outages;
 mod owners;
+mod points;
+mod programs;
 pub mod restarts;
 mod runs;
 

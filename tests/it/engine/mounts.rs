@@ -30,16 +30,33 @@ fn mounts_are_where_they_were_asked_for_and_files_in_them_belong_to_the_caller()
         "print(size.f_blocks * size.f_frsize, os.path.ismount('/kept'))\n",
     );
     let source = real.source(code);
-    let odd = format!("type=bind,\"source={}\",target=/odd,readonly", real.path("a:b,\"c\"").display().to_string().replace('"', "\"\""));
+    let odd = format!(
+        "type=bind,\"source={}\",target=/odd,readonly",
+        real.path("a:b,\"c\"").display().to_string().replace('"', "\"\"")
+    );
     let kept = format!("{volume}:/kept");
     let flags = [
-        "-v", "./read:/read:ro", "-v", "./write:/write", "--mount", &odd, "-v", "./settings.ini:/etc/settings.ini:ro",
-        "-v", &kept, "--mount", "type=tmpfs,target=/scratch,tmpfs-size=1m", "-v", "./write:/app/sub/dir", "--follow",
+        "-v",
+        "./read:/read:ro",
+        "-v",
+        "./write:/write",
+        "--mount",
+        &odd,
+        "-v",
+        "./settings.ini:/etc/settings.ini:ro",
+        "-v",
+        &kept,
+        "--mount",
+        "type=tmpfs,target=/scratch,tmpfs-size=1m",
+        "-v",
+        "./write:/app/sub/dir",
+        "--follow",
     ];
     let ran = real.run(&real.run_args(&source, &flags)).code(0);
     assert_eq!(ran.stdout, "given odd [a]\nRead-only file system\n1048576 True\n");
     let caller = std::fs::metadata(real.path("home")).unwrap();
-    for made in [real.path("write/new"), source.join("sub"), source.join("sub/dir")].iter().filter(|path| path.exists()) {
+    for made in [real.path("write/new"), source.join("sub"), source.join("sub/dir")].iter().filter(|path| path.exists())
+    {
         let owner = std::fs::metadata(made).unwrap();
         assert_eq!((owner.uid(), owner.gid()), (caller.uid(), caller.gid()), "{}", made.display());
     }
@@ -51,7 +68,8 @@ fn mounts_are_where_they_were_asked_for_and_files_in_them_belong_to_the_caller()
 #[test]
 fn a_published_port_answers_and_one_that_is_taken_is_the_reason_of_the_failure() {
     let real = Real::new();
-    let code = "import http.server\nhttp.server.HTTPServer(('', 8000), http.server.SimpleHTTPRequestHandler).serve_forever()";
+    let code =
+        "import http.server\nhttp.server.HTTPServer(('', 8000), http.server.SimpleHTTPRequestHandler).serve_forever()";
     let source = real.source(code);
     let id = real.run(&real.run_args(&source, &["-p", "127.0.0.1::8000"])).code(0).id();
     let binding = || real.inspect(&id)["NetworkSettings"]["Ports"]["8000/tcp"][0].clone();

@@ -7,9 +7,10 @@ use crate::support::fake::{Fake, assert_failure_document};
 use crate::support::hostile::{around, assert_dead};
 
 /// The keys of `exec run --spec`, each with a valid value. Two are objects, with a key and a value of their own.
-const RUN: [(&str, &str); 21] = [
+const RUN: [(&str, &str); 22] = [
     ("srcPath", "src"),
     ("mainSrc", "main.py"),
+    ("entry", "pkg.module"),
     ("imageTag", "base"),
     ("inputPath", "input"),
     ("outputPath", "output"),
@@ -48,6 +49,9 @@ const RECIPE: [(&str, &str); 10] = [
 /// A spec with this text in the place of the valid one.
 fn spec(required: &Value, key: &str, valid: &str, text: &str) -> Value {
     let mut spec = required.clone();
+    if key == "entry" {
+        spec.as_object_mut().unwrap().remove("mainSrc");
+    }
     spec[key] = match (key, valid) {
         ("volumes" | "mounts" | "publish" | "args", _) => json!([text]),
         ("env" | "labels", "value") => json!({ "key": text }),
