@@ -298,6 +298,11 @@ fn exec(verb: &str) -> Page {
                      words after `--` are the whole command, and python is not started before it. One of the three is needed.",
                 ),
                 text(
+                    "With --cache NAME, HOME, XDG_CACHE_HOME, PIP_CACHE_DIR and HF_HOME lie below /cache, a volume that all of your \
+                     runs with this name share, so that what one has downloaded is there for the next. The volume is named \
+                     longshore-cache-UID-NAME; `docker volume rm` removes it. A variable that you set yourself wins.",
+                ),
+                text(
                     "A path that -v or --mount names must exist. The engine's socket is refused, and so is a target that would \
                      hide another mount. A new volume belongs to root, unless the image has a directory at its target: the \
                      volume then gets the owner and the files of that directory.",

@@ -107,6 +107,7 @@ macro_rules! checked_text {
 }
 
 mod apt;
+mod cache;
 mod cpus;
 mod csv;
 mod endpoint;
@@ -127,6 +128,7 @@ mod user;
 mod variable;
 
 pub use apt::AptPackage;
+pub use cache::{CACHE_TARGET, CacheName};
 pub use cpus::Cpus;
 pub use csv::{csv_field, csv_fields};
 pub use endpoint::Endpoint;
@@ -196,7 +198,8 @@ mod tests {
     type Grammar = (&'static str, fn(&str) -> Result<String, Invalid>);
 
     /// A valid value of each type that ends up where some program could read more into it.
-    const STRICT: [Grammar; 10] = [
+    const STRICT: [Grammar; 11] = [
+        ("pip", |text| CacheName::parse(text).map(String::from)),
         ("python:3", |text| ImageRef::parse(text).map(String::from)),
         ("web:1", |text| ImageName::parse(text).map(String::from)),
         ("train", |text| JobName::parse(text).map(String::from)),

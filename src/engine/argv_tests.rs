@@ -19,6 +19,7 @@ fn minimal() -> RunPlan {
         parts: None,
         mounts: Vec::new(),
         publish: Vec::new(),
+        cache: None,
         program: "python3".into(),
         args: vec!["main.py".into()],
         user: None,
@@ -106,6 +107,22 @@ fn a_run_of_everything_has_each_flag_once_and_in_its_place() {
     ];
     let variables = words(["--env-file", "/dev/stdin", "--env", "A", "--env", "B"]);
     assert_eq!(run(&plan, &variables), expected);
+}
+
+#[test]
+fn a_cache_is_the_home_unless_the_user_says_otherwise() {
+    let plan = RunPlan { cache: Some("longshore-cache-7-pip".into()), user: Some("7:7".into()), ..minimal() };
+    let argv = run(&plan, &[]);
+    assert!(values(&argv, "--mount").contains(&"type=volume,source=longshore-cache-7-pip,target=/cache,volume-nocopy"));
+    let homes = [
+        "HOME=/cache",
+        "XDG_CACHE_HOME=/cache/.cache",
+        "PIP_CACHE_DIR=/cache/.cache/pip",
+        "HF_HOME=/cache/.cache/huggingface",
+    ];
+    assert_eq!(values(&argv, "--env"), [&["PYTHONUNBUFFERED=1"], &homes[..], &["USER=user", "LOGNAME=user"]].concat());
+    let argv = run(&RunPlan { env: vec!["HOME".into()], ..plan }, &[]);
+    assert!(!values(&argv, "--env").contains(&"HOME=/cache"));
 }
 
 #[test]

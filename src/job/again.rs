@@ -35,6 +35,7 @@ pub fn spec(record: &Record, run: &Run) -> Result<RunSpec, Invalid> {
         volumes: Vec::new(),
         mounts: run.mounts.clone(),
         publish: run.publish.clone(),
+        cache: run.cache.clone(),
         args: program.into_iter().chain(&run.args).map(argument).collect::<Result<_, _>>()?,
         env: run.env.iter().map(|key| Variable { key: key.clone(), value: None }).collect(),
         labels: record.labels.iter().map(label).collect::<Result<_, _>>()?,

@@ -6,6 +6,7 @@
 //! jobs.
 
 pub mod again;
+pub mod caches;
 mod format1;
 pub mod glance;
 pub mod points;

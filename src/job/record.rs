@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::format1;
 use crate::names::{
-    Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, Module, Mount, MountPath,
+    CacheName, Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, Module, Mount, MountPath,
     NetworkName, Publish, SOURCE_TARGET, UserSpec, without_latest,
 };
 use crate::terminal::plain;
@@ -152,6 +152,9 @@ pub struct Run {
     /// Published ports.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub publish: Vec<Publish>,
+    /// The cache that it uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheName>,
     /// Names of the variables that were given; never their values.
     pub env: Vec<EnvKey>,
     /// The user that the program runs as.
@@ -414,6 +417,7 @@ impl Record {
                 parts: None,
                 mounts: Vec::new(),
                 publish: Vec::new(),
+                cache: None,
                 env: Vec::new(),
                 user: UserSpec::Caller,
                 cpus: None,

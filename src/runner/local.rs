@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-use super::{Push, Started, Subject, Values, build};
+use super::{Push, Started, Subject, Values, build, cache};
 use crate::engine::builder::Builder;
 use crate::engine::inspect::{ContainerState, Phase, Side, Version};
 use crate::engine::questions::Container;
@@ -99,6 +99,7 @@ fn plan(record: &Record, run: &Run) -> argv::RunPlan {
         input: run.input.clone(),
         output: run.output.clone(),
         parts: run.parts.clone(),
+        cache: run.cache.as_ref().map(|cache| cache.volume(record.uid)),
         mounts: run.mounts.clone(),
         publish: run.publish.clone(),
         program: run.program.path().to_owned(),
@@ -118,9 +119,10 @@ fn plan(record: &Record, run: &Run) -> argv::RunPlan {
 
 pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
     match &record.work {
-        Work::Run(_) => {
+        Work::Run(run) => {
             let call = call(record, values)?;
             let begun = begin(engine, env, job, None)?;
+            cache::prepare(engine, env, record, run, &begun)?;
             fault::point("begun");
             Ok(Started { client: Some(spawn(engine, job, &call)?), begun })
         }

@@ -5,6 +5,7 @@
 //! depends on the variant of a job.
 
 mod build;
+mod cache;
 mod local;
 mod lookout;
 mod memory;

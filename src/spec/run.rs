@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{field, instead};
 use crate::names::{
-    Argument, Cpus, Gpus, ImageRef, JobName, Label, LogDriver, MainFile, Module, Mount, NetworkName, Publish, UserSpec,
-    Variable, Volume,
+    Argument, CacheName, Cpus, Gpus, ImageRef, JobName, Label, LogDriver, MainFile, Module, Mount, NetworkName,
+    Publish, UserSpec, Variable, Volume,
 };
 use crate::units;
 
@@ -67,6 +67,10 @@ pub struct RunSpec {
     #[serde(deserialize_with = "field::ports", skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
     pub publish: Vec<Publish>,
+    /// A cache that runs share: the home directory of the program, in a volume of your own
+    #[arg(long, value_name = "NAME")]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheName>,
     /// Arguments of the program
     #[arg(last = true, value_name = "ARGS")]
     #[serde(deserialize_with = "field::arguments", skip_serializing_if = "Vec::is_empty")]
@@ -164,6 +168,7 @@ impl RunSpec {
             volumes: [file.volumes, self.volumes].concat(),
             mounts: [file.mounts, self.mounts].concat(),
             publish: [file.publish, self.publish].concat(),
+            cache: self.cache.or(file.cache),
             args: instead(self.args, file.args),
             env: [file.env, self.env].concat(),
             labels: [file.labels, self.labels].concat(),
@@ -206,7 +211,7 @@ mod tests {
     }
 
     const FULL: &str = r#"{"srcPath": "s", "mainSrc": "m.py", "entry": "a.b", "command": true, "imageTag": "web",
-        "inputPath": "i", "outputPath": "o", "volumes": ["./v:/v:ro", "data:/w"], "mounts": ["type=tmpfs,target=/t"], "publish": ["127.0.0.1:8080:80/tcp"],
+        "inputPath": "i", "outputPath": "o", "volumes": ["./v:/v:ro", "data:/w"], "mounts": ["type=tmpfs,target=/t"], "publish": ["127.0.0.1:8080:80/tcp"], "cache": "pip",
         "args": ["-x", "", "a b"], "env": {"A": "1=2", "B": null}, "labels": {"k": "v", "l": null}, "name": "n",
         "cpus": 1.5, "memory": "2g", "gpus": 2, "shmSize": 1024, "network": "none", "timeout": "1h", "user": "0:0",
         "keep": true, "logDriver": "json-file"}"#;
@@ -225,6 +230,7 @@ mod tests {
             "--volume=data:/w",
             "--mount=type=tmpfs,target=/t",
             "-p=127.0.0.1:8080:80",
+            "--cache=pip",
             "-e=A=1=2",
             "--env=B",
             "--label=k=v",
@@ -292,7 +298,7 @@ mod tests {
         let written = serde_json::to_value(body(FULL)).unwrap();
         let expected = serde_json::json!({"srcPath": "s", "mainSrc": "m.py", "entry": "a.b", "command": true, "imageTag": "web",
             "inputPath": "i", "outputPath": "o", "volumes": ["./v:/v:ro", "data:/w"], "mounts": ["type=tmpfs,target=/t"],
-            "publish": ["127.0.0.1:8080:80"], "args": ["-x", "", "a b"], "env": {"A": null, "B": null}, "labels": {"k": "v", "l": ""},
+            "publish": ["127.0.0.1:8080:80"], "cache": "pip", "args": ["-x", "", "a b"], "env": {"A": null, "B": null}, "labels": {"k": "v", "l": ""},
             "name": "n", "cpus": "1.5", "memory": 2_147_483_648_u64, "gpus": "2", "shmSize": 1024, "network": "none",
             "timeout": "1h", "user": "0:0", "keep": true, "logDriver": "json-file"});
         assert_eq!(written, expected);

@@ -7,7 +7,9 @@ use crate::support::schema;
 use crate::support::snapshots::{snapshot, together};
 
 /// Every option that a run can have. `GIVEN` takes the caller's value.
-const OPTIONS: [&str; 42] = [
+const OPTIONS: [&str; 44] = [
+    "--cache",
+    "pip",
     "--input",
     "in",
     "--output",

@@ -3,6 +3,7 @@
 
 mod again;
 mod answers;
+mod cache;
 mod cli;
 mod complete;
 mod container;

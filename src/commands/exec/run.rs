@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::record::{Record, Run, Work};
-use crate::names::{EnvKey, EnvValue, JobId, LogDriver, UserSpec, Variable};
+use crate::names::{CACHE_TARGET, EnvKey, EnvValue, JobId, LogDriver, UserSpec, Variable};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
 use crate::spec::RunSpec;
@@ -45,6 +45,7 @@ pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
     let wanted = Wanted::of(&spec)?;
     let variables = variables(env, &spec.env)?;
     check_ports(&spec)?;
+    check_cache(&spec)?;
     let paths = paths::resolve(&Given {
         src: wanted.src,
         main: wanted.program.file(),
@@ -89,6 +90,15 @@ fn env_file(path: &Path) -> Result<Vec<Variable>> {
     Ok(crate::envfile::parse(&text).map_err(|error| wrong(error.to_string()))?)
 }
 
+fn check_cache(spec: &RunSpec) -> Result<(), Failure> {
+    let is_taken = spec.all_mounts().any(|mount| mount.target.as_str() == CACHE_TARGET);
+    if spec.cache.is_some() && is_taken {
+        let message = format!("cannot mount anything else at {CACHE_TARGET}: --cache is mounted there");
+        return Err(Failure::usage(message).hint("choose another target"));
+    }
+    Ok(())
+}
+
 fn check_ports(spec: &RunSpec) -> Result<(), Failure> {
     let is_cut_off = spec.network.as_ref().is_some_and(|network| network.as_str() == "none");
     match spec.publish.first() {
@@ -123,6 +133,7 @@ fn record(env: &Env, engine: &Engine, spec: &RunSpec, wanted: &Wanted, paths: &P
         parts: paths.parts.clone(),
         mounts: paths.mounts.clone(),
         publish: spec.publish.clone(),
+        cache: spec.cache.clone(),
         env: names,
         user: spec.user.unwrap_or(UserSpec::Caller),
         cpus: spec.cpus,

@@ -1,6 +1,7 @@
 //! Builds and runs on a real engine.
 
 mod agree;
+mod cache;
 mod complete;
 mod contract;
 mod doctor;

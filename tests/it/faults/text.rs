@@ -7,7 +7,7 @@ use crate::support::fake::{Fake, assert_failure_document};
 use crate::support::hostile::{around, assert_dead};
 
 /// The keys of `exec run --spec`, each with a valid value. Two are objects, with a key and a value of their own.
-const RUN: [(&str, &str); 22] = [
+const RUN: [(&str, &str); 23] = [
     ("srcPath", "src"),
     ("mainSrc", "main.py"),
     ("entry", "pkg.module"),
@@ -18,6 +18,7 @@ const RUN: [(&str, &str); 22] = [
     ("volumes", "named:/volume"),
     ("mounts", "type=bind,source=input,target=/mount"),
     ("publish", "127.0.0.1:8080:80"),
+    ("cache", "pip"),
     ("args", "word"),
     ("env", "KEY"),
     ("env", "value"),
