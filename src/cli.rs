@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use clap_complete::Shell;
 
 use crate::help;
-use crate::names::{ImageRef, Invalid, Signal, Tail};
+use crate::names::{ImageRef, Invalid, Publish, Signal, Tail};
 use crate::spec::{RecipeSpec, RunSpec};
 
 /// What the engine says of a container.
@@ -27,6 +27,10 @@ longshore container create --image <IMAGE> [NAME] [OPTIONS]
 const EXEC_RUN_USAGE: &str = "\
 longshore exec run --image <IMAGE> --src <DIR> --main <FILE> [OPTIONS]
                           [-- <ARGS>...]
+       longshore exec run --image <IMAGE> --src <DIR> -m <MODULE> [OPTIONS]
+                          [-- <ARGS>...]
+       longshore exec run --image <IMAGE> --src <DIR> --command [OPTIONS]
+                          -- <COMMAND>...
        longshore exec run --spec <FILE> [OPTIONS] [-- <ARGS>...]";
 
 /// The end of the help of an option that a flag or the spec has to give.
@@ -283,8 +287,8 @@ pub struct ContainerCreate {
     #[arg(short, long, value_name = "KEY[=VALUE]")]
     pub env: Vec<String>,
     /// Publish a port, in docker's syntax
-    #[arg(short, long, value_name = "[[IP:]HOST:]PORT[/PROTO]")]
-    pub publish: Vec<String>,
+    #[arg(short, long, value_name = "[[IP:]HOST:]PORT[/PROTO]", value_parser = Publish::parse)]
+    pub publish: Vec<Publish>,
     /// Mount a volume or a directory, in docker's syntax
     #[arg(short = 'v', long = "volume", value_name = "[SOURCE:]TARGET[:OPTIONS]")]
     pub volumes: Vec<String>,

@@ -7,7 +7,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -142,11 +142,7 @@ impl Dir {
     /// # Errors
     /// As `statx(2)`.
     pub fn identity(&self, name: &str) -> io::Result<String> {
-        use rustix::fs::StatxFlags;
-        let wanted = StatxFlags::INO | StatxFlags::BTIME;
-        let stat = rustix::fs::statx(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW, wanted)?;
-        // Not every file system knows the time of creation; it is zero then.
-        Ok(format!("{} {}.{:09}", stat.stx_ino, stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec))
+        identity_at(self.fd.as_fd(), Path::new(name))
     }
 
     /// Opens a file for reading.
@@ -387,6 +383,22 @@ impl Dir {
     pub fn mode(&self) -> io::Result<u32> {
         Ok(rustix::fs::fstat(&self.fd)?.st_mode & 0o7777)
     }
+}
+
+/// What a file or directory has that a copy of it, or another one at its place, has not. As [`Dir::identity`].
+///
+/// # Errors
+/// As `statx(2)`.
+pub fn identity(path: &Path) -> io::Result<String> {
+    identity_at(rustix::fs::CWD, path)
+}
+
+fn identity_at(dir: BorrowedFd, path: &Path) -> io::Result<String> {
+    use rustix::fs::StatxFlags;
+    let wanted = StatxFlags::INO | StatxFlags::BTIME;
+    let stat = rustix::fs::statx(dir, path, AtFlags::SYMLINK_NOFOLLOW, wanted)?;
+    // Not every file system knows the time of creation; it is zero then.
+    Ok(format!("{} {}.{:09}", stat.stx_ino, stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec))
 }
 
 /// Creates a directory and its parents, which can be used under any umask.

@@ -304,9 +304,24 @@ fn exec(verb: &str) -> Page {
                 text(
                     "The source directory is mounted at /app, which is also the working directory. The input directory \
                      is mounted read-only at /app/data, and the output directory at /app/output. The program runs with \
-                     your user id, so the files that it writes belong to you. longshore creates the directories `data` \
-                     and `output` in the source tree if they are needed as mount points. The program gets no stdin: pass \
-                     data as files with --input, or as an argument, for example `-- \"$(cat)\"`.",
+                     your user id, so the files that it writes belong to you. docker needs the directories `data` and \
+                     `output` in the source tree as mount points: longshore creates those that are missing, and removes them \
+                     when no run needs them. If you may not write to the source tree, its entries are mounted one by one. The \
+                     program gets no stdin: pass data as files with --input, or as an argument, for example `-- \"$(cat)\"`.",
+                ),
+                text(
+                    "With -m (--entry), `python3 -m NAME` runs a module of the source tree or of the image. With --command, the \
+                     words after `--` are the whole command, and python is not started before it. One of the three is needed.",
+                ),
+                text(
+                    "With --cache NAME, HOME, XDG_CACHE_HOME, PIP_CACHE_DIR and HF_HOME lie below /cache, a volume that all of your \
+                     runs with this name share, so that what one has downloaded is there for the next. The volume is named \
+                     longshore-cache-UID-NAME; `docker volume rm` removes it. A variable that you set yourself wins.",
+                ),
+                text(
+                    "A path that -v or --mount names must exist. The engine's socket is refused, and so is a target that would \
+                     hide another mount. A new volume belongs to root, unless the image has a directory at its target: the \
+                     volume then gets the owner and the files of that directory.",
                 ),
                 text(FOLLOW),
                 text(FOREGROUND),
@@ -320,6 +335,8 @@ fn exec(verb: &str) -> Page {
                 "longshore exec logs -f \"$id\"",
                 "longshore exec run --spec run.json --wait    # exits with its exit code",
                 "longshore exec run --spec run.json --name nightly --if-running skip \\\n    --on-exit 'echo \"$LONGSHORE_ID $LONGSHORE_OUTCOME\" >>~/runs.txt'",
+                "longshore exec run --image web --src src --command -- \\\n    python3 -c 'import jobs'",
+                "longshore exec run --image web --src src --main serve.py -p 8080:80 \\\n    -v ./models:/models:ro",
             ],
         ),
         "list" => page(
@@ -329,8 +346,9 @@ fn exec(verb: &str) -> Page {
         "rerun" => page(
             [
                 text(
-                    "The run is started with the options that it had, and flags override them. Variables and labels are \
-                     added to those of the run. ARGS replace its arguments. A run that has a name gives it to the new one. To \
+                    "The run is started with the options that it had, and flags override them. Variables, labels, mounts and \
+                     ports are added to those of the run; a mount takes the place of one with the same target, and a port \
+                     that of the same port of the container. ARGS replace its arguments. A run that has a name gives it to the new one. To \
                      leave an option out, edit what `exec inspect --spec` prints, and start that.",
                 ),
                 text(

@@ -107,13 +107,17 @@ macro_rules! checked_text {
 }
 
 mod apt;
+mod cache;
 mod cpus;
+mod csv;
 mod endpoint;
 mod image;
 mod job;
 mod log_driver;
+mod mount;
 mod packages;
 mod pip;
+mod port;
 mod requirement;
 mod run;
 mod signal;
@@ -124,14 +128,18 @@ mod user;
 mod variable;
 
 pub use apt::AptPackage;
+pub use cache::{CACHE_TARGET, CacheName};
 pub use cpus::Cpus;
+pub use csv::{csv_field, csv_fields};
 pub use endpoint::Endpoint;
 pub use image::{ImageName, ImageRef, without_latest};
 pub use job::{JobId, JobName, Label, LabelKey};
 pub use log_driver::LogDriver;
+pub use mount::{Mount, Origin, Volume};
 pub use packages::Packages;
 pub use pip::PipRequirement;
-pub use run::{Gpus, MainFile, MountPath, NetworkName, csv_field};
+pub use port::{Ports, Publish};
+pub use run::{Gpus, MainFile, Module, MountPath, NetworkName, SOURCE_TARGET};
 pub use signal::Signal;
 pub use tail::Tail;
 pub use text::{Argument, Commands};
@@ -190,7 +198,8 @@ mod tests {
     type Grammar = (&'static str, fn(&str) -> Result<String, Invalid>);
 
     /// A valid value of each type that ends up where some program could read more into it.
-    const STRICT: [Grammar; 10] = [
+    const STRICT: [Grammar; 11] = [
+        ("pip", |text| CacheName::parse(text).map(String::from)),
         ("python:3", |text| ImageRef::parse(text).map(String::from)),
         ("web:1", |text| ImageName::parse(text).map(String::from)),
         ("train", |text| JobName::parse(text).map(String::from)),
@@ -204,7 +213,8 @@ mod tests {
     ];
 
     /// A valid value of each type that is carried as data.
-    const CARRIED: [Grammar; 3] = [
+    const CARRIED: [Grammar; 4] = [
+        ("pkg.module", |text| Module::parse(text).map(String::from)),
         ("main.py", |text| MainFile::parse(text).map(String::from)),
         ("/data", |text| MountPath::parse(text).map(String::from)),
         ("secret", |text| EnvValue::parse(text).map(|value| value.as_str().to_owned())),

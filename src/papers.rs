@@ -120,7 +120,12 @@ fn papers_schemas_of_bodies_accept_what_the_program_reads_and_no_other_key_or_ty
         for (key, value) in keys.iter().flat_map(|key| values.map(|value| (key, value))) {
             let body = format!("{{{key:?}: {value}}}");
             // A grammar of text is the program's own; the schema says types only.
-            let reads = reads(&body) || value == "\"none\"" && reads(&format!("{{{key:?}: \"\"}}"));
+            let empty = match value {
+                "\"none\"" => "\"\"",
+                "[\"x\"]" => "[]",
+                other => other,
+            };
+            let reads = reads(&body) || reads(&format!("{{{key:?}: {empty}}}"));
             let is_valid = schema.is_valid(&serde_json::from_str(&body).unwrap());
             assert_eq!(is_valid, reads, "{body}");
         }

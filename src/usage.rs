@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cli;
 use crate::error::{Failure, Verb};
+use crate::names::Invalid;
 use crate::output::Reply;
 use crate::supervisor::SUBCOMMAND;
 
@@ -108,7 +109,8 @@ impl Words {
             _ => None,
         };
         let see = format!("see: {} --help", self.shown());
-        let hint = match advice.or_else(|| tip(rest)).or_else(|| self.of_the_program(error)) {
+        let hint = match advice.or_else(|| of_value(error)).or_else(|| tip(rest)).or_else(|| self.of_the_program(error))
+        {
             Some(advice) => format!("{advice}; {see}"),
             None => see,
         };
@@ -128,6 +130,11 @@ impl Words {
         let stays = self.can_wait && ["--wait", "--follow", "--foreground"].iter().any(|flag| has(arguments, flag));
         if waits || stays || has(arguments, "--exit-code") { Verb::PassesOn } else { Verb::Plain }
     }
+}
+
+/// The advice of the type that refused a value. clap shows its message only.
+fn of_value(error: &clap::Error) -> Option<String> {
+    std::error::Error::source(error)?.downcast_ref::<Invalid>()?.hint.clone()
 }
 
 /// clap's advice, such as a similar flag. It also advises to put an unknown flag after `--`, which would make an option for
@@ -151,23 +158,17 @@ fn dockers(command: &str, flag: &str) -> Option<String> {
 
 /// Flags of `docker run`.
 const RUN: [(&[&str], &str); 10] = [
-    (
-        &["-v", "--volume", "--mount"],
-        "a run has the mounts of --src, --input and --output; `longshore container create` has docker's -v and --mount",
-    ),
-    (
-        &["-p", "--publish", "-P", "--publish-all", "--expose"],
-        "a run publishes no ports; `longshore container create` has docker's -p",
-    ),
+    (&["-P", "--publish-all", "--expose"], "publish each port with -p"),
+    (&["--tmpfs"], "use --mount type=tmpfs,target=DIR"),
     (&["-d", "--detach"], "leave it out: a run is in the background, unless --wait or --follow is given"),
     (&["-i", "--interactive", "-t", "--tty"], "leave it out: a run has no stdin and no terminal"),
     (&["--rm"], "leave it out: the container is removed after the run, unless --keep is given"),
     (&["-w", "--workdir"], "leave it out: the working directory is /app, where --src is mounted"),
     (&["-u"], "use --user"),
-    (&["-m"], "use --memory"),
+    (&["--entrypoint"], "use --command: the words after `--` are then the whole command"),
     (&["-l"], "use --label"),
     (
-        &["--entrypoint", "--privileged", "--cap-add", "--device", "--add-host", "--restart", "--security-opt"],
+        &["--privileged", "--cap-add", "--device", "--add-host", "--restart", "--security-opt"],
         "a run has no such setting; `longshore container create --spec` takes those of the Engine API",
     ),
 ];
@@ -231,19 +232,26 @@ mod tests {
     #[test]
     fn a_flag_of_docker_is_answered_with_what_to_do_instead() {
         for (line, advice) in [
-            ("longshore exec run -p 8888:8888", "a run publishes no ports"),
-            ("longshore exec run -p8888:8888", "a run publishes no ports"),
-            ("longshore exec run --publish=80:80", "a run publishes no ports"),
-            ("longshore exec run -v /a:/b", "a run has the mounts of"),
+            ("longshore exec run -P", "publish each port with -p"),
+            ("longshore exec run --expose=80", "publish each port with -p"),
+            ("longshore exec run --tmpfs /x", "use --mount type=tmpfs"),
+            ("longshore exec run --entrypoint sh", "use --command"),
+            ("longshore exec run -m 2g", "limit the memory with --memory"),
             ("longshore exec run -it", "leave it out"),
             ("longshore exec run --rm", "leave it out"),
-            ("longshore exec rerun x -p 80:80", "a run publishes no ports"),
+            ("longshore exec rerun x -P", "publish each port with -p"),
             ("longshore image create -t web .", "the image's name is an argument"),
             ("longshore image list -v", "use --verbose"),
             ("longshore -v", "use --verbose"),
         ] {
             assert!(hint(line).starts_with(advice), "{line}: {}", hint(line));
         }
+    }
+
+    #[test]
+    fn a_refused_value_keeps_its_hint() {
+        let line = "longshore exec run -v data/x:/data";
+        assert!(hint(line).starts_with("write ./ before a path that is relative; see: "), "{}", hint(line));
     }
 
     #[test]

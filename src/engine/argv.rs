@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::builder::Builder;
-use crate::names::{Cpus, Gpus, ImageRef, JobId, MountPath, NetworkName, csv_field};
+use crate::names::{
+    CACHE_TARGET, CacheName, Cpus, Gpus, ImageRef, JobId, Mount, MountPath, NetworkName, Publish, SOURCE_TARGET,
+    csv_field,
+};
 
 /// The label by which the container of a run is found, even after it was renamed. Builds never put it on an image.
 pub const RUN_LABEL: &str = "longshore.run";
@@ -14,9 +17,6 @@ pub const JOB_LABEL: &str = "longshore.job";
 
 /// The labels that the container of a run may have, the present one first.
 pub const RUN_LABELS: [&str; 2] = [RUN_LABEL, JOB_LABEL];
-
-/// Where the source directory is in a container.
-pub const SOURCE_TARGET: &str = "/app";
 
 /// The input of [`run`].
 #[derive(Debug, Clone)]
@@ -33,9 +33,17 @@ pub struct RunPlan {
     pub input: Option<MountPath>,
     /// Mounted at `/app/output`.
     pub output: Option<MountPath>,
-    /// The file to run, as an argument of python.
-    pub main: String,
-    /// Arguments of the program.
+    /// The entries of the source directory, if it is not mounted whole.
+    pub parts: Option<Vec<Mount>>,
+    /// The user's own mounts.
+    pub mounts: Vec<Mount>,
+    /// The volume of its cache.
+    pub cache: Option<String>,
+    /// Ports to publish.
+    pub publish: Vec<Publish>,
+    /// The program to run.
+    pub program: String,
+    /// Its arguments.
     pub args: Vec<String>,
     /// `UID:GID`; absent for the image's own user.
     pub user: Option<String>,
@@ -85,9 +93,15 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
         _ => &[],
     };
     argv.extend(options.iter().flat_map(|option| words(["--log-opt", option])));
-    argv.extend(mount(&plan.src, SOURCE_TARGET, ""));
+    match &plan.parts {
+        None => argv.extend(mount(&plan.src, SOURCE_TARGET, "")),
+        Some(parts) => argv.extend(in_parts(parts)),
+    }
     argv.extend(plan.input.iter().flat_map(|path| mount(path, "/app/data", ",readonly")));
     argv.extend(plan.output.iter().flat_map(|path| mount(path, "/app/output", "")));
+    argv.extend(plan.mounts.iter().flat_map(|mount| words(["--mount", &mount.to_string()])));
+    argv.extend(plan.cache.iter().flat_map(|volume| words(["--mount", &cache_mount(volume)])));
+    argv.extend(plan.publish.iter().flat_map(|port| words(["--publish", &port.to_string()])));
     argv.extend(words(["--workdir", "/app"]));
     argv.extend(plan.user.iter().flat_map(|user| words(["--user", user])));
     argv.extend(default_env(plan));
@@ -102,7 +116,7 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
     for (flag, value) in limits {
         argv.extend(value.iter().flat_map(|value| words([flag, value])));
     }
-    argv.extend(words(["--entrypoint", "python3", plan.image.as_str(), &plan.main]));
+    argv.extend(words(["--entrypoint", &plan.program, plan.image.as_str()]));
     argv.extend(plan.args.iter().cloned());
     argv
 }
@@ -112,8 +126,13 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
 fn default_env(plan: &RunPlan) -> Vec<String> {
     let name = plan.user_name.as_deref().unwrap_or("user");
     let mut defaults = vec![("PYTHONUNBUFFERED", "1")];
+    if plan.cache.is_some() {
+        defaults.extend(CACHE_VARIABLES);
+    } else if plan.user.is_some() {
+        defaults.push(("HOME", "/tmp"));
+    }
     if plan.user.is_some() {
-        defaults.extend([("HOME", "/tmp"), ("USER", name), ("LOGNAME", name)]);
+        defaults.extend([("USER", name), ("LOGNAME", name)]);
     }
     let set = |key: &str| plan.env.iter().any(|known| known == key);
     let defaults = defaults.into_iter().filter(|(key, _)| !set(key));
@@ -124,6 +143,27 @@ fn default_env(plan: &RunPlan) -> Vec<String> {
 fn mount(source: &MountPath, target: &str, more: &str) -> Vec<String> {
     let source = csv_field(&format!("source={}", source.as_str()));
     words(["--mount", &format!("type=bind,{source},target={target}{more}")])
+}
+
+/// Where programs find the cache: as their home directory, and by the names that pip and others look for.
+const CACHE_VARIABLES: [(&str, &str); 4] = [
+    ("HOME", CACHE_TARGET),
+    ("XDG_CACHE_HOME", "/cache/.cache"),
+    ("PIP_CACHE_DIR", "/cache/.cache/pip"),
+    ("HF_HOME", "/cache/.cache/huggingface"),
+];
+
+/// It stays empty, because what an image has there is not the cache's.
+fn cache_mount(volume: &str) -> String {
+    format!("type=volume,source={volume},target={CACHE_TARGET},volume-nocopy")
+}
+
+/// A directory in memory, in which docker can make mount points, with the entries of the source directory in it. As the
+/// caller cannot write to the source directory, the program cannot write to this one, unless it is root.
+fn in_parts(parts: &[Mount]) -> Vec<String> {
+    let empty = format!("type=tmpfs,target={SOURCE_TARGET},tmpfs-size=1048576,tmpfs-mode=555");
+    let parts = parts.iter().map(ToString::to_string);
+    [empty].into_iter().chain(parts).flat_map(|mount| words(["--mount", &mount])).collect()
 }
 
 /// The input of [`build`]. Paths are those of the supervisor.
@@ -285,6 +325,50 @@ pub fn events(container: &str, until: &str) -> Vec<String> {
 #[must_use]
 pub fn kill(container: &str, signal: &str) -> Vec<String> {
     words(["kill", "--signal", signal, container])
+}
+
+/// The ids of the running containers that mount this directory.
+#[must_use]
+pub fn containers_with(path: &str) -> Vec<String> {
+    words(["ps", "--quiet", "--filter", &format!("volume={path}")])
+}
+
+/// The label of a volume that is a cache: its name.
+pub const CACHE_LABEL: &str = "longshore.cache";
+
+/// The label of a volume that is a cache: the id of the user whose it is.
+pub const OWNER_LABEL: &str = "longshore.uid";
+
+/// Makes the volume of a cache; one that exists is left as it is.
+#[must_use]
+pub fn volume_create(cache: &CacheName, uid: u32) -> Vec<String> {
+    [words(["volume", "create"]), cache_labels(cache, uid), vec![cache.volume(uid)]].concat()
+}
+
+fn cache_labels(cache: &CacheName, uid: u32) -> Vec<String> {
+    words(["--label", &format!("{CACHE_LABEL}={cache}"), "--label", &format!("{OWNER_LABEL}={uid}")])
+}
+
+/// The engine's description of a volume.
+#[must_use]
+pub fn volume_inspect(volume: &str) -> Vec<String> {
+    words(["volume", "inspect", volume])
+}
+
+/// Makes a container that has the volume of a cache and is never started. Its name is that of the volume.
+#[must_use]
+pub fn cache_holder(cache: &CacheName, uid: u32, image: &ImageRef) -> Vec<String> {
+    let volume = cache.volume(uid);
+    let mut argv = words(["create", "--name", &volume, "--pull", "never", "--network", "none"]);
+    argv.extend(cache_labels(cache, uid));
+    argv.extend(words(["--mount", &cache_mount(&volume), "--entrypoint", "none", image.as_str()]));
+    argv
+}
+
+/// Unpacks an archive from stdin at the root of a container.
+#[must_use]
+pub fn unpack(container: &str) -> Vec<String> {
+    words(["cp", "-", &format!("{container}:/")])
 }
 
 /// Removes an ended container and its anonymous volumes.

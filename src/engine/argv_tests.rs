@@ -16,8 +16,12 @@ fn minimal() -> RunPlan {
         src: path("/home/me/src"),
         input: None,
         output: None,
-        main: "main.py".into(),
-        args: Vec::new(),
+        parts: None,
+        mounts: Vec::new(),
+        publish: Vec::new(),
+        cache: None,
+        program: "python3".into(),
+        args: vec!["main.py".into()],
         user: None,
         user_name: None,
         env: Vec::new(),
@@ -68,7 +72,9 @@ fn a_run_of_everything_has_each_flag_once_and_in_its_place() {
         image: ImageRef::parse("registry.example:5000/team/web:1.2").unwrap(),
         input: Some(path("/data")),
         output: Some(path("/out")),
-        args: vec!["--epochs".into(), "3".into(), "; rm -rf /".into(), String::new()],
+        mounts: vec![Mount::parse("type=bind,\"source=/a,b\",target=/more,ro").unwrap()],
+        publish: vec![Publish::parse("8080:80/tcp").unwrap()],
+        args: vec!["main.py".into(), "--epochs".into(), "3".into(), "; rm -rf /".into(), String::new()],
         user: Some("1000:100".into()),
         user_name: Some("me".into()),
         env: vec!["A".into(), "B".into()],
@@ -89,7 +95,8 @@ fn a_run_of_everything_has_each_flag_once_and_in_its_place() {
         "--log-opt", "max-size=1000p", "--log-opt", "max-file=1", "--log-opt", "compress=false",
         "--mount", "type=bind,source=/home/me/src,target=/app",
         "--mount", "type=bind,source=/data,target=/app/data,readonly",
-        "--mount", "type=bind,source=/out,target=/app/output", "--workdir", "/app",
+        "--mount", "type=bind,source=/out,target=/app/output",
+        "--mount", "type=bind,\"source=/a,b\",target=/more,readonly", "--publish", "8080:80", "--workdir", "/app",
         "--user", "1000:100",
         "--env", "PYTHONUNBUFFERED=1", "--env", "HOME=/tmp", "--env", "USER=me", "--env", "LOGNAME=me",
         "--env-file", "/dev/stdin", "--env", "A", "--env", "B",
@@ -100,6 +107,35 @@ fn a_run_of_everything_has_each_flag_once_and_in_its_place() {
     ];
     let variables = words(["--env-file", "/dev/stdin", "--env", "A", "--env", "B"]);
     assert_eq!(run(&plan, &variables), expected);
+}
+
+#[test]
+fn a_cache_is_the_home_unless_the_user_says_otherwise() {
+    let plan = RunPlan { cache: Some("longshore-cache-7-pip".into()), user: Some("7:7".into()), ..minimal() };
+    let argv = run(&plan, &[]);
+    assert!(values(&argv, "--mount").contains(&"type=volume,source=longshore-cache-7-pip,target=/cache,volume-nocopy"));
+    let homes = [
+        "HOME=/cache",
+        "XDG_CACHE_HOME=/cache/.cache",
+        "PIP_CACHE_DIR=/cache/.cache/pip",
+        "HF_HOME=/cache/.cache/huggingface",
+    ];
+    assert_eq!(values(&argv, "--env"), [&["PYTHONUNBUFFERED=1"], &homes[..], &["USER=user", "LOGNAME=user"]].concat());
+    let argv = run(&RunPlan { env: vec!["HOME".into()], ..plan }, &[]);
+    assert!(!values(&argv, "--env").contains(&"HOME=/cache"));
+}
+
+#[test]
+fn a_source_directory_in_parts_is_mounted_below_a_directory_in_memory() {
+    let part = |name: &str| Mount::parse(&format!("type=bind,source=/src/{name},target=/app/{name}")).unwrap();
+    let argv = run(&RunPlan { parts: Some(vec![part("a"), part("b.py")]), input: Some(path("/in")), ..minimal() }, &[]);
+    let mounts = [
+        "type=tmpfs,target=/app,tmpfs-size=1048576,tmpfs-mode=555",
+        "type=bind,source=/src/a,target=/app/a",
+        "type=bind,source=/src/b.py,target=/app/b.py",
+        "type=bind,source=/in,target=/app/data,readonly",
+    ];
+    assert_eq!(values(&argv, "--mount"), mounts);
 }
 
 #[test]

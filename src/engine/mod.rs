@@ -199,16 +199,27 @@ impl Engine {
     /// # Errors
     /// When it cannot be started or takes longer than `patience`.
     pub fn run(&self, args: &[String], patience: Duration) -> Answer<Output> {
+        self.run_with(args, patience, None)
+    }
+
+    /// As [`Engine::run`], with these bytes as its stdin.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run_with(&self, args: &[String], patience: Duration, stdin: Option<Vec<u8>>) -> Answer<Output> {
         #[expect(clippy::disallowed_methods, reason = "this module makes the engine's processes")]
         let call = duct::cmd(&self.program, &self.told(args)[1..])
             .before_spawn(|command| {
                 set_environment(command);
                 Ok(())
             })
-            .stdin_null()
             .stdout_capture()
             .stderr_capture()
             .unchecked();
+        let call = match stdin {
+            Some(bytes) => call.stdin_bytes(bytes),
+            None => call.stdin_null(),
+        };
         let handle = call.start().map_err(|error| self.not_started(&error))?;
         let first = patience.min(self.patience);
         let mut waited = handle.wait_timeout(first);

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::inspect::{self, ContainerState, Version};
 use super::{Answer, Engine, EngineError, argv};
-use crate::names::JobId;
+use crate::names::{JobId, SOURCE_TARGET};
 
 /// How often, and after which pause, a container that is listed and cannot be inspected is asked for again.
 const LISTED_TRIES: u32 = 5;
@@ -38,13 +38,18 @@ impl Container {
 /// not have the name of the run's must have its source directory, which images do not pass on.
 fn is_of(object: &Value, state: &ContainerState, id: &JobId, source: Option<&str>) -> bool {
     let mounts = object.pointer("/HostConfig/Mounts").and_then(Value::as_array);
-    let is_source = |mount: &Value| {
-        source.is_some_and(|source| mount["Source"] == source) && mount["Target"] == argv::SOURCE_TARGET
-    };
+    let is_source = |mount: &Value| source.is_some_and(|source| has_source(mount, source));
     let is_labelled =
         argv::RUN_LABELS.iter().filter_map(|label| state.labels.get(*label)).any(|label| label == id.as_str());
     let is_named = object["Name"].as_str() == Some(&format!("/{}", argv::container_name(id)));
     is_labelled && (is_named || mounts.is_some_and(|mounts| mounts.iter().any(is_source)))
+}
+
+/// Whether it is the mount of a source directory, or of an entry of it at its place.
+fn has_source(mount: &Value, source: &str) -> bool {
+    let [path, target] = ["Source", "Target"].map(|key| mount[key].as_str().unwrap_or_default());
+    let inside = path.strip_prefix(source).filter(|inside| inside.is_empty() || inside.starts_with('/'));
+    inside.is_some_and(|inside| target.strip_prefix(SOURCE_TARGET) == Some(inside))
 }
 
 /// The run to which a container belongs, by the engine's description of it. `source` tells the source directory of a run
@@ -186,6 +191,14 @@ impl Engine {
                 error => Err(error),
             },
         }
+    }
+
+    /// Whether a running container mounts this directory.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn is_mounted(&self, directory: &str) -> Answer<bool> {
+        Ok(!self.read(&argv::containers_with(directory))?.is_empty())
     }
 
     /// Whether the engine answers.

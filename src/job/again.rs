@@ -1,6 +1,6 @@
 //! From the record of a run back to what asks for the same run again. Pure.
 
-use super::record::{Record, Run};
+use super::record::{Program, Record, Run};
 use crate::names::{Argument, Invalid, JobName, Label, LabelKey, Variable};
 use crate::spec::RunSpec;
 use crate::units;
@@ -13,15 +13,30 @@ use crate::units;
 pub fn spec(record: &Record, run: &Run) -> Result<RunSpec, Invalid> {
     let label = |(key, value): (&String, &String)| Label::new(LabelKey::parse(key)?, value);
     let argument = |text: &String| text.parse::<Argument>();
+    let (main_src, entry) = match &run.program {
+        Program::Main(file) => (Some(file.clone()), None),
+        Program::Module(module) => (None, Some(module.clone())),
+        Program::Command(_) => (None, None),
+    };
+    let program = match &run.program {
+        Program::Command(program) => Some(program),
+        Program::Main(_) | Program::Module(_) => None,
+    };
     // A number of seconds keeps to the rules of a time limit that is given.
     let limit = |seconds: f64| units::limit(&format!("{seconds:.9}"));
     Ok(RunSpec {
         src_path: Some(run.source.as_str().into()),
-        main_src: Some(run.main.clone()),
+        main_src,
+        entry,
+        command: program.is_some(),
         image_tag: Some(record.image.clone()),
         input_path: run.input.as_ref().map(|path| path.as_str().into()),
         output_path: run.output.as_ref().map(|path| path.as_str().into()),
-        args: run.args.iter().map(argument).collect::<Result<_, _>>()?,
+        volumes: Vec::new(),
+        mounts: run.mounts.clone(),
+        publish: run.publish.clone(),
+        cache: run.cache.clone(),
+        args: program.into_iter().chain(&run.args).map(argument).collect::<Result<_, _>>()?,
         env: run.env.iter().map(|key| Variable { key: key.clone(), value: None }).collect(),
         labels: record.labels.iter().map(label).collect::<Result<_, _>>()?,
         name: record.name.as_deref().map(JobName::parse).transpose()?,

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::record::{FORMAT, Record};
+use crate::names::csv_fields;
 
 /// Reads a record of format 1.
 ///
@@ -25,7 +26,7 @@ fn asked(run: &Value) -> Result<Value, String> {
     let flag = |name: &str| flags.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
     let number = |name: &str| flag(name).and_then(|value| value.parse::<u64>().ok());
     let mounted = |target: &str| {
-        let mounts = flags.iter().filter(|(flag, _)| *flag == "--mount").map(|(_, mount)| csv_fields(mount));
+        let mounts = flags.iter().filter(|(flag, _)| *flag == "--mount").filter_map(|(_, mount)| csv_fields(mount));
         let mut at_target = mounts.filter(|fields| fields.contains(&format!("target={target}")));
         at_target.next()?.iter().find_map(|field| field.strip_prefix("source=").map(str::to_owned))
     };
@@ -58,23 +59,6 @@ fn flags<'a>(argv: &[&'a str]) -> Vec<(&'a str, &'a str)> {
         }
     }
     flags
-}
-
-/// The fields of a line of CSV. In a quoted field, `""` is a quote.
-fn csv_fields(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    let mut characters = line.chars().peekable();
-    while let Some(c) = characters.next() {
-        let at_end = fields.len() - 1;
-        match c {
-            '"' if quoted && characters.next_if_eq(&'"').is_some() => fields[at_end].push('"'),
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            c => fields[at_end].push(c),
-        }
-    }
-    fields
 }
 
 #[cfg(test)]

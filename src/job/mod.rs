@@ -7,8 +7,10 @@
 
 pub mod after;
 pub mod again;
+pub mod caches;
 mod format1;
 pub mod glance;
+pub mod points;
 pub mod record;
 pub mod request;
 pub mod select;

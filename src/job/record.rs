@@ -4,7 +4,7 @@
 //! number.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::after::After;
 use super::format1;
 use crate::names::{
-    Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, MountPath, NetworkName, UserSpec,
-    without_latest,
+    CacheName, Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, Module, Mount, MountPath,
+    NetworkName, Publish, SOURCE_TARGET, UserSpec, without_latest,
 };
 use crate::terminal::plain;
 
@@ -140,14 +140,28 @@ pub struct Build {
 pub struct Run {
     /// The source directory.
     pub source: MountPath,
-    /// The file in it to run.
-    pub main: MainFile,
+    /// The program; its key says which kind it is.
+    #[serde(flatten)]
+    pub program: Program,
     /// Arguments of the program.
     pub args: Vec<String>,
     /// The directory with the input.
     pub input: Option<MountPath>,
     /// The directory for the output.
     pub output: Option<MountPath>,
+    /// The entries of the source directory, which are mounted one by one, if mount points are missing in it and cannot be made
+    /// there. Otherwise it is mounted whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Vec<Mount>>,
+    /// More mounts. Paths are absolute and resolved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<Mount>,
+    /// Published ports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publish: Vec<Publish>,
+    /// The cache that it uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheName>,
     /// Names of the variables that were given; never their values.
     pub env: Vec<EnvKey>,
     /// The user that the program runs as.
@@ -170,11 +184,77 @@ pub struct Run {
     pub log_driver: LogDriver,
 }
 
+/// What a run starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Program {
+    /// python with a file of the source directory.
+    Main(MainFile),
+    /// python with a module.
+    Module(Module),
+    /// Any program of the image.
+    Command(String),
+}
+
+impl Program {
+    /// The program itself.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Main(_) | Self::Module(_) => "python3",
+            Self::Command(program) => program,
+        }
+    }
+
+    /// The file of the source directory that it runs.
+    #[must_use]
+    pub fn file(&self) -> Option<&MainFile> {
+        match self {
+            Self::Main(file) => Some(file),
+            Self::Module(_) | Self::Command(_) => None,
+        }
+    }
+
+    /// Its arguments before those of the user.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        match self {
+            Self::Main(file) => vec![file.argument()],
+            Self::Module(module) => vec!["-m".into(), module.to_string()],
+            Self::Command(_) => Vec::new(),
+        }
+    }
+}
+
 impl Run {
-    /// The main file and the arguments, as people are shown them.
+    /// What was asked to run and its arguments, as people are shown them: without python.
     #[must_use]
     pub fn command(&self) -> Vec<String> {
-        std::iter::once(self.main.argument()).chain(self.args.iter().cloned()).collect()
+        let first = match &self.program {
+            Program::Command(program) => vec![program.clone()],
+            program => program.arguments(),
+        };
+        [first, self.args.clone()].concat()
+    }
+
+    /// The mount points that docker needs in the source directory.
+    #[must_use]
+    pub fn points(&self) -> Vec<PathBuf> {
+        if self.parts.is_some() {
+            return Vec::new();
+        }
+        let source = Path::new(self.source.as_str());
+        let own = [self.input.as_ref().map(|_| "data"), self.output.as_ref().map(|_| "output")];
+        let inside =
+            |mount: &Mount| Some(Path::new(mount.target.as_str()).strip_prefix(SOURCE_TARGET).ok()?.to_owned());
+        let more = self.mounts.iter().filter_map(inside);
+        own.into_iter().flatten().map(PathBuf::from).chain(more).map(|point| source.join(point)).collect()
+    }
+
+    /// The arguments of the program.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        [self.program.arguments(), self.args.clone()].concat()
     }
 }
 
@@ -340,10 +420,14 @@ impl Record {
         let work = match kind {
             Kind::Run => Work::Run(Run {
                 source: MountPath::parse("/src").expect("a path"),
-                main: MainFile::parse("main.py").expect("a file"),
+                program: Program::Main(MainFile::parse("main.py").expect("a file")),
                 args: vec!["3".into()],
                 input: None,
                 output: None,
+                parts: None,
+                mounts: Vec::new(),
+                publish: Vec::new(),
+                cache: None,
                 env: Vec::new(),
                 user: UserSpec::Caller,
                 cpus: None,

@@ -7,6 +7,7 @@
 //! STATE/.forgotten/<id>               a tombstone: the container of a forgotten run may still have to be removed
 //! STATE/.sweep.lock                   held by the process that finishes what killed processes left
 //! STATE/.names.lock                   held while a name changes its job or a directory gets its lock
+//! STATE/.points/  .points.lock        mount points in source directories; see `points`
 //! ```
 //!
 //! A job appears by one rename and disappears by one rename. A name is never part of a path; only its digest is.
@@ -369,6 +370,11 @@ impl Store {
         Ok(())
     }
 
+    /// The state directory.
+    pub(super) fn root(&self) -> &Dir {
+        &self.root
+    }
+
     fn graves(&self) -> io::Result<Dir> {
         self.root.make_subdir(GRAVES)
     }
@@ -462,7 +468,7 @@ fn is_abandoned(dir: &Dir) -> bool {
     !dir.has(LOCK) || dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok())
 }
 
-fn digest(name: &str) -> String {
+pub(super) fn digest(name: &str) -> String {
     Sha256::digest(name.as_bytes()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 

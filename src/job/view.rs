@@ -59,7 +59,7 @@ pub struct View {
     pub log: Option<LogState>,
     /// Whether its end was found out after its supervisor was gone.
     pub recovered: bool,
-    /// Of a run: the file to run and its arguments. Of a build: empty.
+    /// Of a run: the file that python runs, or `-m` and the module, or the command, with the arguments. Of a build: empty.
     pub command: Vec<String>,
     /// Of a run that `exec rerun` started: the run that it repeats, which may be forgotten by now; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]

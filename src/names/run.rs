@@ -5,7 +5,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checked, Invalid, Refusal, at_most, no, no_control, only};
+use super::{Checked, Invalid, Refusal, at_most, csv_field, no, no_control, only};
+
+/// Where the source directory is in the container of a run.
+pub const SOURCE_TARGET: &str = "/app";
 
 checked_text! {
     /// The name of a docker network: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, by the engine's grammar. The networks of the host and
@@ -16,6 +19,12 @@ checked_text! {
 checked_text! {
     /// The file to start, relative to the source directory, as `a/b.py`: without `./` and doubled slashes.
     MainFile, "main file", check_main_file
+}
+
+checked_text! {
+    /// The module that `python3 -m` runs: words of letters, digits, `_` and `-` with dots between. It may be given as
+    /// `module:NAME`.
+    Module, "module", check_module
 }
 
 checked_text! {
@@ -59,18 +68,6 @@ impl MountPath {
     }
 }
 
-/// One field, such as `source=/a,b`, of the CSV line for `docker run --mount`, quoted if necessary. docker reads the line
-/// with Go's `encoding/csv`, which keeps everything in a quoted field except CR LF.
-#[must_use]
-pub fn csv_field(text: &str) -> String {
-    let blank_edge = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
-    if blank_edge || text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
 fn check_network(text: &str) -> Checked {
     if text == "host" || text.starts_with("container:") || text.starts_with("ns:") {
         return Err(no("longshore does not share the network of the host or of another container")
@@ -103,6 +100,26 @@ fn check_main_file(text: &str) -> Checked {
     Ok(parts.join("/"))
 }
 
+fn check_module(text: &str) -> Checked {
+    let name = text.strip_prefix("module:").unwrap_or(text);
+    if crate::units::bytes(name).is_ok() {
+        return Err(no("it is a size").hint("limit the memory with --memory"));
+    }
+    if name.contains(':') {
+        return Err(no("longshore calls no function")
+            .hint("name a module that runs it, or use: --command -- python3 -c 'import MODULE; MODULE.FUNCTION()'"));
+    }
+    if name.ends_with(".py") || name.contains('/') {
+        return Err(no("it is a file").hint("run a file with --main, or write the module with dots, as for python3 -m"));
+    }
+    only(name, |c| c.is_alphanumeric() || "_-.".contains(c), "letters, digits, \"_\", \"-\" and \".\"")?;
+    if name.starts_with('-') || name.split('.').any(str::is_empty) {
+        return Err(no("it must be words with dots between, and must not begin with \"-\""));
+    }
+    at_most(name, 1000)?;
+    Ok(name.to_owned())
+}
+
 fn check_gpus(text: &str) -> Checked {
     let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
     let is_device = |device: &str| {
@@ -121,7 +138,7 @@ fn check_gpus(text: &str) -> Checked {
     Ok(text.strip_prefix("device=").map_or_else(|| text.trim_start_matches('0').to_owned(), |_| text.to_owned()))
 }
 
-fn check_mount_path(text: &str) -> Checked {
+pub(super) fn check_mount_path(text: &str) -> Checked {
     if text.contains('\0') {
         return Err(no("it contains a NUL"));
     }
@@ -145,6 +162,7 @@ fn check_mount_path(text: &str) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::csv_fields;
     use proptest::prelude::*;
 
     #[test]
@@ -184,6 +202,32 @@ mod tests {
             ["", ".", "./", "..", "/a.py", "../a.py", "a/../b.py", "a/..", "a/", "a/.", "a\n.py", "a\0", "a\u{85}"]
         {
             assert!(MainFile::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_module_is_named_with_dots() {
+        for (text, kept) in
+            [("pytest", "pytest"), ("module:jobs.report", "jobs.report"), ("01_prep", "01_prep"), ("é.b-c", "é.b-c")]
+        {
+            assert_eq!(Module::parse(text).expect(text).as_str(), kept);
+        }
+        for (text, why) in [
+            ("2g", "it is a size"),
+            ("512m", "it is a size"),
+            ("module:", "it is empty"),
+            ("pkg:main", "longshore calls no function"),
+            ("jobs/report", "it is a file"),
+            ("report.py", "it is a file"),
+            (".a", "words with dots between"),
+            ("a..b", "words with dots between"),
+            ("-c", "must not begin with"),
+            ("module:-c", "must not begin with"),
+            ("a b", "a blank is not allowed"),
+            ("a\n", "is not allowed"),
+        ] {
+            let refusal = Module::parse(text).expect_err(text).to_string();
+            assert!(refusal.contains(why), "{refusal}");
         }
     }
 
@@ -257,52 +301,6 @@ mod tests {
         assert_eq!(refusal.to_string(), "invalid mount path \"/a\u{fffd}\": it is not UTF-8");
     }
 
-    /// One record of Go's `encoding/csv`, as docker reads it: fields part at commas, a field that begins with a quote goes
-    /// to the next single quote, a doubled one is a quote, and a CR before a LF is dropped.
-    fn csv_record(line: &str) -> Vec<String> {
-        let line = line.replace("\r\n", "\n");
-        let mut fields = vec![];
-        let mut rest = line.as_str();
-        loop {
-            let mut field = String::new();
-            if let Some(mut quoted) = rest.strip_prefix('"') {
-                loop {
-                    let (text, after) = quoted.split_once('"').expect("a closing quote");
-                    field.push_str(text);
-                    let Some(more) = after.strip_prefix('"') else {
-                        rest = after;
-                        break;
-                    };
-                    field.push('"');
-                    quoted = more;
-                }
-            } else {
-                let end = rest.find(',').unwrap_or(rest.len());
-                field.push_str(&rest[..end]);
-                assert!(!field.contains(['"', '\n']), "a bare quote or line end in {line:?}");
-                rest = &rest[end..];
-            }
-            fields.push(field);
-            match rest.strip_prefix(',') {
-                Some(after) => rest = after,
-                None => return fields,
-            }
-        }
-    }
-
-    #[test]
-    fn a_field_is_quoted_only_where_it_has_to_be() {
-        for (text, field) in [
-            ("source=/a b", "source=/a b"),
-            ("source=/a,b", "\"source=/a,b\""),
-            ("source=/\"", "\"source=/\"\"\""),
-            ("target=/a ", "\"target=/a \""),
-            ("", ""),
-        ] {
-            assert_eq!(csv_field(text), field);
-        }
-    }
-
     proptest! {
         #[test]
         fn a_mount_path_comes_back_from_docker_s_reader(texts in prop::collection::vec("/[a:;,\" \n'\\\\é]{1,12}|(?s)/.{1,12}", 2..4)) {
@@ -310,7 +308,7 @@ mod tests {
             let fields: Vec<_> = paths.iter().map(|path| format!("source={path}")).collect();
             let line: Vec<_> = fields.iter().map(|field| csv_field(field)).collect();
             prop_assume!(!fields.is_empty());
-            prop_assert_eq!(csv_record(&line.join(",")), fields);
+            prop_assert_eq!(csv_fields(&line.join(",")), Some(fields));
         }
 
         #[test]

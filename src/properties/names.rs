@@ -10,8 +10,8 @@ use super::{go_csv, grammar, is_plain_message};
 use crate::invalid;
 use crate::names::{
     AptPackage, Argument, Commands, Cpus, EnvKey, EnvValue, Gpus, HttpUrl, ImageName, ImageRef, Invalid, JobId,
-    JobName, Label, LabelKey, LogDriver, MainFile, MountPath, NetworkName, Packages, PipRequirement, Signal, Tail,
-    UserSpec, Variable, csv_field, nearest,
+    JobName, Label, LabelKey, LogDriver, MainFile, Mount, MountPath, NetworkName, Origin, Packages, PipRequirement,
+    Publish, Signal, Tail, UserSpec, Variable, Volume, csv_field, csv_fields, nearest,
 };
 use crate::units;
 
@@ -24,6 +24,7 @@ pub fn all(text: &str) {
     variables(text);
     addresses(text);
     paths(text);
+    mounts(text);
     words(text);
     durations(text);
     sizes(text);
@@ -216,6 +217,36 @@ pub fn paths(text: &str) {
         assert!(!kept.contains(char::is_control), "{kept:?}");
         let argument = MainFile::parse(text).map(|file| file.argument()).unwrap_or_default();
         assert!(!argument.starts_with(['-', '/']) && argument.ends_with(&kept), "{argument:?}");
+    }
+}
+
+/// A mount is read by docker as it is read here: the same fields, of which no path or name is another field. A port has
+/// only characters that cannot be anything else.
+pub fn mounts(text: &str) {
+    let volume = accepted::<Volume>(text).and_then(|_| Volume::parse(text).ok()).map(|volume| volume.0);
+    let mount = accepted::<Mount>(text).and_then(|_| Mount::parse(text).ok());
+    for mount in volume.into_iter().chain(mount) {
+        let line = mount.to_string();
+        let fields = go_csv(&line).expect("docker can read it");
+        assert_eq!(csv_fields(&line).as_ref(), Some(&fields));
+        let source = match &mount.origin {
+            Origin::Path(path) => Some(path.clone()),
+            Origin::Volume { name, .. } => name.as_ref().map(ToString::to_string),
+            Origin::Tmpfs { .. } => None,
+        };
+        let found = |key: &str| fields.iter().filter_map(|field| field.strip_prefix(key)).collect::<Vec<_>>();
+        assert_eq!(found("source="), source.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(found("target="), [mount.target.as_str()]);
+        assert!(["bind", "volume", "tmpfs"].contains(&found("type=")[0]));
+        let known =
+            grammar!("(?s)^(type|source|target)=.+$|^(readonly|volume-nocopy|tmpfs-size=[0-9]+|tmpfs-mode=[0-7]+)$");
+        assert!(fields.iter().all(|field| known.is_match(field)), "{fields:?}");
+    }
+    if let Some(kept) = accepted::<Publish>(text) {
+        assert!(
+            grammar!(r"^(([0-9.]+|\[[0-9a-f:.]+\]):)?([0-9-]*:)?[0-9-]+(/udp|/sctp)?$").is_match(&kept),
+            "{kept:?}"
+        );
     }
 }
 
@@ -414,6 +445,17 @@ mod tests {
         #[test]
         fn a_path_reaches_docker_as_it_is(text in nearly("(/[ab., \"\n=:é-]{0,5}){1,4}|(\\.{1,2}/|[a-z-]{0,3}/){0,3}[a-z.-]{1,5}")) {
             paths(&text);
+        }
+
+        #[test]
+        fn mounts_and_ports_reach_docker_as_they_are(
+            text in nearly("(type=(bind|volume|tmpfs),)?(\"?source=[/a., \"\"\n=]{1,5}\"?,)?target=/[a-b/, ]{1,3}(,(readonly|ro=true|volume-nocopy|tmpfs-mode=[0-7]{1,4}|tmpfs-size=[0-9]{1,3}m?))?"),
+            volume in nearly("([./]{0,2}/)?[a-z,. \"=]{1,4}:/[a-z/]{1,4}(:(ro|rw|nocopy))?"),
+            port in nearly("((127\\.0\\.0\\.1|\\[::1\\]|::1):)?([0-9]{1,5}(-[0-9]{1,5})?)?:?[0-9]{1,5}(-[0-9]{1,5})?(/(tcp|udp))?"),
+        ) {
+            mounts(&text);
+            mounts(&volume);
+            mounts(&port);
         }
 
         #[test]

@@ -187,7 +187,7 @@ mod tests {
 
         #[test]
         fn a_run_is_refused_with_a_plain_message_or_accepted(
-            key in "srcPath|mainSrc|imageTag|args|env|labels|name|cpus|memory|gpus|network|timeout|user|keep|logDriver|[a-z]{1,5}",
+            key in "srcPath|mainSrc|imageTag|volumes|mounts|publish|args|env|labels|name|cpus|memory|gpus|network|timeout|user|keep|logDriver|[a-z]{1,5}",
             value in prop_oneof![
                 any::<i64>().prop_map(Into::into), any::<f64>().prop_map(Into::into), any::<bool>().prop_map(Into::into),
                 HOSTILE.prop_map(Into::into), HOSTILE.prop_map(|text| json!([text, 1])), HOSTILE.prop_map(|text| json!({text: "x"})),

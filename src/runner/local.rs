@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-use super::{Push, Started, Subject, Values, build};
+use super::{Push, Started, Subject, Values, build, cache};
 use crate::engine::builder::Builder;
 use crate::engine::inspect::{ContainerState, Phase, Side, Version};
 use crate::engine::questions::Container;
@@ -98,8 +98,12 @@ fn plan(record: &Record, run: &Run) -> argv::RunPlan {
         src: run.source.clone(),
         input: run.input.clone(),
         output: run.output.clone(),
-        main: run.main.argument(),
-        args: run.args.clone(),
+        parts: run.parts.clone(),
+        cache: run.cache.as_ref().map(|cache| cache.volume(record.uid)),
+        mounts: run.mounts.clone(),
+        publish: run.publish.clone(),
+        program: run.program.path().to_owned(),
+        args: run.arguments(),
         user,
         user_name,
         env: run.env.iter().map(ToString::to_string).collect(),
@@ -115,9 +119,10 @@ fn plan(record: &Record, run: &Run) -> argv::RunPlan {
 
 pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
     match &record.work {
-        Work::Run(_) => {
+        Work::Run(run) => {
             let call = call(record, values)?;
             let begun = begin(engine, env, job, None)?;
+            cache::prepare(engine, env, record, run, &begun)?;
             fault::point("begun");
             Ok(Started { client: Some(spawn(engine, job, &call)?), begun })
         }
@@ -376,6 +381,10 @@ pub fn start_code(client: Option<ExitStatus>, container: i32) -> i32 {
 pub fn cuts_output(begun: Option<&Begun>) -> bool {
     let version = begun.and_then(|begun| begun.client_version.clone());
     version.is_none_or(|version| Side { version }.cuts_output())
+}
+
+pub fn is_in_use(engine: &Engine, directory: &str) -> bool {
+    engine.is_mounted(directory).unwrap_or(true)
 }
 
 pub fn remove(engine: &Engine, container: &str) -> bool {

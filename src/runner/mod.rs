@@ -5,6 +5,7 @@
 //! depends on the variant of a job.
 
 mod build;
+mod cache;
 mod local;
 mod lookout;
 mod memory;
@@ -23,6 +24,7 @@ pub use crate::engine::argv::container_name;
 use crate::engine::{Engine, words};
 use crate::env::Env;
 use crate::error::Failure;
+use crate::job::points::Point;
 use crate::job::record::{Begun, Record, Work};
 use crate::job::request::{Effect, Request};
 use crate::job::standing::{Ended, Facts, Sighting};
@@ -110,6 +112,12 @@ impl Runner {
     #[must_use]
     pub fn of_forgotten(env: &Env, tombstone: &Tombstone) -> Self {
         Self::Local(Engine::recorded(env, &tombstone.docker, &tombstone.endpoint))
+    }
+
+    /// The runner of the run for which a mount point was made.
+    #[must_use]
+    pub fn of_point(env: &Env, point: &Point) -> Self {
+        Self::Local(Engine::recorded(env, &point.docker, &point.endpoint))
     }
 
     /// Checks, before anything is started, that the engine answers and that it has the image of a run.
@@ -248,6 +256,14 @@ impl Runner {
     pub fn saw_end(&self, env: &Env, begun: Option<&Begun>, end: &Ended) -> bool {
         match self {
             Self::Local(engine) => memory::saw_end(engine, env, begun, end),
+        }
+    }
+
+    /// Whether a running container mounts this directory, or may mount it because the engine does not answer.
+    #[must_use]
+    pub fn is_in_use(&self, directory: &str) -> bool {
+        match self {
+            Self::Local(engine) => local::is_in_use(engine, directory),
         }
     }
 

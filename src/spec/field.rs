@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::json::kind;
-use crate::names::{Argument, EnvKey, EnvValue, Invalid, Label, LabelKey, Variable};
+use crate::names::{Argument, EnvKey, EnvValue, Invalid, Label, LabelKey, Mount, Publish, Variable, Volume};
 use crate::terminal::escape_value;
 use crate::units;
 
@@ -64,15 +64,22 @@ pub fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
 
 /// `args`: an array of strings.
 pub fn arguments<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Argument>, D::Error> {
-    let argument = |(at, item): (usize, Value)| match item {
-        Value::String(text) => text.parse().map_err(D::Error::custom),
-        other => Err(wrong_inside(&format!("args[{at}]"), "a string", &other)),
-    };
-    match Value::deserialize(from)? {
-        Value::Null => Ok(Vec::new()),
-        Value::Array(items) => items.into_iter().enumerate().map(argument).collect(),
-        other => Err(wrong("an array of strings", &other)),
-    }
+    list(from, "args")
+}
+
+/// `volumes`: an array of strings.
+pub fn volumes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Volume>, D::Error> {
+    list(from, "volumes")
+}
+
+/// `mounts`: an array of strings.
+pub fn mounts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Mount>, D::Error> {
+    list(from, "mounts")
+}
+
+/// `publish`: an array of strings.
+pub fn ports<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Publish>, D::Error> {
+    list(from, "publish")
 }
 
 /// `labels`: an object of strings; a `null` value is an empty string.
@@ -136,6 +143,18 @@ fn measured<'de, D: Deserializer<'de>, T>(
         other => return Err(wrong("a string or a number", &other)),
     };
     parse(&text).map(Some).map_err(D::Error::custom)
+}
+
+fn list<'de, D: Deserializer<'de>, T: FromStr<Err = Invalid>>(from: D, key: &str) -> Result<Vec<T>, D::Error> {
+    let read = |(at, item): (usize, Value)| match item {
+        Value::String(text) => text.parse().map_err(D::Error::custom),
+        other => Err(wrong_inside(&format!("{key}[{at}]"), "a string", &other)),
+    };
+    match Value::deserialize(from)? {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(items) => items.into_iter().enumerate().map(read).collect(),
+        other => Err(wrong("an array of strings", &other)),
+    }
 }
 
 fn pairs<'de, D: Deserializer<'de>>(from: D, key: &str) -> Result<Vec<(String, Option<String>)>, D::Error> {

@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{field, instead};
 use crate::names::{
-    Argument, Cpus, Gpus, ImageRef, JobName, Label, LogDriver, MainFile, NetworkName, UserSpec, Variable,
+    Argument, CacheName, Cpus, Gpus, ImageRef, JobName, Label, LogDriver, MainFile, Module, Mount, NetworkName,
+    Publish, UserSpec, Variable, Volume,
 };
 use crate::units;
 
 /// The JSON body of `exec run --spec`. Its first five keys are those of the web API's `POST /api/exec`. All keys are
-/// optional. The source directory, the main file and the image are required, here or as flags. An empty string and null
+/// optional. The source directory, the image, and one of the main file, the module and the switch for a command are required,
+/// here or as flags. An empty string and null
 /// have the same meaning as an absent key. Where text or a number is allowed, a number counts bytes of memory or seconds.
 /// A variable of `env` that is null takes the caller's value. In that form every variable is written: values never are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
@@ -24,10 +26,20 @@ pub struct RunSpec {
     #[arg(long = "src", value_name = "DIR", value_hint = ValueHint::DirPath)]
     #[serde(deserialize_with = "field::path", skip_serializing_if = "Option::is_none")]
     pub src_path: Option<PathBuf>,
-    /// The Python file to run, relative to the source directory (required, here or in the spec)
+    /// The Python file to run, relative to the source directory, unless --entry or --command is given (required, here or in
+    /// the spec)
     #[arg(long = "main", value_name = "FILE")]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub main_src: Option<MainFile>,
+    /// Run this module with `python3 -m`, instead of a file
+    #[arg(short = 'm', long = "entry", value_name = "[module:]NAME")]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Module>,
+    /// Run the words after `--` as the whole command, instead of a file
+    #[arg(long = "command")]
+    #[serde(deserialize_with = "field::switch", skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub command: bool,
     /// The image to run in (required, here or in the spec)
     #[arg(long = "image", value_name = "IMAGE")]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
@@ -40,6 +52,25 @@ pub struct RunSpec {
     #[arg(long = "output", value_name = "DIR", value_hint = ValueHint::DirPath)]
     #[serde(deserialize_with = "field::path", skip_serializing_if = "Option::is_none")]
     pub output_path: Option<PathBuf>,
+    /// Mount a directory, a file or a volume of docker; for a relative path write ./PATH
+    #[arg(short = 'v', long = "volume", value_name = "SOURCE:TARGET[:ro]")]
+    #[serde(deserialize_with = "field::volumes", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    pub volumes: Vec<Volume>,
+    /// Add a mount of the type bind, volume or tmpfs, in docker's syntax
+    #[arg(long = "mount", value_name = "TYPE,SOURCE,TARGET")]
+    #[serde(deserialize_with = "field::mounts", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    pub mounts: Vec<Mount>,
+    /// Publish a port, in docker's syntax
+    #[arg(short, long, value_name = "[[IP:]HOST:]PORT[/PROTO]")]
+    #[serde(deserialize_with = "field::ports", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    pub publish: Vec<Publish>,
+    /// A cache that runs share: the home directory of the program, in a volume of your own
+    #[arg(long, value_name = "NAME")]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheName>,
     /// Arguments of the program
     #[arg(last = true, value_name = "ARGS")]
     #[serde(deserialize_with = "field::arguments", skip_serializing_if = "Vec::is_empty")]
@@ -117,15 +148,27 @@ pub struct RunSpec {
 
 impl RunSpec {
     /// Merges flags (`self`) with a file. Flags override the file; variables and labels of both are kept, those of the
-    /// flags last.
+    /// flags last. So are mounts and ports, but those of the file at the same place in the container are not.
     #[must_use]
-    pub fn over(self, file: Self) -> Self {
+    pub fn over(self, mut file: Self) -> Self {
+        if self.main_src.is_some() || self.entry.is_some() || self.command {
+            (file.main_src, file.entry, file.command) = (None, None, false);
+        }
+        file.volumes.retain(|volume| !self.mounts_at(&volume.0));
+        file.mounts.retain(|mount| !self.mounts_at(mount));
+        file.publish.retain(|port| !self.publish.iter().any(|ours| ours.has_port_of(port)));
         Self {
             src_path: self.src_path.or(file.src_path),
             main_src: self.main_src.or(file.main_src),
+            entry: self.entry.or(file.entry),
+            command: self.command || file.command,
             image_tag: self.image_tag.or(file.image_tag),
             input_path: self.input_path.or(file.input_path),
             output_path: self.output_path.or(file.output_path),
+            volumes: [file.volumes, self.volumes].concat(),
+            mounts: [file.mounts, self.mounts].concat(),
+            publish: [file.publish, self.publish].concat(),
+            cache: self.cache.or(file.cache),
             args: instead(self.args, file.args),
             env: [file.env, self.env].concat(),
             labels: [file.labels, self.labels].concat(),
@@ -140,6 +183,15 @@ impl RunSpec {
             keep: self.keep || file.keep,
             log_driver: self.log_driver.or(file.log_driver),
         }
+    }
+
+    /// The mounts of both syntaxes.
+    pub fn all_mounts(&self) -> impl Iterator<Item = &Mount> {
+        self.volumes.iter().map(|volume| &volume.0).chain(&self.mounts)
+    }
+
+    fn mounts_at(&self, other: &Mount) -> bool {
+        self.all_mounts().any(|mount| mount.target == other.target)
     }
 }
 
@@ -158,7 +210,8 @@ mod tests {
         crate::spec::parse(text.as_bytes()).unwrap()
     }
 
-    const FULL: &str = r#"{"srcPath": "s", "mainSrc": "m.py", "imageTag": "web", "inputPath": "i", "outputPath": "o",
+    const FULL: &str = r#"{"srcPath": "s", "mainSrc": "m.py", "entry": "a.b", "command": true, "imageTag": "web",
+        "inputPath": "i", "outputPath": "o", "volumes": ["./v:/v:ro", "data:/w"], "mounts": ["type=tmpfs,target=/t"], "publish": ["127.0.0.1:8080:80/tcp"], "cache": "pip",
         "args": ["-x", "", "a b"], "env": {"A": "1=2", "B": null}, "labels": {"k": "v", "l": null}, "name": "n",
         "cpus": 1.5, "memory": "2g", "gpus": 2, "shmSize": 1024, "network": "none", "timeout": "1h", "user": "0:0",
         "keep": true, "logDriver": "json-file"}"#;
@@ -168,9 +221,16 @@ mod tests {
         let flags = flags(&[
             "--src=s",
             "--main=m.py",
+            "--entry=module:a.b",
+            "--command",
             "--image=web",
             "--input=i",
             "--output=o",
+            "-v./v:/v:ro",
+            "--volume=data:/w",
+            "--mount=type=tmpfs,target=/t",
+            "-p=127.0.0.1:8080:80",
+            "--cache=pip",
             "-e=A=1=2",
             "--env=B",
             "--label=k=v",
@@ -200,7 +260,8 @@ mod tests {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(FULL).unwrap();
         for empty in ["null", "\"\""] {
             for key in object.keys() {
-                let is_text = !["args", "env", "labels", "keep"].contains(&key.as_str());
+                let is_text = !["volumes", "mounts", "publish", "args", "env", "labels", "keep", "command"]
+                    .contains(&key.as_str());
                 if is_text || empty == "null" {
                     assert_eq!(body(&format!("{{{key:?}: {empty}}}")), RunSpec::default(), "{key}");
                 }
@@ -215,6 +276,19 @@ mod tests {
         assert_eq!(both.args, ["-y".parse().unwrap()]);
         let keys: Vec<&str> = both.env.iter().map(|variable| variable.key.as_str()).collect();
         assert_eq!(keys, ["A", "B", "A"]);
+        let mounts =
+            ["-v", "other:/t", "-v", "new:/new", "--mount", "type=tmpfs,target=/v/", "-p", "9:80", "-p", "80/udp"];
+        let both = flags(&mounts).over(body(FULL));
+        let shown: Vec<String> = both.all_mounts().map(ToString::to_string).collect();
+        let ours = ["type=volume,source=other,target=/t", "type=volume,source=new,target=/new", "type=tmpfs,target=/v"];
+        assert_eq!(shown, [&["type=volume,source=data,target=/w"], &ours[..]].concat());
+        assert_eq!(both.publish.iter().map(ToString::to_string).collect::<Vec<_>>(), ["9:80", "80/udp"]);
+        for (flag, program) in
+            [("--main=x.py", (true, false, false)), ("-mx", (false, true, false)), ("--command", (false, false, true))]
+        {
+            let both = flags(&[flag]).over(body(FULL));
+            assert_eq!((both.main_src.is_some(), both.entry.is_some(), both.command), program, "{flag}");
+        }
         assert_eq!(RunSpec::default().over(body(FULL)), body(FULL));
         assert_eq!(body(FULL).over(RunSpec::default()), body(FULL));
     }
@@ -222,8 +296,9 @@ mod tests {
     #[test]
     fn a_body_is_written_as_it_is_read_with_the_names_of_variables_and_never_their_values() {
         let written = serde_json::to_value(body(FULL)).unwrap();
-        let expected = serde_json::json!({"srcPath": "s", "mainSrc": "m.py", "imageTag": "web", "inputPath": "i",
-            "outputPath": "o", "args": ["-x", "", "a b"], "env": {"A": null, "B": null}, "labels": {"k": "v", "l": ""},
+        let expected = serde_json::json!({"srcPath": "s", "mainSrc": "m.py", "entry": "a.b", "command": true, "imageTag": "web",
+            "inputPath": "i", "outputPath": "o", "volumes": ["./v:/v:ro", "data:/w"], "mounts": ["type=tmpfs,target=/t"],
+            "publish": ["127.0.0.1:8080:80"], "cache": "pip", "args": ["-x", "", "a b"], "env": {"A": null, "B": null}, "labels": {"k": "v", "l": ""},
             "name": "n", "cpus": "1.5", "memory": 2_147_483_648_u64, "gpus": "2", "shmSize": 1024, "network": "none",
             "timeout": "1h", "user": "0:0", "keep": true, "logDriver": "json-file"});
         assert_eq!(written, expected);

@@ -11,12 +11,14 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::attend::Seen;
+use super::points::remove_points;
 use super::{Task, after};
 use crate::error::Failure;
 use crate::fault;
 use crate::job::record::{Exit, Kind, LogState, Outcome};
 use crate::job::request::Requests;
 use crate::job::standing::{self, Sighting};
+use crate::job::store::Store;
 use crate::job::{CONTEXT, CONTROL, IMAGE_ID, Job, LOG, MISSING, WAITING};
 use crate::log::compare::{self, ClientEnd, Outage, verify};
 use crate::names::Tail;
@@ -87,6 +89,7 @@ fn complete(task: &Task, mut exit: Exit, sighting: &Sighting, then: impl FnOnce(
     fault::point("recorded");
     then(&exit);
     tidy(task);
+    remove_own_points(task);
     if is_cleared(task, &exit, saved, sighting) {
         fault::point("removed");
         // Without this file, no command looks for a container.
@@ -102,6 +105,15 @@ pub fn save(task: &Task, sighting: &Sighting) -> bool {
         _ => return true,
     };
     task.runner().fetch_left(&task.job, account).is_ok()
+}
+
+/// Removes the mount points that only this run needed.
+fn remove_own_points(task: &Task) {
+    if task.record.run().is_some_and(|run| !run.points().is_empty())
+        && let Ok(Some(store)) = Store::open(&task.env, task.record.kind)
+    {
+        remove_points(&task.env, &store);
+    }
 }
 
 /// Removes the files that no ended job needs.

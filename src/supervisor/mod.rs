@@ -8,6 +8,7 @@ mod attend;
 mod conclude;
 mod ending;
 mod launch;
+mod points;
 mod recovery;
 
 use std::process::Child;
@@ -26,6 +27,7 @@ use crate::runner::{Runner, Started, Subject, Values};
 use attend::Attendant;
 use launch::Caller;
 pub use launch::{Way, launch};
+pub use points::remove_points;
 pub use recovery::{Recovery, Swept, clear, recover, sweep};
 
 /// The hidden subcommand.

@@ -11,6 +11,7 @@ use super::Task;
 use super::after;
 use super::conclude::{conclude_found, is_cleared, save, tidy};
 use super::launch::{Way, launch};
+use super::points::remove_points;
 use crate::env::Env;
 use crate::job::record::{Kind, Record};
 use crate::job::standing::{Running, Sighting, Standing, derive, settled};
@@ -160,6 +161,8 @@ pub struct Swept {
     pub removed: Vec<(Kind, JobId, Spent)>,
     /// Forgotten runs of which nothing is left on the engine.
     pub cleared: Vec<JobId>,
+    /// How many mount points in source directories were removed, which no run needed any more.
+    pub points: usize,
     /// How many directories of killed processes were removed.
     pub directories: usize,
     /// What could not be done, and why.
@@ -204,6 +207,7 @@ fn sweep_store(env: &Env, store: &Store, swept: &mut Swept) {
     if kind == Kind::Run {
         let cleared = store.tombstones().into_iter().filter(|tombstone| clear(env, store, tombstone));
         swept.cleared.extend(cleared.map(|tombstone| tombstone.id));
+        swept.points += remove_points(env, store);
     }
 }
 

@@ -7,11 +7,19 @@ use crate::support::schema;
 use crate::support::snapshots::{snapshot, together};
 
 /// Every option that a run can have. `GIVEN` takes the caller's value.
-const OPTIONS: [&str; 36] = [
+const OPTIONS: [&str; 44] = [
+    "--cache",
+    "pip",
     "--input",
     "in",
     "--output",
     "out",
+    "-v",
+    "./in:/v:ro",
+    "--mount",
+    "type=tmpfs,target=/t,tmpfs-size=1m",
+    "-p",
+    "127.0.0.1::80/udp",
     "-e",
     "SET=hunter2",
     "-e",
@@ -33,7 +41,7 @@ const OPTIONS: [&str; 36] = [
     "--shm-size",
     "64m",
     "--network",
-    "none",
+    "bridge",
     "--timeout",
     "1h0.0001s",
     "--user",

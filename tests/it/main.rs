@@ -3,6 +3,7 @@
 
 mod again;
 mod answers;
+mod cache;
 mod cli;
 mod complete;
 mod container;
@@ -12,6 +13,9 @@ mod engine;
 mod failures;
 mod faults;
 mod formats;
+mod mounts;
+mod points;
+mod programs;
 mod readme;
 mod scripts;
 mod secrets;

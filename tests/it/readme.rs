@@ -21,7 +21,7 @@ const NAMES: [&str; 4] = ["web", "sci", "postgres", "db"];
 /// Other words of the README, and what stands in their place: `{base}` is the base image with this test's label,
 /// `{project}` the directory in which the commands run, `{ca}` a file of certificates, `{run 1}` the beginning of the
 /// id of the first of two runs.
-const WORDS: [(&str, &str); 10] = [
+const WORDS: [(&str, &str); 11] = [
     ("python:3-slim", "{base}"),
     ("/home/me/project", "{project}"),
     ("/etc/ssl/company.pem", "{ca}"),
@@ -31,6 +31,7 @@ const WORDS: [(&str, &str); 10] = [
     ("pandas", "six"),
     // A port that nothing else has.
     ("5432:5432", "127.0.0.1::5432"),
+    ("8080:8000", "127.0.0.1::8000"),
     ("7hfn", "{run 1}"),
     ("2s68", "{run 2}"),
 ];

@@ -7,8 +7,8 @@ use crate::support::snapshots::{snapshot, together};
 fn a_flag_of_docker_is_answered_with_what_to_do_instead() {
     let fake = Fake::new();
     let cases: [&[&str]; 9] = [
-        &["exec", "run", "-p", "8888:8888", "--image", "base"],
-        &["exec", "run", "-v", "/data:/data", "--image", "base"],
+        &["exec", "run", "-P", "--image", "base"],
+        &["exec", "run", "--tmpfs", "/scratch", "--image", "base"],
         &["exec", "run", "-it", "base"],
         &["exec", "run", "--epochs", "3"],
         &["image", "create", "-t", "web", "."],

@@ -107,6 +107,13 @@ pub fn images(env: &Env, line: &Line, current: &str) -> Vec<Offer> {
     tagged.map(offer).collect()
 }
 
+/// The names of volumes, and the beginnings of paths. The target of the mount follows a name.
+pub fn sources(env: &Env, line: &Line) -> Vec<Offer> {
+    let volumes: Vec<String> = ask(env, line, &["volume", "ls", "--format", "{{json .Name}}"]);
+    let volumes = volumes.into_iter().map(|name| Offer::new(format!("{name}:"), "volume"));
+    ["./", "/"].into_iter().map(|path| Offer::new(path, "")).chain(volumes).collect()
+}
+
 /// docker's contexts. The engine is not asked.
 pub fn contexts(env: &Env) -> Vec<Offer> {
     let endpoint = Endpoint::Context("default".into());

@@ -41,7 +41,7 @@ impl Offer {
 
     /// Whether more has to be typed, so that no blank follows it.
     fn is_open(&self) -> bool {
-        self.value.ends_with(['=', '/'])
+        self.value.ends_with(['=', '/', ':'])
     }
 }
 

@@ -48,6 +48,8 @@ pub enum Wanted {
     Signals,
     /// A file in the source directory.
     Main,
+    /// The source of a mount: a volume or a path.
+    Sources,
 }
 
 impl Wanted {
@@ -71,6 +73,7 @@ impl Wanted {
             (_, Some(kind), Some("label"), _) => Some(Self::Labels(kind)),
             (_, _, Some("context"), _) => Some(Self::Contexts),
             (["exec", ..], _, Some("main"), _) => Some(Self::Main),
+            (_, _, Some("volume"), _) => Some(Self::Sources),
             (_, _, _, "IMAGE") => Some(Self::Images),
             (_, _, _, "SIGNAL") => Some(Self::Signals),
             _ => match arg.get_value_hint() {
@@ -121,8 +124,10 @@ impl Source {
     }
 
     fn complete(&self, wanted: Wanted, current: &OsStr) -> Vec<CompletionCandidate> {
-        let _ = self.asked.set(wanted);
         let current = current.to_string_lossy();
+        let is_path = current.starts_with(['.', '/', '~']) && !current.contains(':');
+        let wanted = if wanted == Wanted::Sources && is_path { Wanted::Paths(Paths::Files) } else { wanted };
+        let _ = self.asked.set(wanted);
         // Without a tag of ours, clap writes one for each candidate, which takes longer than all the rest.
         let candidate = |offer: Offer| {
             CompletionCandidate::new(offer.value).help(Some(offer.about.into())).tag(Some("Values".into()))
@@ -146,6 +151,7 @@ impl Source {
             Wanted::Statuses => plain(STATUSES.iter().copied()),
             Wanted::States => plain(CONTAINER_STATUSES),
             Wanted::Signals => signals(current),
+            Wanted::Sources => docker::sources(env, line),
             Wanted::Main => source::files(env, line.value_of("--src"), current),
         }
     }
@@ -187,7 +193,7 @@ mod tests {
 
     /// Values that nothing completes: text, numbers, and lists in a syntax of docker's.
     const FREE: [&str; 20] = [
-        "[SOURCE:]TARGET[:OPTIONS]",
+        "[module:]NAME",
         "[[IP:]HOST:]PORT[/PROTO]",
         "ARGS",
         "COMMAND",

@@ -107,9 +107,9 @@ fn add_env(body: &mut Map<String, Value>, variables: impl Iterator<Item = String
 
 /// Flags that have no single key in the body. docker adds them to the settings of the body.
 fn flags(args: &ContainerCreate) -> Vec<String> {
-    let lists = [("--publish", &args.publish), ("--volume", &args.volumes), ("--mount", &args.mounts)];
-    let mut flags: Vec<String> =
-        lists.iter().flat_map(|(flag, values)| values.iter().map(move |value| format!("{flag}={value}"))).collect();
+    let mut flags: Vec<String> = args.publish.iter().map(|port| format!("--publish={port}")).collect();
+    let lists = [("--volume", &args.volumes), ("--mount", &args.mounts)];
+    flags.extend(lists.iter().flat_map(|(flag, values)| values.iter().map(move |value| format!("{flag}={value}"))));
     flags.extend(args.labels.iter().map(|label| format!("--label={label}")));
     flags.extend(args.pull.iter().map(|when| format!("--pull={when}")));
     flags

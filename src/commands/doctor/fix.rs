@@ -1,6 +1,7 @@
 //! `doctor --fix`: finishes what killed processes left, by the rules of every command that does so. It touches nothing that
 //! runs, and removes nothing that is not provably longshore's own.
 
+use super::counted;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -60,8 +61,12 @@ fn told(swept: &Swept) -> Vec<Fix> {
         let message = format!("removed what killed processes left: {}", directories(swept.directories));
         Fix { success: true, message, id: None }
     });
+    let points = (swept.points > 0).then(|| {
+        let message = format!("removed {} in source directories", counted(swept.points, "mount point"));
+        Fix { success: true, message, id: None }
+    });
     let refused = swept.failed.iter().map(|why| failed(why));
-    adopted.chain(finished).chain(removed).chain(cleared).chain(directories).chain(refused).collect()
+    adopted.chain(finished).chain(removed).chain(cleared).chain(directories).chain(points).chain(refused).collect()
 }
 
 fn failed(why: &str) -> Fix {

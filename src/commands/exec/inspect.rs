@@ -12,7 +12,7 @@ use crate::commands::Inspected;
 use crate::commands::jobs::settle;
 use crate::env::Env;
 use crate::job::Job;
-use crate::job::record::{Kind, Record};
+use crate::job::record::{Kind, Record, Run};
 use crate::job::select::find;
 use crate::job::standing::Sighting;
 use crate::job::view::View;
@@ -78,11 +78,13 @@ fn account_of(env: &Env, job: &Job, view: &View) -> Result<Value> {
 
 fn no_account(job: &Job, view: &View) -> Value {
     let status = if view.is_running() { "created" } else { "exited" };
+    let record = job.record().ok();
+    let run = record.as_ref().and_then(Record::run);
     json!({
         "Id": view.container_id,
         "Created": view.created,
-        "Path": "python3",
-        "Args": view.command,
+        "Path": run.map_or("python3", |run| run.program.path()),
+        "Args": run.map(Run::arguments).unwrap_or_default(),
         "State": {"Status": status, "Running": false, "ExitCode": view.exit_code},
         "Image": null,
         "Name": format!("/{}", container_name(&job.id)),

@@ -1,7 +1,10 @@
 //! `exec`: runs Python source trees.
 
 mod inspect;
+mod mounts;
+mod parts;
 mod paths;
+mod program;
 mod rerun;
 pub mod run;
 mod stop;

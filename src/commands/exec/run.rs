@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::paths::{self, Paths};
+use super::mounts;
+use super::paths::{self, Given, Paths};
+use super::program::Wanted;
 use crate::cli::{ExecRun, Stay};
 use crate::commands::jobs::start;
 use crate::commands::jobs::stay::start_and_stay;
@@ -13,10 +15,10 @@ use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::record::{Record, Run, Work};
-use crate::names::{EnvKey, EnvValue, ImageRef, JobId, LogDriver, MainFile, UserSpec, Variable};
+use crate::names::{CACHE_TARGET, EnvKey, EnvValue, JobId, LogDriver, UserSpec, Variable};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
-use crate::spec::{Required, RunSpec, missing};
+use crate::spec::RunSpec;
 
 /// What is asked for, and by which command.
 pub struct Asked<'a> {
@@ -40,13 +42,22 @@ pub fn run(env: &Env, voice: &Voice, args: &ExecRun) -> Result<u8> {
 /// Starts what is asked for, on the engine that the environment selects.
 pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
     let Asked { spec, rerun_of, reads_stdin, stay: how } = asked;
-    let program = Program::of(&spec)?;
+    let wanted = Wanted::of(&spec)?;
     let variables = variables(env, &spec.env)?;
-    let paths = paths::resolve(program.src, program.main, spec.input_path.as_deref(), spec.output_path.as_deref())?;
+    check_ports(&spec)?;
+    check_cache(&spec)?;
+    let paths = paths::resolve(&Given {
+        src: wanted.src,
+        main: wanted.program.file(),
+        input: spec.input_path.as_deref(),
+        output: spec.output_path.as_deref(),
+        mounts: &spec.all_mounts().cloned().collect::<Vec<_>>(),
+        sockets: &mounts::sockets(&env.endpoint()),
+    })?;
     let engine = Engine::chosen(env)?;
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
-    let record = Record { rerun_of, ..record(env, &engine, &spec, &program, &paths, names) };
+    let record = Record { rerun_of, ..record(env, &engine, &spec, &wanted, &paths, names) };
     let record = start::followed(env, how, record)?;
     // Values that cannot be passed to docker are refused before anything is created.
     let argv = Runner::of(env, &record).command_line(&record, &values)?;
@@ -59,7 +70,7 @@ pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
             "note: the program gets no stdin; pass the file with --input, or its text as an argument: -- \"$(cat)\"",
         );
     }
-    start_and_stay(env, voice, record, &values, how, || paths.make())
+    start_and_stay(env, voice, record, &values, how, |store, record| paths.make(store, record))
 }
 
 /// Merges a spec, the environment files and the flags. Later ones override earlier ones.
@@ -77,23 +88,21 @@ fn env_file(path: &Path) -> Result<Vec<Variable>> {
     Ok(crate::envfile::parse(&text).map_err(|error| wrong(error.to_string()))?)
 }
 
-/// Checks the required fields.
-struct Program<'a> {
-    src: &'a Path,
-    main: &'a MainFile,
-    image: &'a ImageRef,
+fn check_cache(spec: &RunSpec) -> Result<(), Failure> {
+    let is_taken = spec.all_mounts().any(|mount| mount.target.as_str() == CACHE_TARGET);
+    if spec.cache.is_some() && is_taken {
+        let message = format!("cannot mount anything else at {CACHE_TARGET}: --cache is mounted there");
+        return Err(Failure::usage(message).hint("choose another target"));
+    }
+    Ok(())
 }
 
-impl<'a> Program<'a> {
-    fn of(spec: &'a RunSpec) -> Result<Self, Failure> {
-        match (&spec.src_path, &spec.main_src, &spec.image_tag) {
-            (Some(src), Some(main), Some(image)) => Ok(Self { src, main, image }),
-            (src, main, image) => Err(missing(&[
-                Required { flag: "--image IMAGE", key: "imageTag", is_given: image.is_some() },
-                Required { flag: "--src DIR", key: "srcPath", is_given: src.is_some() },
-                Required { flag: "--main FILE", key: "mainSrc", is_given: main.is_some() },
-            ])),
-        }
+fn check_ports(spec: &RunSpec) -> Result<(), Failure> {
+    let is_cut_off = spec.network.as_ref().is_some_and(|network| network.as_str() == "none");
+    match spec.publish.first() {
+        Some(port) if is_cut_off => Err(Failure::usage(format!("cannot publish the port {port}: the network is none"))
+            .hint("leave --network out, or choose another network")),
+        _ => Ok(()),
     }
 }
 
@@ -112,13 +121,17 @@ fn variables(env: &Env, asked: &[Variable]) -> Result<Vec<(EnvKey, EnvValue)>> {
     Ok(merged)
 }
 
-fn record(env: &Env, engine: &Engine, spec: &RunSpec, program: &Program, paths: &Paths, names: Vec<EnvKey>) -> Record {
+fn record(env: &Env, engine: &Engine, spec: &RunSpec, wanted: &Wanted, paths: &Paths, names: Vec<EnvKey>) -> Record {
     let work = Work::Run(Run {
         source: paths.src.clone(),
-        main: program.main.clone(),
-        args: spec.args.iter().map(ToString::to_string).collect(),
+        program: wanted.program.clone(),
+        args: wanted.args.clone(),
         input: paths.input.clone(),
         output: paths.output.clone(),
+        parts: paths.parts.clone(),
+        mounts: paths.mounts.clone(),
+        publish: spec.publish.clone(),
+        cache: spec.cache.clone(),
         env: names,
         user: spec.user.unwrap_or(UserSpec::Caller),
         cpus: spec.cpus,
@@ -133,6 +146,6 @@ fn record(env: &Env, engine: &Engine, spec: &RunSpec, program: &Program, paths: 
     Record {
         name: spec.name.as_ref().map(ToString::to_string),
         labels: start::labels(&spec.labels),
-        ..start::record(env, engine, program.image.clone(), work)
+        ..start::record(env, engine, wanted.image.clone(), work)
     }
 }

@@ -40,7 +40,7 @@ pub fn create(env: &Env, voice: &Voice, args: &ImageCreate) -> Result<u8> {
         ..start::record(env, &engine, recipe.base.clone(), work)
     };
     let record = start::followed(env, &args.stay, record)?;
-    start_and_stay(env, voice, record, &Values::default(), &args.stay, || Ok(()))
+    start_and_stay(env, voice, record, &Values::default(), &args.stay, |_, _| Ok(None))
 }
 
 fn ca_cert(path: Option<&Path>) -> Result<Option<CaCert>> {

@@ -17,6 +17,7 @@ use crate::error::{Failure, Kind as ErrorKind, plain};
 use crate::interrupt::Interrupt;
 use crate::job::Job;
 use crate::job::after::{After, Hook};
+use crate::job::points::Making;
 use crate::job::record::{FORMAT, Kind, Outcome, Record, Work};
 use crate::job::store::Store;
 use crate::names::{ImageRef, Label};
@@ -101,7 +102,7 @@ pub fn begin(
     values: &Values,
     policy: IfRunning,
     interrupt: Option<&Interrupt>,
-    make: impl Fn() -> Result<()>,
+    make: impl for<'s> Fn(&'s Store, &Record) -> Result<Option<Making<'s>>>,
 ) -> Result<Begun> {
     let store = Store::make(env, record.kind)?;
     record.last_took = last_took(&store, record);
@@ -139,14 +140,15 @@ fn last_took(store: &Store, record: &Record) -> Option<f64> {
 }
 
 /// Publishes a job and starts its supervisor. The record is written while the engine is asked, to save time. Then `make`
-/// creates the directories that the job needs. Nothing is left of a job that could not be started.
+/// creates the directories that the job needs; what it returns is kept until the job is published. Nothing is left of a job
+/// that could not be started.
 fn attempt(
     env: &Env,
     voice: &Voice,
     store: &Store,
     record: &Record,
     values: &Values,
-    make: impl Fn() -> Result<()>,
+    make: impl for<'s> Fn(&'s Store, &Record) -> Result<Option<Making<'s>>>,
 ) -> Result<Job> {
     let runner = Runner::of(env, record);
     let (checked, prepared) = std::thread::scope(|scope| {
@@ -160,14 +162,16 @@ fn attempt(
     let prepared = prepared?;
     // Of a run that is refused no directory is left.
     prepared.check_name()?;
-    make()?;
+    let made = make(store, record)?;
     // A job that is killed from here on has no stamp of an older one.
     record.after.stamp.as_ref().map_or(Ok(()), Stamp::clear)?;
     let (job, lock) = prepared.publish()?;
+    drop(made);
     if let Err(error) = supervisor::launch(&job, lock, Way::Start, values) {
         // A supervisor that was killed may have started the docker client before.
         if job.has_surely_ended().unwrap_or(false) {
             store.remove(&job);
+            supervisor::remove_points(env, store);
             return Err(error);
         }
         voice.note(&format!("warning: job {} runs without its supervisor: {error:#}", job.id));

@@ -16,7 +16,9 @@ use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind, Verb as ErrorVerb, exit_code};
 use crate::interrupt::Interrupt;
 use crate::job::Job;
+use crate::job::points::Making;
 use crate::job::record::{Kind, Outcome, Record};
+use crate::job::store::Store;
 use crate::job::view::{StampView, View};
 use crate::log;
 use crate::names::JobId;
@@ -126,7 +128,7 @@ pub fn start_and_stay(
     mut record: Record,
     values: &Values,
     how: &Stay,
-    make: impl Fn() -> Result<()>,
+    make: impl for<'s> Fn(&'s Store, &Record) -> Result<Option<Making<'s>>>,
 ) -> Result<u8> {
     // From now on Ctrl-C does not end the command: it would leave the job.
     let interrupt = how.foreground.then(Interrupt::stops).transpose()?;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::read::{Fields, Item};
 use super::{BodyError, Create};
+use crate::names::Ports;
 
 /// Translates `HostConfig.PortBindings`, and the `ExposedPorts` that are not published. docker also exposes a published
 /// port. The API does not publish a port that neither the body nor the image exposes.
@@ -38,24 +39,18 @@ pub(super) fn carry(config: &Fields, host: &Fields, create: &mut Create) -> Resu
 /// A key such as `80/tcp`; the protocol may be left out.
 fn port(key: &str, item: &Item) -> Result<String, BodyError> {
     let (number, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
-    match read(number) {
+    match Ports::parse(number).filter(|ports| ports.is_one() && !number.contains('-')) {
         Some(number) if ["tcp", "udp", "sctp"].contains(&protocol) => Ok(format!("{number}/{protocol}")),
         _ => Err(item.refuse("the key must be one port, for example 80/tcp")),
     }
 }
 
-/// The number of a port. Rust also reads one with a `+` before it, which neither docker nor the API does.
-fn read(number: &str) -> Option<u16> {
-    number.parse().ok().filter(|_| !number.starts_with('+'))
-}
-
 /// One binding. An empty address means any address, and an empty port any free port.
 fn publish(item: &Item, port: &str) -> Result<String, BodyError> {
     let binding = item.fields(["HostIp", "HostPort"])?;
-    let number = |text: &str| read(text).is_some();
     let outside = match binding.text("HostPort")? {
         "" => "",
-        text if number(text) || text.split_once('-').is_some_and(|(from, to)| number(from) && number(to)) => text,
+        text if Ports::parse(text).is_some() => text,
         _ => return Err(binding.refuse("HostPort", "expected a port, or a range such as 8000-8010, or \"\" for any")),
     };
     match (binding.text("HostIp")?, outside) {

@@ -192,6 +192,7 @@ fn containers_images_and_contexts_come_from_docker() {
     let lines = |values: &[serde_json::Value]| values.iter().map(|value| format!("{value}\n")).collect::<String>();
     fake.write("answer-ps", lines(&containers));
     fake.write("answer-image", lines(&images));
+    fake.write("answer-volume", lines(&[json!("cache"), json!("db data")]));
     fake.write("answer-context", lines(&[json!({"name": "default", "endpoint": "unix:///var/run/docker.sock"})]));
     // On a busy machine docker may take longer than a completion waits. Then nothing is offered, and it is asked again.
     let answered = |line: &str| {
@@ -217,6 +218,8 @@ fn containers_images_and_contexts_come_from_docker() {
         ("container create --image re", &["repo/web:1"]),
         ("container list --filter ancestor=r", &["ancestor=repo/web:1"]),
         ("--context d", &["default"]),
+        ("exec run -v c", &["cache:"]),
+        ("exec run --volume=", &["--volume=./", "--volume=/", "--volume=cache:", "--volume=db data:"]),
     ] {
         let words: Vec<String> = answered(line).into_iter().map(|(word, _)| word).collect();
         assert_eq!(words, expected, "{line}");

@@ -1,6 +1,7 @@
 //! Builds and runs on a real engine.
 
 mod agree;
+mod cache;
 mod complete;
 mod contract;
 mod cron;
@@ -10,8 +11,11 @@ mod images;
 mod kills;
 pub mod logs;
 mod many;
+mod mounts;
 pub mod outages;
 mod owners;
+mod points;
+mod programs;
 pub mod restarts;
 mod runs;
 

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use crate::support::fake::names;
 use crate::support::real::Real;
 use crate::support::{Ran, skipped, wait_until};
 
@@ -50,12 +51,18 @@ fn run_as(uid: u32, real: &Real, args: &[String]) -> Ran {
 }
 
 #[test]
-fn outputs_and_mount_points_belong_to_an_unprivileged_caller() {
+fn outputs_belong_to_an_unprivileged_caller() {
     if let Err(why) = group_of_the_socket() {
         return skipped(why);
     }
     let real = world_of(UID);
-    let source = real.source("open('output/file', 'w').write('x')\nimport os\nos.makedirs('output/deep/er')\nprint(os.getuid(), os.getgid())");
+    let code = concat!(
+        "import os\n",
+        "open('output/file', 'w').write('x')\n",
+        "os.makedirs('output/deep/er')\n",
+        "print(os.getuid(), os.getgid(), os.listdir('data'))\n",
+    );
+    let source = real.source(code);
     real.write("input/in", "");
     give_away(real.dir.path(), UID);
 
@@ -65,19 +72,60 @@ fn outputs_and_mount_points_belong_to_an_unprivileged_caller() {
     let ran = run_as(UID, &real, &args).code(0);
     assert_eq!(ran.json()["outcome"], json!("succeeded"));
     let log = real.job("run", ran.json()["exec_id"].as_str().unwrap()).join("log");
-    assert_eq!(std::fs::read_to_string(log).unwrap(), format!("{UID} {GID}\n"));
-    for path in [
-        output.join("file"),
-        output.join("deep/er"),
-        output,
-        real.path("new"),
-        source.join("data"),
-        source.join("output"),
-        real.path("state/longshore"),
-    ] {
+    assert_eq!(std::fs::read_to_string(log).unwrap(), format!("{UID} {GID} ['in']\n"));
+    // Nothing of root's is left in the source tree, for longshore removed what it made as this user.
+    wait_until("the mount points are gone", || names(&source) == ["main.py"]);
+    for path in [output.join("file"), output.join("deep/er"), output, real.path("new"), real.path("state/longshore")] {
         let owner = std::fs::metadata(&path).unwrap();
         assert_eq!((owner.uid(), owner.gid()), (UID, GID), "{}", path.display());
     }
+}
+
+#[test]
+fn a_source_tree_in_which_the_caller_may_not_write_is_run_and_nothing_is_made_in_it() {
+    if let Err(why) = group_of_the_socket() {
+        return skipped(why);
+    }
+    let real = world_of(UID);
+    let code = concat!(
+        "import os, pkg.part, link.part\n",
+        "print(sorted(os.listdir('.')), open('data/in').read(), pkg.part.NAME, os.getcwd())\n",
+        "open('output/file', 'w').write('x')\n",
+        "open('pkg/cache/file', 'w').write('x')\n",
+        "try: open('new', 'w')\n",
+        "except OSError as error: print(error.strerror)\n",
+        "print(os.path.exists('outside'))\n",
+    );
+    let source = real.source(code);
+    real.write("src-0/pkg/part.py", "NAME = 'part'\n");
+    real.write("input/in", "given");
+    real.write("secret", "");
+    std::os::unix::fs::symlink("pkg", source.join("link")).unwrap();
+    std::os::unix::fs::symlink("../secret", source.join("outside")).unwrap();
+    std::fs::create_dir(source.join("pkg/cache")).unwrap();
+    give_away(real.dir.path(), UID);
+    // Root's, but for one directory further down.
+    for place in [source.clone(), source.join("pkg")] {
+        chown(&place, Some(0), Some(0)).unwrap();
+    }
+    let before = [names(&source), names(&source.join("pkg"))];
+    let (input, output) = (real.path("input"), real.path("output"));
+    let flags = ["--input", input.to_str().unwrap(), "--output", output.to_str().unwrap()];
+    let ran = run_as(UID, &real, &real.run_args(&source, &[&flags[..], &["--follow"]].concat())).code(0);
+    let seen = "['data', 'link', 'main.py', 'output', 'pkg'] given part /app\nPermission denied\nFalse\n";
+    assert_eq!(ran.stdout, seen);
+    let again = run_as(UID, &real, &["exec", "rerun", "latest", "--follow"].map(str::to_owned)).code(0);
+    assert_eq!(again.stdout, seen);
+    assert_eq!([names(&source), names(&source.join("pkg"))], before);
+    for path in [output.join("file"), source.join("pkg/cache/file")] {
+        assert_eq!(std::fs::metadata(&path).unwrap().uid(), UID, "{}", path.display());
+    }
+    // Without mount points that are missing it is mounted whole, and the program cannot write there either.
+    let whole = run_as(UID, &real, &real.run_args(&source, &["--dry-run"])).code(0);
+    assert!(whole.stdout.contains(",target=/app ") && !whole.stdout.contains("tmpfs"), "{whole:?}");
+    let deep = format!("{}:/app/pkg/deep", input.display());
+    let refused = run_as(UID, &real, &real.run_args(&source, &["-v", &deep])).code(2);
+    assert!(refused.stderr.contains("it is below a directory of the source directory"), "{refused:?}");
 }
 
 #[test]

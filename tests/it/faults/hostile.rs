@@ -142,7 +142,9 @@ fn a_link_that_is_planted_in_a_running_job_is_never_written_through_or_shown() {
 
 #[test]
 fn a_link_that_is_planted_beside_the_jobs_is_never_followed() {
-    for place in [".names.lock", ".sweep.lock", ".forgotten", ".new-x", ".del-x", "run", "run/.names"] {
+    for place in
+        [".names.lock", ".points.lock", ".points", ".sweep.lock", ".forgotten", ".new-x", ".del-x", "run", "run/.names"]
+    {
         let fake = Fake::new();
         fake.write("secret/file", "secret words");
         std::fs::create_dir(fake.path("state")).unwrap();
@@ -153,7 +155,7 @@ fn a_link_that_is_planted_beside_the_jobs_is_never_followed() {
         let target = if place.ends_with("lock") { "secret/file" } else { "secret" };
         std::fs::set_permissions(fake.path("secret"), std::fs::Permissions::from_mode(0o700)).unwrap();
         symlink(fake.path(target), fake.path("state/longshore").join(place)).unwrap();
-        let ran = fake.run(&fake.run_args("exit 3", &["--name", "named"]));
+        let ran = fake.run(&fake.run_args("exit 3", &["--name", "named", "--output", "out"]));
         if ran.code == 0 {
             assert_eq!(fake.end_of(&ran.id())["exitCode"], 3, "{place}");
             // There is no place for the note that its container must be removed.

@@ -7,12 +7,18 @@ use crate::support::fake::{Fake, assert_failure_document};
 use crate::support::hostile::{around, assert_dead};
 
 /// The keys of `exec run --spec`, each with a valid value. Two are objects, with a key and a value of their own.
-const RUN: [(&str, &str); 17] = [
+const RUN: [(&str, &str); 23] = [
     ("srcPath", "src"),
     ("mainSrc", "main.py"),
+    ("entry", "pkg.module"),
     ("imageTag", "base"),
     ("inputPath", "input"),
     ("outputPath", "output"),
+    ("volumes", "./input:/volume"),
+    ("volumes", "named:/volume"),
+    ("mounts", "type=bind,source=input,target=/mount"),
+    ("publish", "127.0.0.1:8080:80"),
+    ("cache", "pip"),
     ("args", "word"),
     ("env", "KEY"),
     ("env", "value"),
@@ -44,8 +50,11 @@ const RECIPE: [(&str, &str); 10] = [
 /// A spec with this text in the place of the valid one.
 fn spec(required: &Value, key: &str, valid: &str, text: &str) -> Value {
     let mut spec = required.clone();
+    if key == "entry" {
+        spec.as_object_mut().unwrap().remove("mainSrc");
+    }
     spec[key] = match (key, valid) {
-        ("args", _) => json!([text]),
+        ("volumes" | "mounts" | "publish" | "args", _) => json!([text]),
         ("env" | "labels", "value") => json!({ "key": text }),
         ("env" | "labels", _) => json!({ text: "value" }),
         _ => json!(text),
@@ -126,15 +135,24 @@ fn hostile_text_of_a_run_is_refused_before_anything_is_done_or_carried_exactly()
         "mainSrc main.py",
         "inputPath input",
         "outputPath output",
+        "volumes ./input:/volume",
+        "volumes named:/volume",
+        "mounts type=bind,source=input,target=/mount",
         "args word",
         "env value",
         "labels value",
     ];
     assert_only_these_are_free(&free, &accepted);
     for (key, text, plan) in &accepted {
-        // One field of CSV has its quotes doubled. The value of a variable is on no command line.
+        // One field of CSV has its quotes doubled. The value of a variable is on no command line. Of a mount, the target is
+        // looked for, whose text is at the end.
         let words: Vec<String> = texts(plan).iter().map(|word| word.replace("\"\"", "\"")).collect();
-        let is_there = words.iter().any(|word| word.contains(text.as_str()));
+        let told = if key.starts_with("volumes") || key.starts_with("mounts") {
+            text.rsplit_once([':', '=']).map_or(text.as_str(), |(_, target)| target)
+        } else {
+            text.as_str()
+        };
+        let is_there = words.iter().any(|word| word.contains(told));
         assert_eq!(is_there, key != "env value", "{key} {text:?}: {words:?}");
         let flags = |word: &&String| ["--privileged", "--volume", "-v", "--network=host"].contains(&word.as_str());
         assert_eq!(words.iter().find(flags), None, "{key} {text:?}");

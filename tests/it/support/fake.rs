@@ -359,6 +359,7 @@ impl Fake {
         self.forget_all();
         assert_eq!(leftovers(&state), Vec::<String>::new(), "left in the state directory after forgetting");
         assert_eq!(names(&state.join(".forgotten")), Vec::<String>::new(), "tombstones are left");
+        assert_eq!(names(&state.join(".points")), Vec::<String>::new(), "mount points are left");
         assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
         assert!(self.processes().is_empty(), "{:?}", self.processes());
     }

@@ -1,0 +1,53 @@
+//! Which volumes of caches have been prepared, so that this is not done again for each run.
+//!
+//! ```text
+//! STATE/.caches/<sha256 of the volume's name>   the engine and the time at which the volume was made
+//! STATE/.caches.lock                            held while a volume is prepared
+//! ```
+
+use std::fs::File;
+
+use anyhow::{Context as _, Result};
+
+use super::store::{Store, digest};
+
+const CACHES: &str = ".caches";
+const LOCK: &str = ".caches.lock";
+const SMALL_MARK: u64 = 4 << 10;
+
+/// The volumes of caches, as far as this state directory knows them. Of several processes one at a time has them.
+#[derive(Debug)]
+pub struct Caches<'a> {
+    store: &'a Store,
+    _lock: File,
+}
+
+impl Store {
+    /// Waits until no other process prepares a cache.
+    ///
+    /// # Errors
+    /// When the lock cannot be taken.
+    pub fn hold_caches(&self) -> Result<Caches<'_>> {
+        let lock = self.root().lock_file(LOCK).context("could not lock the caches")?;
+        lock.lock().context("could not lock the caches")?;
+        Ok(Caches { store: self, _lock: lock })
+    }
+}
+
+impl Caches<'_> {
+    /// Whether this volume was prepared. `mark` says which volume of that name it is.
+    #[must_use]
+    pub fn is_prepared(&self, volume: &str, mark: &str) -> bool {
+        let known = self.store.root().subdir(CACHES).and_then(|dir| dir.read(&digest(volume), SMALL_MARK));
+        known.is_ok_and(|known| known == mark.as_bytes())
+    }
+
+    /// Remembers that it was prepared.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn set_prepared(&self, volume: &str, mark: &str) -> Result<()> {
+        let dir = self.store.root().make_subdir(CACHES)?;
+        dir.replace(&digest(volume), mark.as_bytes()).context("could not record that the cache is prepared")
+    }
+}
