@@ -134,7 +134,7 @@ pub use pip::PipRequirement;
 pub use run::{Gpus, MainFile, MountPath, NetworkName, csv_field};
 pub use signal::Signal;
 pub use tail::Tail;
-pub use text::{Argument, Commands};
+pub use text::{Argument, Commands, RequirementLines};
 pub use url::HttpUrl;
 pub use user::UserSpec;
 pub use variable::{EnvKey, EnvValue, Variable};

@@ -11,6 +11,7 @@ mod engine;
 mod faults;
 mod formats;
 mod readme;
+mod requirements;
 mod scripts;
 mod secrets;
 mod soak;

@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 use serde::{Serialize, Serializer};
 
+use super::sources;
 use crate::cli::ImageCreate;
 use crate::commands::jobs::start;
 use crate::commands::jobs::stay::stay;
-use crate::commands::{read_file, read_spec};
+use crate::commands::read_file;
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
@@ -19,7 +20,7 @@ use crate::runner::{Values, rendered};
 
 /// Starts the build and returns, unless `--wait` or `--follow` is given.
 pub fn create(env: &Env, voice: &Voice, args: &ImageCreate) -> Result<u8> {
-    let spec = args.spec.clone().over(read_spec(args.file.as_deref())?);
+    let spec = sources::recipe(args)?;
     let ca_cert = ca_cert(spec.ca_cert.as_deref().or(env.ca_cert.as_deref()))?;
     let recipe = Recipe::new(&spec, ca_cert.clone())?;
     let engine = Engine::chosen(env)?;

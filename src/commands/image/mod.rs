@@ -3,6 +3,7 @@
 mod cancel;
 mod create;
 mod list;
+mod sources;
 mod status;
 
 use anyhow::Result;

@@ -11,6 +11,7 @@ pub mod logs;
 mod many;
 pub mod outages;
 mod owners;
+mod requirements;
 pub mod restarts;
 mod runs;
 
