@@ -417,9 +417,32 @@ pub struct ImageCreate {
     /// Read the recipe from a JSON file, or from stdin (-)
     #[arg(long = "spec", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
+    /// Files that the recipe is read from
+    #[command(flatten)]
+    pub sources: RecipeSources,
+    /// Build only if the image was made of another recipe or of an older base image, or is missing
+    #[arg(long, conflicts_with = "if_running")]
+    pub if_changed: bool,
+    /// Build only if there is no image of that name
+    #[arg(long, conflicts_with_all = ["if_changed", "if_running"])]
+    pub if_missing: bool,
     /// What to do after the start
     #[command(flatten)]
     pub stay: Stay,
+}
+
+/// Files in formats of other tools, from which a recipe takes packages.
+#[derive(Debug, Args)]
+pub struct RecipeSources {
+    /// A requirements file for pip, with the files that it names
+    #[arg(short, long, visible_alias = "requirement", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub requirements: Vec<PathBuf>,
+    /// A constraints file for pip: versions for what is installed in any case
+    #[arg(long, visible_alias = "constraint", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub constraints: Vec<PathBuf>,
+    /// A file with packages to install with apt, one on a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub apt_file: Vec<PathBuf>,
 }
 
 /// What a command does after it has started a job.

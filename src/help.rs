@@ -260,11 +260,23 @@ const FOREGROUND: &str = "With --foreground, the job ends with the command: Ctrl
 const NUMBERS: &str = "In JSON, cpus, gpus, memory, shmSize and timeout may be text, as for the flag, or a number: of \
     processors, of GPUs, of bytes, of seconds.";
 
+const REQUIREMENTS: &str = "A requirements file is read as pip reads it: hashes, markers, extras, comments, continuation \
+    lines, and -r and -c relative to the file. Its text becomes part of the recipe. What reaches outside is refused with the \
+    number of the line: -e, paths, URLs, variables and options for indexes. If one package has a hash, each needs one. With a \
+    spec, these files take the place of its keys `requirements`, `constraints` and `aptInstall`.";
+
+const CONDITIONS: &str = "With --if-changed nothing is built if the image was made of the same recipe, labels and base image; \
+    --update makes it another recipe every week, and with --pull it is always built. The name is printed, and the exit code is \
+    0. A build of the same recipe that runs is not started again, and --wait waits for it. No --id-file is written if nothing \
+    was started.";
+
 fn image(verb: &str) -> Page {
     match verb {
         "create" => page(
             [
                 text("The build runs in the background, and its log is kept."),
+                text(REQUIREMENTS),
+                text(CONDITIONS),
                 text(FOLLOW),
                 text(FOREGROUND),
                 text(START),
@@ -276,6 +288,7 @@ fn image(verb: &str) -> Page {
                 "longshore image create web --base python:3-slim --apt \"git curl\" \\\n    --pip 'numpy<2' --run 'echo done'",
                 "longshore image logs -f web",
                 "longshore image wait web    # exits with 0 if the build succeeded",
+                "longshore image create web --base python:3-slim -r requirements.txt \\\n    --apt-file apt.txt --if-changed --wait",
                 "longshore image create --spec recipe.json --follow",
                 "jq -n '{name: \"web\", baseImage: \"python:3-slim\"}' |\n    longshore image create --spec - --json",
             ],

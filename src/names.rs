@@ -142,7 +142,7 @@ pub use port::{Ports, Publish};
 pub use run::{Gpus, MainFile, Module, MountPath, NetworkName, SOURCE_TARGET};
 pub use signal::Signal;
 pub use tail::Tail;
-pub use text::{Argument, Commands};
+pub use text::{Argument, Commands, RequirementLines};
 pub use url::HttpUrl;
 pub use user::UserSpec;
 pub use variable::{EnvKey, EnvValue, Variable};

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod logs;
 pub mod names;
 pub mod records;
+pub mod requirements;
 pub mod spec;
 
 /// Whether a terminal would act on a character of one line.

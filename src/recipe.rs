@@ -5,18 +5,33 @@
 //! With BuildKit these files are mounted under `/dev`, which is a tmpfs of the container, so that not even a mount
 //! point remains in the image.
 
+pub mod apt_file;
 mod ca_cert;
 pub mod failure;
+mod made_of;
+mod requirements;
+mod source;
 pub mod steps;
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 
-use crate::names::{AptPackage, Commands, HttpUrl, ImageName, ImageRef, Invalid, Packages, PipRequirement};
+use crate::error::Failure;
+use crate::names::{
+    AptPackage, Commands, HttpUrl, ImageName, ImageRef, Invalid, Packages, PipRequirement, RequirementLines,
+};
 use crate::spec::{RecipeSpec, Required, missing};
 pub use ca_cert::CaCert;
+pub use made_of::{Base, MadeOf};
+pub use requirements::{Reader, Requirements, Role};
+pub use source::Source;
 
 const STEP_SH: &[u8] = include_bytes!("recipe/step.sh");
+/// The most bytes of requirements, and of constraints, as JSON.
+const MOST_REQUIREMENTS: usize = 3 << 19;
 
 /// What an image is made of. All values are checked.
 #[derive(Clone, Debug)]
@@ -31,6 +46,8 @@ pub struct Recipe {
     pub apt: Vec<AptPackage>,
     /// Requirements for pip; order and duplicates have no effect.
     pub pip: Vec<PipRequirement>,
+    /// What requirements files ask for, in addition to `pip`.
+    pub requirements: Requirements,
     /// Shell text, run as one script by `sh -e` in `/`. May be empty.
     pub commands: String,
     /// Certificates to trust, in the build and in the image.
@@ -74,7 +91,8 @@ impl Recipe {
     /// The recipe for a spec. `ca_cert` is the content of the file that `spec.ca_cert` names.
     ///
     /// # Errors
-    /// When the name or the base image is missing, or the base image is an id.
+    /// When the name or the base image is missing, or the base image is an id; for a line of the requirements that a
+    /// recipe cannot take.
     pub fn new(spec: &RecipeSpec, ca_cert: Option<CaCert>) -> Result<Self> {
         let (Some(name), Some(base)) = (spec.name.clone(), spec.base_image.clone()) else {
             return Err(missing(&[
@@ -87,12 +105,16 @@ impl Recipe {
             let invalid = Invalid::new("base image", base.as_str(), "an image id cannot be the base of a build");
             return Err(invalid.with_hint("give the image a tag, and use that").into());
         }
+        let pip = all(&spec.pip_install);
+        let requirements = requirements(spec)?;
+        requirements.check_hashes(&pip)?;
         Ok(Self {
             name,
             base,
             update: spec.update,
             apt: all(&spec.apt_install),
-            pip: all(&spec.pip_install),
+            pip,
+            requirements,
             commands: spec.additional_command.iter().map(Commands::as_str).collect::<Vec<_>>().join("\n"),
             ca_cert,
             pip_index_url: spec.pip_index_url.clone(),
@@ -131,6 +153,10 @@ impl Recipe {
         let flag = |on: bool| if on { "1" } else { "0" };
         let url = |url: &Option<HttpUrl>| url.as_ref().map_or("", HttpUrl::as_str).to_owned();
         let ca_cert = self.ca_cert.as_ref().map_or("", CaCert::as_pem);
+        let requirements = [
+            ("requirements", requirements::text(&self.requirements.wanted)),
+            ("constraints", requirements::text(&self.requirements.constraints)),
+        ];
         let fields = [
             ("base", self.base.as_str()),
             ("update", flag(self.update)),
@@ -142,11 +168,26 @@ impl Recipe {
             ("aptMirror", &url(&self.apt_mirror)),
             ("recommends", flag(self.recommends)),
         ];
+        // What came later is left out where it is empty, so that the digest of an older recipe stays the same.
+        let later = requirements.iter().map(|(key, text)| (*key, text.as_str())).filter(|(_, text)| !text.is_empty());
         let mut hash = Sha256::new();
-        for (key, value) in fields {
+        for (key, value) in fields.into_iter().chain(later) {
             hash.update(format!("{key} {}\n{value}\n", value.len()));
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(hash)
+    }
+
+    /// SHA-256, in hexadecimal, of everything by which the same build on another day, with these labels, would make another
+    /// image. An upgrade is another one every week.
+    #[must_use]
+    pub fn fingerprint(&self, week: &str, labels: &BTreeMap<String, String>) -> String {
+        let week = if self.update { week } else { "" };
+        let mut hash = Sha256::new();
+        hash.update(format!("{}\n{week}\n", self.digest()));
+        for (key, value) in labels {
+            hash.update(format!("{key} {}\n{value}\n", value.len()));
+        }
+        hexadecimal(hash)
     }
 
     /// One `ENV` instruction for all variables, because the legacy builder makes a layer for each instruction.
@@ -199,12 +240,16 @@ impl Recipe {
     }
 
     fn pip_step(&self) -> Option<Step> {
-        if self.pip.is_empty() {
+        if self.pip.is_empty() && self.requirements.is_empty() {
             return None;
         }
-        let requirements = lines(self.pip.iter().map(PipRequirement::as_str));
+        let listed = lines(self.pip.iter().map(PipRequirement::as_str));
         let mut step = Step { words: vec!["pip"], caches: &[Cache::Pip], ..Step::default() };
-        step.files.push(("requirements.txt", requirements.into()));
+        step.files.push(("requirements.txt", (listed + &requirements::text(&self.requirements.wanted)).into()));
+        let constraints = requirements::text(&self.requirements.constraints);
+        if !constraints.is_empty() {
+            step.files.push(("constraints.txt", constraints.into()));
+        }
         step.files.extend(self.index_file());
         Some(step)
     }
@@ -272,6 +317,36 @@ impl Step {
     fn program(&self, directory: &str, how: &str) -> String {
         format!(r#"["sh", "{directory}/step.sh", "{how}", "{}"]"#, self.words.join(r#"", ""#))
     }
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The requirements of a spec, which names no files.
+fn requirements(spec: &RecipeSpec) -> Result<Requirements, Failure> {
+    let no_file = |path: &Path| Err(Failure::usage(format!("could not read {}: a spec has no files", path.display())));
+    let mut reader = Reader::new(spec.pip_index_url.as_ref(), &no_file);
+    let texts =
+        [("requirements", &spec.requirements, Role::Wanted), ("constraints", &spec.constraints, Role::Constraint)];
+    for (key, text, role) in texts {
+        if let Some(text) = text {
+            check_size(key, text)?;
+            reader.text(key, text.as_str(), role)?;
+        }
+    }
+    Ok(reader.finish())
+}
+
+/// The record of a build has to stay readable, and quick to read.
+fn check_size(key: &str, text: &RequirementLines) -> Result<(), Failure> {
+    let length = serde_json::to_string(text).map_or(usize::MAX, |text| text.len());
+    if length > MOST_REQUIREMENTS {
+        let message =
+            format!("the {key} are too long: {length} bytes as JSON; at most {MOST_REQUIREMENTS} are allowed");
+        return Err(Failure::usage(message).hint("copy a file of that size into the image in another way"));
+    }
+    Ok(())
 }
 
 fn all<T: Clone>(lists: &[Packages<T>]) -> Vec<T> {
@@ -444,9 +519,38 @@ WORKDIR /app
             RecipeSpec { pip_index_url: None, ..full() },
             RecipeSpec { apt_mirror: None, ..full() },
             RecipeSpec { recommends: false, ..full() },
+            RecipeSpec { requirements: "six".parse().ok(), ..full() },
+            RecipeSpec { requirements: "idna".parse().ok(), ..full() },
+            RecipeSpec { constraints: "six".parse().ok(), ..full() },
         ];
         let digests: std::collections::BTreeSet<String> = others.iter().chain([&full()]).map(digest).collect();
         assert_eq!(digests.len(), others.len() + 1);
+    }
+
+    #[test]
+    fn comments_of_requirements_are_no_part_of_a_recipe() {
+        let recipe = |text: &str| recipe(&RecipeSpec { requirements: text.parse().ok(), ..full() });
+        let [one, other] = ["# a\nsix \\\n # b\n", "six"].map(recipe);
+        assert_eq!(
+            (one.digest(), one.render(Dialect::Legacy, "")),
+            (other.digest(), other.render(Dialect::Legacy, ""))
+        );
+        let only_options =
+            RecipeSpec { requirements: "--pre".parse().ok(), constraints: "a<1".parse().ok(), ..minimal() };
+        assert_eq!(dockerfile(&only_options, Dialect::Legacy), dockerfile(&minimal(), Dialect::Legacy));
+    }
+
+    #[test]
+    fn a_fingerprint_depends_on_labels_and_with_an_upgrade_on_the_week() {
+        let labels = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let (full, still) = (recipe(&full()), recipe(&RecipeSpec { update: false, ..full() }));
+        let none = labels(&[]);
+        assert_ne!(full.fingerprint("2026-W47", &none), full.fingerprint("2026-W48", &none));
+        assert_eq!(still.fingerprint("2026-W47", &none), still.fingerprint("2026-W48", &none));
+        assert_ne!(still.fingerprint("", &none), full.fingerprint("", &none));
+        let prints = [labels(&[("a", "b")]), labels(&[("a", "")]), labels(&[("a", "b"), ("c", "d")]), none];
+        let prints: std::collections::BTreeSet<String> = prints.iter().map(|it| full.fingerprint("", it)).collect();
+        assert_eq!(prints.len(), 4);
     }
 
     #[test]

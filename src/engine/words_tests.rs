@@ -93,6 +93,21 @@ const TABLE: &[(&str, &str, &str)] = &[
         r#"pip cannot install "sklearn": the package is called "scikit-learn""#,
         r#"install "scikit-learn" instead: --pip scikit-learn"#,
     ),
+    (
+        "pip-hash",
+        r#"the archive of "six==1.16.0" does not have the hash that was asked for: it has 8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"#,
+        "find out why it changed before you take the new hash",
+    ),
+    (
+        "pip-hash-missing",
+        r#"pip needs a hash for "idna==3.4", because other packages have one"#,
+        "add it to the requirements file: idna==3.4 --hash=sha256:90b77e79eaa3eba6de819a0c442c0b4ceefc341a7a2ab77d7562bf49f425c5c2",
+    ),
+    (
+        "pip-hash-version",
+        r#"pip needs the version and the hash of "six", which "python-dateutil==2.9.0.post0" needs, because other packages have one"#,
+        "a tool such as pip-compile --generate-hashes writes a file with all of them",
+    ),
     ("pip-space", "no space left on device: pip ended with exit code 1", DISK),
     (
         "pip-unknown",

@@ -16,6 +16,11 @@ checked_text! {
     Commands, "commands", |text: &str| without_nul(text, "they contain a NUL")
 }
 
+checked_text! {
+    /// The lines of a requirements file: any text without a NUL. `recipe` reads them.
+    RequirementLines, "requirements", |text: &str| without_nul(text, "they contain a NUL")
+}
+
 fn without_nul(text: &str, why: &str) -> Checked {
     if text.contains('\0') { Err(no(why)) } else { Ok(text.to_owned()) }
 }

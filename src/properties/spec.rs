@@ -14,6 +14,7 @@ pub fn all(bytes: &[u8]) {
     run(bytes);
     variables(&String::from_utf8_lossy(bytes));
     certificates(bytes);
+    super::requirements::all(&String::from_utf8_lossy(bytes));
 }
 
 /// A recipe that is accepted is stored and read again as the same one, and can be rendered.
@@ -58,12 +59,19 @@ fn alike(spec: &RecipeSpec, recipe: &Recipe) -> RecipeSpec {
     RecipeSpec {
         name: "other".parse().ok(),
         apt_install: text(!recipe.apt.is_empty(), "jq").parse().into_iter().collect(),
-        pip_install: text(!recipe.pip.is_empty(), "six").parse().into_iter().collect(),
+        pip_install: text(has_pip(recipe), "six").parse().into_iter().collect(),
+        requirements: None,
+        constraints: text(!recipe.requirements.constraints.is_empty(), "six").parse().ok(),
         additional_command: text(!recipe.commands.trim().is_empty(), "true").parse().into_iter().collect(),
         pip_index_url: spec.pip_index_url.as_ref().and_then(|_| "http://a".parse().ok()),
         apt_mirror: spec.apt_mirror.as_ref().and_then(|_| "http://b".parse().ok()),
         ..spec.clone()
     }
+}
+
+/// Whether there is something for pip.
+fn has_pip(recipe: &Recipe) -> bool {
+    !recipe.pip.is_empty() || !recipe.requirements.is_empty()
 }
 
 /// The Dockerfile depends on the base image and on which steps there are, and on no other text. The files of the context
@@ -91,13 +99,17 @@ fn rendered(spec: &RecipeSpec, recipe: &Recipe) {
         let apt: Packages<AptPackage> = file("apt.txt").unwrap_or_default().parse().expect("packages");
         assert_eq!(apt.0.iter().collect::<BTreeSet<_>>(), recipe.apt.iter().collect());
         let requirements = file("requirements.txt").unwrap_or_default();
+        let [wanted, constraints] = recipe.requirements.texts();
+        assert_eq!(file("constraints.txt").unwrap_or_default(), if has_pip(recipe) { &constraints } else { "" });
+        let wanted = if has_pip(recipe) { wanted.as_str() } else { "" };
+        let requirements = requirements.strip_suffix(wanted).expect("what the files ask for");
         let pip: BTreeSet<_> = requirements.lines().map(|line| PipRequirement::parse(line).expect("one")).collect();
         assert_eq!(pip.iter().collect::<BTreeSet<_>>(), recipe.pip.iter().collect());
         let ended = format!("{}\n", recipe.commands);
         let commands = Some(ended.as_str()).filter(|_| !recipe.commands.trim().is_empty());
         assert_eq!(file("commands.sh"), commands);
         let index = recipe.pip_index_url.as_ref().map(|url| format!("{url}\n"));
-        let wanted = index.filter(|_| !recipe.pip.is_empty() || commands.is_some());
+        let wanted = index.filter(|_| has_pip(recipe) || commands.is_some());
         assert_eq!(file("pip-index-url.txt"), wanted.as_deref());
         let is_one_line = |text: &str| text.ends_with('\n') && text.matches('\n').count() == 1;
         assert!(["pip-index-url.txt", "apt-mirror.txt"].iter().filter_map(|name| file(name)).all(is_one_line));

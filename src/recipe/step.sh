@@ -137,7 +137,11 @@ step_pip() {
         die 92 'the base image has no python3: add "python3 python3-pip" to the apt packages, or use a base image that has it'
     python3 -c 'import pip' 2>/dev/null ||
         die 93 'python3 in the base image has no pip: add "python3-pip" to the apt packages, or use a base image that has it'
-    python3 -m pip install --requirement "$here/requirements.txt" || die $? "pip ended with exit code $?"
+    set -- --requirement "$here/requirements.txt"
+    if [ -f "$here/constraints.txt" ]; then
+        set -- "$@" --constraint "$here/constraints.txt"
+    fi
+    python3 -m pip install "$@" || die $? "pip ended with exit code $?"
 }
 
 # One shell runs all commands, so that a `cd` or a variable of one holds for the next. The script that it gets

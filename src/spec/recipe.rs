@@ -6,7 +6,9 @@ use clap::{Args, ValueHint};
 use serde::{Deserialize, Serialize};
 
 use super::{field, instead};
-use crate::names::{AptPackage, Commands, HttpUrl, ImageName, ImageRef, Label, Packages, PipRequirement};
+use crate::names::{
+    AptPackage, Commands, HttpUrl, ImageName, ImageRef, Label, Packages, PipRequirement, RequirementLines,
+};
 
 /// The JSON body of `image create --spec`. Its first six keys are those of the web API's `POST /api/image/create`. All
 /// keys are optional. The name and the base image are required, here or as flags. An empty string and null have the
@@ -38,6 +40,15 @@ pub struct RecipeSpec {
     #[serde(with = "field::joined")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub pip_install: Vec<Packages<PipRequirement>>,
+    /// The text of a requirements file for pip, which may not name other files. `image create --requirements FILE` reads
+    /// a file and those that it names
+    #[arg(skip)]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    pub requirements: Option<RequirementLines>,
+    /// The text of a constraints file for pip, which may not name other files
+    #[arg(skip)]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    pub constraints: Option<RequirementLines>,
     /// Commands to run after the packages are installed
     #[arg(long = "run", value_name = "COMMAND", allow_hyphen_values = true)]
     #[serde(with = "field::joined")]
@@ -88,6 +99,8 @@ impl RecipeSpec {
             update: self.update || file.update,
             apt_install: instead(self.apt_install, file.apt_install),
             pip_install: instead(self.pip_install, file.pip_install),
+            requirements: self.requirements.or(file.requirements),
+            constraints: self.constraints.or(file.constraints),
             additional_command: instead(self.additional_command, file.additional_command),
             ca_cert: self.ca_cert.or(file.ca_cert),
             pip_index_url: self.pip_index_url.or(file.pip_index_url),
@@ -121,7 +134,8 @@ mod tests {
     #[test]
     fn what_is_empty_or_null_is_absent() {
         let empty = r#"{"name": "", "baseImage": null, "update": null, "aptInstall": "", "pipInstall": null,
-            "additionalCommand": "", "caCert": "", "pipIndexUrl": "", "labels": null}"#;
+            "requirements": "", "constraints": null, "additionalCommand": "", "caCert": "", "pipIndexUrl": "",
+            "labels": null}"#;
         assert_eq!(crate::spec::parse::<RecipeSpec>(empty.as_bytes()).unwrap(), RecipeSpec::default());
     }
 
@@ -150,7 +164,7 @@ mod tests {
     #[test]
     fn a_record_keeps_the_keys_of_the_web_api_and_what_else_the_image_is_made_of() {
         let full = r#"{"name":"mine","baseImage":"python:3-slim","update":true,"aptInstall":"jq\ng++","pipInstall":"six",
-            "additionalCommand":"a\nb","caCert":"c.pem","pipIndexUrl":"https://a/s","aptMirror":"http://b","recommends":true}"#;
+            "requirements":"idna # x\n","constraints":"idna<9","additionalCommand":"a\nb","caCert":"c.pem","pipIndexUrl":"https://a/s","aptMirror":"http://b","recommends":true}"#;
         let spec: RecipeSpec = serde_json::from_str(full).unwrap();
         let written = serde_json::to_value(RecipeSpec { pull: true, ..spec.clone() }).unwrap();
         assert_eq!(written, serde_json::from_str::<serde_json::Value>(full).unwrap());

@@ -3,6 +3,8 @@
 mod cancel;
 mod create;
 mod list;
+mod need;
+mod sources;
 mod status;
 
 use anyhow::Result;

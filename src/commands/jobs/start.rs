@@ -20,7 +20,7 @@ use crate::job::after::{After, Hook};
 use crate::job::points::Making;
 use crate::job::record::{FORMAT, Kind, Outcome, Record, Work};
 use crate::job::store::Store;
-use crate::names::{ImageRef, Label};
+use crate::names::{ImageRef, JobId, Label};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
 use crate::stamp::Stamp;
@@ -89,6 +89,19 @@ pub enum Begun {
     Started(Job),
     /// Nothing was started, as asked, because this job has the name.
     Skipped(Job),
+    /// Nothing was started, as asked, because an image is there.
+    Needless(Needless),
+}
+
+/// An image that need not be built.
+#[derive(Debug)]
+pub struct Needless {
+    /// Why not, in words.
+    pub why: String,
+    /// The image's id.
+    pub id: String,
+    /// The build that made it, as its label says.
+    pub job: Option<JobId>,
 }
 
 /// How often a name may be free and in use in turns before that is an error.
@@ -128,7 +141,7 @@ pub fn begin(
 }
 
 /// How long the last job with this name took that succeeded, in seconds. A newer one replaces the files of a build.
-fn last_took(store: &Store, record: &Record) -> Option<f64> {
+pub fn last_took(store: &Store, record: &Record) -> Option<f64> {
     let before = store.named(record.name.as_deref()?)?;
     let known = before.record().ok()?;
     match before.exit() {
@@ -142,7 +155,7 @@ fn last_took(store: &Store, record: &Record) -> Option<f64> {
 /// Publishes a job and starts its supervisor. The record is written while the engine is asked, to save time. Then `make`
 /// creates the directories that the job needs; what it returns is kept until the job is published. Nothing is left of a job
 /// that could not be started.
-fn attempt(
+pub fn attempt(
     env: &Env,
     voice: &Voice,
     store: &Store,
@@ -151,8 +164,21 @@ fn attempt(
     make: impl for<'s> Fn(&'s Store, &Record) -> Result<Option<Making<'s>>>,
 ) -> Result<Job> {
     let runner = Runner::of(env, record);
+    attempt_if(env, voice, store, record, values, &|| runner.check(record), make)
+}
+
+/// The same with another check than that of the engine, while the record is written.
+pub fn attempt_if(
+    env: &Env,
+    voice: &Voice,
+    store: &Store,
+    record: &Record,
+    values: &Values,
+    check: &(dyn Fn() -> Result<(), Failure> + Sync),
+    make: impl for<'s> Fn(&'s Store, &Record) -> Result<Option<Making<'s>>>,
+) -> Result<Job> {
     let (checked, prepared) = std::thread::scope(|scope| {
-        let question = || runner.check(record);
+        let question = || check();
         // Without another thread, because the user may have no more processes, they are done one after the other.
         let asking = std::thread::Builder::new().spawn_scoped(scope, question);
         let prepared = store.prepare(record);

@@ -9,7 +9,7 @@ use super::check;
 use super::foreground::{Foreground, is_signal};
 use super::logs::follow;
 use super::progress::Progress;
-use super::start::{Begun, IdFile, begin};
+use super::start::{Begun, IdFile, Needless, begin};
 use super::wait::{Awaited, wait_while};
 use crate::cli::{IfRunning, Stay};
 use crate::env::Env;
@@ -55,21 +55,30 @@ enum Start {
     Skipped,
 }
 
-/// A build was started.
+/// A build was started, or is not needed.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct BuildStarted<'a> {
-    /// True once the build has been started; with --wait or --follow, whether it succeeded.
+    /// True once the build has been started, or if none is needed; with --wait or --follow, whether it succeeded.
     success: bool,
     /// The name by which the build is followed from now on.
     name: &'a str,
-    /// The job's id: random, never reused.
-    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
-    id: &'a JobId,
+    /// The job's id: random, never reused. If no build is needed, the build that made the image, which may be forgotten by
+    /// now; null if the image has no label that tells it.
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id_or_null"))]
+    id: Option<&'a JobId>,
     /// With `--if-running skip`: true if nothing was started, because this job has the name; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, schemars(extend("const" = true)))]
     skipped: bool,
+    /// With --if-changed or --if-missing: true if nothing was started, because the image is there. Otherwise absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    up_to_date: bool,
+    /// The image that is there, if nothing was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_id: Option<&'a str>,
 }
 
 /// A run was started.
@@ -130,24 +139,45 @@ pub fn start_and_stay(
     how: &Stay,
     make: impl for<'s> Fn(&'s Store, &Record) -> Result<Option<Making<'s>>>,
 ) -> Result<u8> {
+    let policy = how.if_running.unwrap_or(IfRunning::Fail);
+    let name = if record.kind == Kind::Build { record.shown_name() } else { None };
+    begin_and_stay(env, voice, how, name, |interrupt| begin(env, voice, &mut record, values, policy, interrupt, make))
+}
+
+/// Begins a job, and stays with it if that was asked for. Returns the exit code. `name` is what is printed instead of the id.
+pub fn begin_and_stay(
+    env: &Env,
+    voice: &Voice,
+    how: &Stay,
+    name: Option<String>,
+    begin: impl FnOnce(Option<&Interrupt>) -> Result<Begun>,
+) -> Result<u8> {
     // From now on Ctrl-C does not end the command: it would leave the job.
     let interrupt = how.foreground.then(Interrupt::stops).transpose()?;
     let id_file = IdFile::claim(how.id_file.as_deref())?;
-    let policy = how.if_running.unwrap_or(IfRunning::Fail);
-    let begun = begin(env, voice, &mut record, values, policy, interrupt.as_ref(), make)?;
-    let shown = |job: &Job| if job.kind == Kind::Build { record.shown_name() } else { None };
-    match begun {
+    let shown = |id: Option<&JobId>| name.clone().or(id.map(ToString::to_string)).unwrap_or_default();
+    match begin(interrupt.as_ref())? {
         Begun::Started(job) => {
             id_file.write(job.id.as_str())?;
-            let name = shown(&job).unwrap_or_else(|| job.id.to_string());
-            stay(env, voice, &job, how, &name, interrupt)
+            stay(env, voice, &job, how, &shown(Some(&job.id)), interrupt)
         }
         Begun::Skipped(job) => {
             id_file.write(job.id.as_str())?;
-            let name = shown(&job).unwrap_or_else(|| job.id.to_string());
-            announce(voice, &job, &name, Start::Skipped).map(|()| 0)
+            announce(voice, &job, &shown(Some(&job.id)), Start::Skipped).map(|()| 0)
         }
+        Begun::Needless(image) => needless(voice, how, &shown(image.job.as_ref()), &image).map(|()| 0),
     }
+}
+
+/// Replies that no build is needed. No id is written, because nothing was started.
+fn needless(voice: &Voice, how: &Stay, name: &str, image: &Needless) -> Result<()> {
+    voice.text(|page| page.note(&format!("note: {}; nothing was built", image.why)))?;
+    // The stdout of --follow is the output of a build.
+    if how.follows() && voice.form() == Form::Text {
+        return Ok(());
+    }
+    let (id, image_id) = (image.job.as_ref(), Some(image.id.as_str()));
+    voice.reply(&BuildStarted { success: true, name, id, skipped: false, up_to_date: true, image_id })
 }
 
 /// Replies with a job that was just started, under the name `shown`. With `--wait` or `--follow` it waits for the end. As
@@ -242,7 +272,10 @@ fn untold(error: &anyhow::Error, job: &Job) -> anyhow::Error {
 fn announce(voice: &Voice, job: &Job, shown: &str, start: Start) -> Result<()> {
     let skipped = start == Start::Skipped;
     match job.kind {
-        Kind::Build => voice.reply(&BuildStarted { success: true, name: shown, id: &job.id, skipped }),
+        Kind::Build => {
+            let (id, image_id) = (Some(&job.id), None);
+            voice.reply(&BuildStarted { success: true, name: shown, id, skipped, up_to_date: false, image_id })
+        }
         Kind::Run => voice.reply(&RunStarted { exec_id: &job.id, skipped }),
     }
 }

@@ -4,6 +4,8 @@ use super::{Asked, Reason, host, quoted};
 
 /// What pip writes when it gives an index up. The same line with a higher number is only a warning.
 const LAST_TRY: &str = "Retry(total=0,";
+/// What ends the name in a requirement.
+const END_OF_NAME: [char; 10] = ['<', '>', '=', '!', '~', ';', '[', ' ', '@', '('];
 
 /// Why pip failed, if its output says so in a way that is known.
 pub fn cause(lines: &[&str], asked: &Asked) -> Option<Reason> {
@@ -12,6 +14,7 @@ pub fn cause(lines: &[&str], asked: &Asked) -> Option<Reason> {
         return Some(asked.untrusted("pip", index(lines)));
     }
     unreachable(lines, asked)
+        .or_else(|| hashes(lines))
         .or_else(|| renamed(lines))
         .or_else(|| errors().find_map(|error| unsatisfied(error, lines)))
         .or_else(|| conflict(lines))
@@ -54,6 +57,30 @@ fn unreachable(lines: &[&str], asked: &Asked) -> Option<Reason> {
     Some(Reason::new(&format!("pip could not reach {}: {why}", index(lines))).hint(hint))
 }
 
+/// Hashes of a requirements file: of another archive, or missing because other packages have one.
+fn hashes(lines: &[&str]) -> Option<Reason> {
+    let below = |start: &str| {
+        let mut lines = lines.iter().map(|line| line.trim()).skip_while(|line| !line.starts_with(start));
+        lines.nth(1).filter(|line| !line.is_empty())
+    };
+    let package = |line: &str| line.split([' ', ';']).next().unwrap_or(line).to_owned();
+    if let Some(line) = below("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES") {
+        let got = lines.iter().find_map(|line| line.trim().strip_prefix("Got ")).unwrap_or("another one").trim();
+        let why = format!("the archive of {:?} does not have the hash that was asked for: it has {got}", package(line));
+        return Some(Reason::new(&why).hint("find out why it changed before you take the new hash"));
+    }
+    if let Some(line) = below("ERROR: Hashes are required in --require-hashes mode") {
+        let why = format!("pip needs a hash for {:?}, because other packages have one", package(line));
+        return Some(Reason::new(&why).hint(&format!("add it to the requirements file: {line}")));
+    }
+    let line = below("ERROR: In --require-hashes mode, all requirements must have their versions pinned")?;
+    let wanted_by = line.rsplit_once("(from ").and_then(|(_, from)| from.split_once("->"));
+    let wanted_by = wanted_by.map(|(by, _)| format!(", which {by:?} needs")).unwrap_or_default();
+    let name = line.split(END_OF_NAME).next().unwrap_or(line);
+    let why = format!("pip needs the version and the hash of {name:?}{wanted_by}, because other packages have one");
+    Some(Reason::new(&why).hint("a tool such as pip-compile --generate-hashes writes a file with all of them"))
+}
+
 /// A package whose only content is the advice to use another one, such as `sklearn`.
 fn renamed(lines: &[&str]) -> Option<Reason> {
     let (new, rest) = lines.iter().find_map(|line| line.split_once("use '")?.1.split_once("' rather than '"))?;
@@ -69,7 +96,7 @@ fn unsatisfied(error: &str, lines: &[&str]) -> Option<Reason> {
     let (requirement, versions) = rest.rsplit_once(" (from versions: ")?;
     // A requirement of a package: `R (from P)`.
     let requirement = requirement.split(" (from ").next().unwrap_or(requirement);
-    let name = requirement.split(['<', '>', '=', '!', '~', ';', '[', ' ', '@', '(']).next().unwrap_or(requirement);
+    let name = requirement.split(END_OF_NAME).next().unwrap_or(requirement);
     let newest = versions.trim_end_matches(')').rsplit(", ").next().filter(|version| !matches!(*version, "none" | ""));
     Some(match newest {
         None => Reason::new(&format!("pip found no package {name:?}"))
