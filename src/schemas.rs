@@ -244,8 +244,10 @@ fn contents<T: JsonSchema>(file: &str) -> Map<String, Value> {
         Some(Value::Object(definitions)) => definitions,
         _ => Map::new(),
     };
-    let text = json!([schema, definitions]).to_string();
-    let references = References { file: format!("{file}.json"), definitions, text };
+    let mut references = References { file: format!("{file}.json"), definitions, text: String::new() };
+    // What stands in another file refers to others there.
+    let here = references.definitions.iter().filter(|(name, _)| references.place(name).is_none());
+    references.text = json!([schema, here.collect::<Vec<_>>()]).to_string();
     let shared = references.shared();
     if !shared.is_empty() {
         schema.insert("$defs".into(), shared.into());

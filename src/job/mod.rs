@@ -9,6 +9,7 @@ pub mod after;
 pub mod again;
 mod format1;
 pub mod glance;
+pub mod gone;
 pub mod record;
 pub mod request;
 pub mod select;
