@@ -54,12 +54,15 @@ pub struct Failure {
     pub detail: Option<String>,
     /// What the user could do next.
     pub hint: Option<String>,
+    /// If it is that a job was removed: what is known of the job, for the JSON document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<Box<serde_json::Value>>,
 }
 
 impl Failure {
     /// A failure of that kind. What would end the line, for example in the name of a file, is escaped in the message.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: unbroken(message.into()), detail: None, hint: None }
+        Self { kind, message: unbroken(message.into()), detail: None, hint: None, job: None }
     }
 
     /// A command line that was not understood.

@@ -284,6 +284,25 @@ impl Dir {
         written
     }
 
+    /// Appends a line to a file, creating it when it is missing, without making it durable. The caller holds a lock. A line
+    /// that could not be written completely is removed again.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn append_line(&self, name: &str, line: &str) -> io::Result<()> {
+        let file = self.append(name)?;
+        let length = file.metadata()?.len();
+        // The newline comes first, as in `add_line`.
+        write(&file, name, format!("\n{line}").as_bytes()).inspect_err(|_| drop(file.set_len(length)))
+    }
+
+    /// How many bytes of the disk the directory takes, with everything in it, without following links. What cannot be read
+    /// counts as nothing.
+    #[must_use]
+    pub fn size_on_disk(&self) -> u64 {
+        rustix::fs::fstat(&self.fd).map_or(0, |stat| room_of(&stat)) + size_below(&self.fd)
+    }
+
     /// Renames an entry of this directory to one of `target`, and syncs `target`.
     ///
     /// # Errors
@@ -461,6 +480,24 @@ fn blanks_at_end(file: &mut File, length: u64) -> io::Result<u64> {
     Ok(end.iter().rev().take_while(|byte| **byte == b' ').count() as u64)
 }
 
+/// What the entries of a directory take, in bytes.
+fn size_below(dir: &OwnedFd) -> u64 {
+    let Ok(entries) = rustix::fs::Dir::read_from(dir) else { return 0 };
+    let size = |name: &std::ffi::CStr| {
+        let Ok(stat) = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) else { return 0 };
+        let is_dir = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir();
+        let below = is_dir.then(|| rustix::fs::openat(dir, name, directory_flags(), Mode::empty()).ok()).flatten();
+        room_of(&stat) + below.map_or(0, |fd| size_below(&fd))
+    };
+    let entries = entries.flatten().filter(|entry| ![c".", c".."].contains(&entry.file_name()));
+    entries.map(|entry| size(entry.file_name())).sum()
+}
+
+/// What an entry itself takes. A file with holes takes less than its length.
+fn room_of(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_blocks).unwrap_or(0) * 512
+}
+
 fn directory_flags() -> OFlags {
     OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
 }
@@ -496,6 +533,31 @@ mod tests {
         let temporary = tempfile::tempdir().expect("a temporary directory");
         let dir = Dir::make(&temporary.path().join("state")).expect("a directory");
         (temporary, dir)
+    }
+
+    #[test]
+    fn the_size_of_a_directory_is_what_it_takes_on_the_disk_with_all_below_it() {
+        let (temporary, dir) = dir();
+        let empty = dir.size_on_disk();
+        dir.write_new("log", &vec![b'x'; 100_000]).unwrap();
+        dir.make_subdir("ctx").unwrap().write_new("Dockerfile", &vec![b'x'; 50_000]).unwrap();
+        let full = dir.size_on_disk();
+        assert!((150_000..300_000).contains(&(full - empty)), "{empty} {full}");
+        // Neither what a link leads to nor a hole counts.
+        std::fs::write(temporary.path().join("large"), vec![b'x'; 1_000_000]).unwrap();
+        symlink(temporary.path().join("large"), dir.path().join("link")).unwrap();
+        symlink(temporary.path(), dir.path().join("loop")).unwrap();
+        dir.append("sparse").unwrap().set_len(1 << 30).unwrap();
+        assert!(dir.size_on_disk() - full < 100_000, "{}", dir.size_on_disk());
+    }
+
+    #[test]
+    fn a_line_is_appended_and_one_that_was_cut_off_spoils_no_other() {
+        let (_temporary, dir) = dir();
+        dir.append_line("day", "one").unwrap();
+        io::Write::write_all(&mut dir.append("day").unwrap(), b"\ncut").unwrap();
+        dir.append_line("day", "two").unwrap();
+        assert_eq!(dir.read("day", 100).unwrap(), b"\none\ncut\ntwo");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Finds jobs by id, prefix or name, and filters lists of jobs. Pure, except for look-ups in a store.
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 
 use super::Job;
+use super::gone::Gone;
 use super::record::Kind;
 use super::store::{Extent, Store};
 use super::view::View;
@@ -17,11 +19,11 @@ use crate::terminal::escape_value;
 /// [`error::Kind::NotFound`], or [`error::Kind::Ambiguous`] with the ids that match.
 pub fn find(env: &Env, kind: Kind, typed: &str) -> Result<(Store, Job)> {
     let Some(store) = Store::open(env, kind)? else { return Err(unknown(kind, typed, None).into()) };
-    let job = resolve(&store, typed)?;
+    let job = resolve(&store, typed, env.now())?;
     Ok((store, job))
 }
 
-fn resolve(store: &Store, typed: &str) -> Result<Job> {
+fn resolve(store: &Store, typed: &str, now: DateTime<Utc>) -> Result<Job> {
     if typed == "latest" {
         return store.latest().ok_or_else(|| unknown(store.kind, typed, None).into());
     }
@@ -33,12 +35,12 @@ fn resolve(store: &Store, typed: &str) -> Result<Job> {
         return Ok(job);
     }
     if !JobId::is_prefix(typed) {
-        return Err(not_found(store, typed));
+        return Err(not_found(store, typed, now));
     }
     let fits = store.ids()?.into_iter().filter(|id| id.as_str().starts_with(typed));
     let mut fits: Vec<Job> = fits.filter_map(|id| store.job(&id)).collect();
     match fits.len() {
-        0 => Err(not_found(store, typed)),
+        0 => Err(not_found(store, typed, now)),
         1 => Ok(fits.remove(0)),
         count => {
             fits.sort_by(|a, b| a.id.cmp(&b.id));
@@ -58,8 +60,16 @@ fn full_name(kind: Kind, typed: &str) -> Option<String> {
     }
 }
 
-/// Reads the names of all jobs, to find one that could have been meant.
-fn not_found(store: &Store, typed: &str) -> anyhow::Error {
+/// What became of a job that was removed. Of one that never was, the names of all jobs are read, to find one that could
+/// have been meant.
+fn not_found(store: &Store, typed: &str, now: DateTime<Utc>) -> anyhow::Error {
+    let name = full_name(store.kind, typed).map(|name| match store.kind {
+        Kind::Build => without_latest(&name).to_owned(),
+        Kind::Run => name,
+    });
+    if let Some(gone) = store.gone(typed, name.as_deref(), now) {
+        return removed(&gone, now).into();
+    }
     let (mut names, mut ids) = (Vec::new(), Vec::new());
     for job in store.all(Extent::Remembered).into_iter().flatten().flatten() {
         names.extend(job.record().ok().and_then(|record| record.name));
@@ -81,11 +91,23 @@ fn meant<'a>(typed: &str, names: &'a [String], ids: &'a [JobId]) -> Option<&'a s
     nearest(typed, &short).or(only.map(JobId::as_str))
 }
 
-fn unknown(kind: Kind, typed: &str, meant: Option<&str>) -> Failure {
-    let list = match kind {
+/// The failure to find a job that was removed.
+#[must_use]
+pub fn removed(gone: &Gone, now: DateTime<Utc>) -> Failure {
+    let failure = Failure::new(error::Kind::NotFound, gone.sentence(now));
+    let hint = format!("its log and record are gone; list the others with: {}", list(gone.kind));
+    Failure { job: serde_json::to_value(gone).ok().map(Box::new), ..failure.hint(hint) }
+}
+
+fn list(kind: Kind) -> &'static str {
+    match kind {
         Kind::Build => "longshore image builds",
         Kind::Run => "longshore exec list",
-    };
+    }
+}
+
+fn unknown(kind: Kind, typed: &str, meant: Option<&str>) -> Failure {
+    let list = list(kind);
     let message = match typed {
         "latest" => format!("there is no {} yet", kind.word()),
         _ => format!("there is no {} \"{}\"", kind.word(), escape_value(typed)),

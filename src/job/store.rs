@@ -1,10 +1,11 @@
-//! The directory of all jobs: publishes, finds and removes jobs.
+//! The directory of all jobs: publishes and finds jobs. `removal` removes them.
 //!
 //! ```text
 //! STATE/build/<id>/  run/<id>/        one directory per job
 //! STATE/.new-*  .del-*                directories that are being created or removed; outside build/ and run/, so that sweeping is cheap
 //! STATE/<kind>/.names/<sha256>        the id of the newest job with that name; "@latest" is one of the names
 //! STATE/.forgotten/<id>               a tombstone: the container of a forgotten run may still have to be removed
+//! STATE/.gone/<day>                   a line for each job that was removed on that day, see `gone`
 //! STATE/.sweep.lock                   held by the process that finishes what killed processes left
 //! STATE/.names.lock                   held while a name changes its job or a directory gets its lock
 //! STATE/.points/  .points.lock        mount points in source directories; see `points`
@@ -12,25 +13,26 @@
 //!
 //! A job appears by one rename and disappears by one rename. A name is never part of a path; only its digest is.
 
+mod removal;
+
 use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 use super::glance::Glance;
+use super::gone::{Gone, How};
 use super::record::{Kind, Record};
-use super::tombstone::Tombstone;
-use super::{
-    CONTEXT, CONTROL, ENDING, EXIT_ROOM, EXIT_SIZE, FORGOTTEN, HOOK_DUE, Job, LOCK, LOG, RECORD, STOP, STOP_SIZE,
-};
+use super::{CONTROL, ENDING, EXIT_ROOM, EXIT_SIZE, HOOK_DUE, Job, LOCK, LOG, RECORD, STOP, STOP_SIZE};
 use crate::env::Env;
 use crate::error::{self, Failure};
 use crate::fault;
-use crate::fs::{Dir, lacks_room, random_name};
+use crate::fs::{Dir, random_name};
 use crate::names::JobId;
+pub(super) use removal::is_remains;
+pub use removal::{Forgotten, IfRunning, Removal, Spent};
 
 const NAMES: &str = ".names";
 pub(super) const NAMES_LOCK: &str = ".names.lock";
@@ -38,17 +40,6 @@ pub(super) const SWEEP_LOCK: &str = ".sweep.lock";
 const LATEST: &str = "@latest";
 const GRAVES: &str = ".forgotten";
 const SMALL_TOMBSTONE: u64 = 64 << 10;
-/// How long `forget` waits for a process that records the end of the job.
-const ENDING_PATIENCE: Duration = Duration::from_secs(5);
-
-/// What became of a forgotten job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forgotten {
-    /// It still runs, and is hidden.
-    Hidden,
-    /// Its files are gone.
-    Removed,
-}
 
 /// Which jobs are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,11 +88,12 @@ impl Prepared<'_> {
         self.published = true;
         fault::point("placed");
         if let Err(error) = store.dir.sync().and_then(|()| store.give_names(record)) {
-            let _ = store.discard(&record.id);
+            let _ = store.discard(&record.id, None);
             return Err(error).with_context(could_not);
         }
         if let Some(before) = before.filter(|_| record.kind == Kind::Build) {
-            let _ = store.discard(&before.id);
+            let gone = Gone::of(&before, How::Replaced, record.created);
+            let _ = store.discard(&before.id, Some(&gone));
         }
         drop(held);
         fault::point("published");
@@ -323,149 +315,15 @@ impl Store {
         ids.iter().filter_map(|id| Glance::of(&self.dir, id, || self.job(id))).collect()
     }
 
-    /// Removes a job's log and record. A job that still runs is not stopped: it is hidden at once, and its supervisor
-    /// removes the files when the job has ended. `tombstone` is written first, so that a container that the job left is
-    /// removed even if this process is killed.
-    ///
-    /// # Errors
-    /// An error of the file system; also when it cannot be told whether the job runs. The job is then unchanged.
-    pub fn forget(&self, job: &Job, tombstone: Option<&Tombstone>) -> Result<Forgotten> {
-        let could_not = || format!("could not forget {}", job.id);
-        let _held = self.hold_names().with_context(could_not)?;
-        if !job.has_surely_ended().with_context(could_not)? {
-            job.dir.replace(FORGOTTEN, b"").with_context(could_not)?;
-            // The supervisor checks the mark after it has recorded the end. If the job has ended by now, it may have
-            // missed the mark, so the files are removed here.
-            if !job.has_surely_ended().with_context(could_not)? {
-                return Ok(Forgotten::Hidden);
-            }
-        }
-        let _ending = job.hold_ending_for(ENDING_PATIENCE).with_context(could_not)?;
-        let buried = tombstone.map_or(Ok(()), |tombstone| self.bury(tombstone));
-        let lacks_room = buried.as_ref().is_err_and(lacks_room);
-        if !lacks_room {
-            buried.with_context(could_not)?;
-        }
-        self.discard(&job.id).with_context(could_not)?;
-        // The removal has made room for it.
-        if let Some(tombstone) = tombstone.filter(|_| lacks_room) {
-            let _ = self.bury(tombstone);
-        }
-        self.unname(job);
-        Ok(Forgotten::Removed)
-    }
-
-    /// Removes a forgotten job and its name.
-    pub fn remove(&self, job: &Job) {
-        let _held = self.hold_names();
-        self.unname(job);
-        let _ = self.discard(&job.id);
-    }
-
-    /// Removes a job's directory: renames it away, then deletes it. What could not be deleted is swept later.
-    fn discard(&self, id: &JobId) -> io::Result<()> {
-        let hidden = format!(".del-{}", random_name());
-        self.dir.rename(id.as_str(), &self.root, &hidden)?;
-        let _ = self.root.remove_tree(&hidden);
-        Ok(())
-    }
-
     /// The state directory.
     pub(super) fn root(&self) -> &Dir {
         &self.root
-    }
-
-    fn graves(&self) -> io::Result<Dir> {
-        self.root.make_subdir(GRAVES)
-    }
-
-    fn bury(&self, tombstone: &Tombstone) -> io::Result<()> {
-        self.graves()?.replace(tombstone.id.as_str(), &serde_json::to_vec(tombstone)?)
-    }
-
-    /// The tombstones of forgotten runs whose containers may still have to be removed. One that cannot be read is left out.
-    #[must_use]
-    pub fn tombstones(&self) -> Vec<Tombstone> {
-        let Ok(graves) = self.root.subdir(GRAVES) else { return Vec::new() };
-        let read = |name: &String| serde_json::from_slice(&graves.read(name, SMALL_TOMBSTONE).ok()?).ok();
-        graves.names().unwrap_or_default().iter().filter_map(read).collect()
-    }
-
-    /// Removes a tombstone.
-    pub fn unbury(&self, id: &JobId) {
-        let _ = self.graves().map(|graves| graves.remove(id.as_str()));
-    }
-
-    /// Removes the job's name, unless a newer job has it. The lock on the names must be held.
-    fn unname(&self, job: &Job) {
-        let name = job.record().ok().and_then(|record| record.name);
-        for name in name.iter().map(String::as_str).chain([LATEST]) {
-            if self.named(name).is_some_and(|named| named.id == job.id)
-                && let Ok(names) = self.names()
-            {
-                let _ = names.remove(&digest(name));
-            }
-        }
-    }
-
-    /// Removes directories that killed commands left incomplete. Those that are being created now are locked and kept.
-    /// Returns how many it removed.
-    pub fn sweep(&self) -> usize {
-        let names = self.root.names().unwrap_or_default();
-        let Ok(held) = self.hold_names() else { return 0 };
-        let names = names.into_iter().filter(|name| is_remains(&self.root, name)).collect::<Vec<_>>();
-        drop(held);
-        names.iter().filter(|name| self.root.remove_tree(name).is_ok()).count()
-    }
-
-    /// Removes what a job left; returns whether it is gone. A job that another process is ending now is kept.
-    pub fn remove_spent(&self, job: &Job, spent: Spent) -> bool {
-        let Ok(Some(_ending)) = job.hold_ending() else { return false };
-        match spent {
-            Spent::Forgotten => {
-                self.remove(job);
-                job.is_removed()
-            }
-            Spent::Context => job.dir.remove_tree(CONTEXT).is_ok(),
-        }
-    }
-}
-
-/// What a job has left that nobody needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spent {
-    /// All of it: it was forgotten, and its supervisor was killed before it had removed it.
-    Forgotten,
-    /// The context of a build, which could not be removed.
-    Context,
-}
-
-impl Spent {
-    /// Of a job that has ended and of which nothing is left to do; `None` if it left nothing.
-    #[must_use]
-    pub fn of(job: &Job) -> Option<Self> {
-        let spent = match (job.is_forgotten(), job.dir.has(CONTEXT)) {
-            (true, _) => Self::Forgotten,
-            (false, true) => Self::Context,
-            (false, false) => return None,
-        };
-        (!job.is_unfinished() && !job.is_supervised()).then_some(spent)
     }
 }
 
 /// The names by which a new job is found.
 fn wanted_names(record: &Record) -> impl Iterator<Item = &str> {
     record.name.iter().map(String::as_str).chain([LATEST])
-}
-
-/// Whether an entry of the state directory is what a killed process left of a job that it made or removed.
-pub(super) fn is_remains(root: &Dir, name: &str) -> bool {
-    name.starts_with(".del-") || name.starts_with(".new-") && root.subdir(name).is_ok_and(|dir| is_abandoned(&dir))
-}
-
-/// Whether its lock is free or missing: the process that created it is gone.
-fn is_abandoned(dir: &Dir) -> bool {
-    !dir.has(LOCK) || dir.open_file(LOCK).is_ok_and(|lock| lock.try_lock_shared().is_ok())
 }
 
 pub(super) fn digest(name: &str) -> String {

@@ -7,10 +7,10 @@ use std::sync::Barrier;
 use chrono::TimeDelta;
 
 use super::*;
-use crate::job::Here;
 use crate::job::record::{Exit, Outcome};
 use crate::job::select::find;
 use crate::job::standing::{Standing, settled};
+use crate::job::{FORGOTTEN, Here};
 
 /// A state directory and the store of one kind in it.
 struct World {
@@ -48,6 +48,10 @@ impl World {
         job
     }
 
+    fn forget(&self, job: &Job) -> Result<Forgotten> {
+        self.store.forget(job, &removal(&self.env, IfRunning::Hide))
+    }
+
     fn found(&self, typed: &str) -> String {
         match find(&self.env, self.store.kind, typed) {
             Ok((_, job)) => job.id.to_string(),
@@ -72,6 +76,10 @@ impl World {
     fn beside(&self, name: &str) -> PathBuf {
         self.store.root.path().join(name)
     }
+}
+
+fn removal(env: &Env, running: IfRunning) -> Removal<'static> {
+    Removal { tombstone: None, how: How::Forgotten, running, now: env.now() }
 }
 
 const A: &str = "aaaaaaaaaaaa";
@@ -167,12 +175,12 @@ fn the_latest_is_the_newest_that_was_not_forgotten() {
     world.store.prepare(&record).unwrap().publish().unwrap();
     let job = world.end(B, None);
     assert_eq!(world.found("latest"), B);
-    world.store.forget(&job, None).unwrap();
+    world.forget(&job).unwrap();
     assert_eq!(world.found("latest"), AB);
     // Of one that still runs only the mark is set.
     let (job, _lock) = world.start("cccccccccccc", None);
     assert_eq!(world.found("latest"), "cccccccccccc");
-    world.store.forget(&job, None).unwrap();
+    world.forget(&job).unwrap();
     assert_eq!(world.found("latest"), AB);
 }
 
@@ -184,7 +192,7 @@ fn a_name_goes_to_the_newest_run_and_the_older_one_stays() {
     assert_eq!(world.found("nightly"), B);
     assert_eq!(world.ids(), [A, B]);
     // The name is no longer the old one's to give up.
-    world.store.forget(&old, None).unwrap();
+    world.forget(&old).unwrap();
     assert_eq!(world.found("nightly"), B);
 }
 
@@ -225,7 +233,7 @@ fn a_name_is_refused_while_its_job_runs_and_nothing_is_left() {
 fn a_forgotten_build_that_still_runs_keeps_its_name() {
     let world = World::new(Kind::Build);
     let (job, lock) = world.start(A, Some("web:latest"));
-    world.store.forget(&job, None).unwrap();
+    world.forget(&job).unwrap();
     assert_eq!(world.found("web"), "there is no build \"web\"");
     let failure = Failure::of(&world.try_start(B, Some("web:latest")).unwrap_err());
     assert!(failure.message.contains("by a forgotten build"), "{}", failure.message);
@@ -240,11 +248,17 @@ fn forget_drops_an_ended_job_and_only_hides_a_running_one() {
     let world = World::new(Kind::Run);
     let ended = world.end(A, Some("one"));
     let (running, _lock) = world.start(B, Some("two"));
-    world.store.forget(&ended, None).unwrap();
-    world.store.forget(&running, None).unwrap();
+    world.forget(&ended).unwrap();
+    world.forget(&running).unwrap();
     assert_eq!(world.ids(), Vec::<String>::new());
-    for typed in [A, "a", "one", "two", "latest"] {
-        assert!(world.found(typed).starts_with("there is no run"), "{typed}");
+    for (typed, said) in [
+        (A, "run \"one\" (aaaaaaaaaaaa) was forgotten"),
+        ("a", "run \"one\" (aaaaaaaaaaaa) was forgotten"),
+        ("one", "run \"one\" (aaaaaaaaaaaa) was forgotten"),
+        ("two", "there is no run"),
+        ("latest", "there is no run"),
+    ] {
+        assert!(world.found(typed).starts_with(said), "{typed}: {}", world.found(typed));
     }
     // The running one is reached by its id.
     for typed in [B, "b"] {
@@ -258,6 +272,58 @@ fn forget_drops_an_ended_job_and_only_hides_a_running_one() {
 }
 
 #[test]
+fn a_removal_that_spares_what_runs_does_not_even_hide_it() {
+    let world = World::new(Kind::Run);
+    let (running, lock) = world.start(A, Some("one"));
+    let spare = removal(&world.env, IfRunning::Leave);
+    assert_eq!(world.store.forget(&running, &spare).unwrap(), Forgotten::Running);
+    assert!(!running.is_forgotten() && world.found("one") == A);
+    // Without its supervisor, its client may still write the log.
+    let log = running.dir.open_file(LOG).unwrap();
+    log.lock().unwrap();
+    drop(lock);
+    assert_eq!(world.store.forget(&running, &spare).unwrap(), Forgotten::Running);
+    drop(log);
+    assert_eq!(world.store.forget(&running, &spare).unwrap(), Forgotten::Removed);
+    assert_eq!(world.store.forget(&running, &spare).unwrap(), Forgotten::Absent);
+    assert_eq!(world.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn the_names_of_a_forgotten_job_are_removed_with_it() {
+    let world = World::new(Kind::Run);
+    let job = world.end(A, Some("one"));
+    let names = || world.store.dir.subdir(NAMES).unwrap().names().unwrap().len();
+    assert_eq!(names(), 2);
+    world.forget(&job).unwrap();
+    assert_eq!(names(), 0);
+}
+
+#[test]
+fn what_became_of_a_removed_job_is_told_by_its_id_and_its_name() {
+    let world = World::new(Kind::Build);
+    let job = world.end(B, Some("web:latest"));
+    let told = |typed: &str| Failure::of(&find(&world.env, Kind::Build, typed).unwrap_err());
+    world.forget(&job).unwrap();
+    for typed in [B, "bbbb", "web", "web:latest"] {
+        let failure = told(typed);
+        assert!(failure.message.starts_with("build \"web\" (bbbbbbbbbbbb) was forgotten"), "{typed}: {failure}");
+        assert_eq!(failure.job.unwrap()["id"], B);
+        assert_eq!(failure.kind, error::Kind::NotFound);
+    }
+    assert_eq!(told("web:2").message, "there is no build \"web:2\"");
+}
+
+#[test]
+fn a_job_that_could_not_be_started_is_not_told_of() {
+    let world = World::new(Kind::Run);
+    let (job, lock) = world.start(A, Some("one"));
+    drop(lock);
+    world.store.remove(&job);
+    assert_eq!(world.found(A), format!("there is no run \"{A}\""));
+}
+
+#[test]
 fn a_job_whose_lock_cannot_be_read_is_unknown_and_keeps_its_files() {
     for name in [LOCK, LOG] {
         let world = World::new(Kind::Run);
@@ -265,7 +331,7 @@ fn a_job_whose_lock_cannot_be_read_is_unknown_and_keeps_its_files() {
         drop(lock);
         std::fs::remove_file(world.place(A).join(name)).unwrap();
         std::os::unix::fs::symlink(name, world.place(A).join(name)).unwrap();
-        let error = world.store.forget(&job, None).unwrap_err();
+        let error = world.forget(&job).unwrap_err();
         assert!(format!("{error:#}").contains("could not read the locks of"), "{error:#}");
         assert!(world.try_start(B, Some("one")).is_err(), "its name is free");
         assert!(world.place(A).join(RECORD).exists() && !job.dir.has(FORGOTTEN));

@@ -25,6 +25,10 @@ pub struct ErrorDocument {
     message: String,
     /// What could be done next.
     hint: Option<String>,
+    /// If a job was not found because it was removed in the last thirty days: what is known of it; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "crate::job::gone::Gone"))]
+    job: Option<serde_json::Value>,
 }
 
 impl From<&Failure> for FailureDocument {
@@ -35,6 +39,7 @@ impl From<&Failure> for FailureDocument {
 
 impl From<&Failure> for ErrorDocument {
     fn from(failure: &Failure) -> Self {
-        Self { kind: failure.kind, message: failure.message.clone(), hint: failure.hint.clone() }
+        let job = failure.job.as_deref().cloned();
+        Self { kind: failure.kind, message: failure.message.clone(), hint: failure.hint.clone(), job }
     }
 }

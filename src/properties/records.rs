@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::job::EXIT_SIZE;
 use crate::job::again;
+use crate::job::gone::Gone;
 use crate::job::record::{Begun, Exit, Kind, Record};
 use crate::job::request::{Effect, Requests};
 use crate::job::select::Filters;
@@ -17,6 +18,7 @@ pub fn all(bytes: &[u8]) {
     exit(bytes);
     record(bytes);
     requests(bytes);
+    gone(bytes);
     let _ = serde_json::from_slice::<Begun>(bytes);
     filters(&String::from_utf8_lossy(bytes));
 }
@@ -90,6 +92,16 @@ pub fn requests(bytes: &[u8]) {
     }
 }
 
+/// A line about a removed job that was read is written as one line, and is read again as the same one. Nothing of it acts on a
+/// terminal.
+pub fn gone(bytes: &[u8]) {
+    let Ok(gone) = Gone::parse(bytes) else { return };
+    let line = gone.line();
+    assert!(!line.contains('\n'), "{line:?}");
+    assert!(!gone.sentence(gone.removed).contains(super::is_live), "{line:?}");
+    assert_eq!(Gone::parse(line.as_bytes()), Ok(gone));
+}
+
 /// A filter has a key that is known. What it accepts of a job is what its value says.
 pub fn filters(text: &str) {
     let id = JobId::from_bytes([7; 12]);
@@ -123,6 +135,7 @@ mod tests {
 
     use super::*;
     use crate::error::Failure;
+    use crate::job::gone::How;
     use crate::job::record::{LogState, Outcome, Work};
     use crate::job::request::{Answer, Request, Verb};
 
@@ -206,6 +219,26 @@ mod tests {
             record(&bytes);
             let read = Record::parse(&bytes).expect("a record");
             prop_assert_eq!(format!("{read:?}"), format!("{written:?}"));
+        }
+
+        #[test]
+        fn a_line_about_a_removed_job_is_read_as_it_was_written(
+            ended in some_exit(), name in prop::option::of("(?s).{0,20}"), id: [u8; 12], removed in time(), is_run: bool, at in any::<prop::sample::Index>()
+        ) {
+            let written = Gone {
+                id: JobId::from_bytes(id),
+                kind: if is_run { Kind::Run } else { Kind::Build },
+                name,
+                outcome: ended.outcome,
+                exit_code: ended.exit_code,
+                finished: ended.finished,
+                removed,
+                how: How::Pruned,
+            };
+            let line = written.line();
+            gone(line.as_bytes());
+            prop_assert_eq!(Gone::parse(line.as_bytes()), Ok(written));
+            prop_assert!(Gone::parse(&line.as_bytes()[..at.index(line.len())]).is_err());
         }
 
         #[test]

@@ -118,7 +118,7 @@ pub fn supervise(env: &Env, kind: &str, id: &str, way: Way) -> Result<()> {
         running.finish();
     }
     if task.job.is_forgotten() {
-        store.remove(&task.job);
+        store.remove_forgotten(&task.job, env.now());
     }
     Ok(())
 }

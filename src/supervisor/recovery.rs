@@ -190,6 +190,7 @@ pub fn sweep(env: &Env) -> Swept {
 fn sweep_store(env: &Env, store: &Store, swept: &mut Swept) {
     let kind = store.kind;
     swept.directories += store.sweep();
+    store.sweep_gone(env.now());
     // Each job is opened once, because there may be thousands.
     for job in store.all(Extent::Everything).into_iter().flatten().flatten() {
         if job.is_unfinished() {
@@ -200,7 +201,7 @@ fn sweep_store(env: &Env, store: &Store, swept: &mut Swept) {
                 Err(error) => swept.failed.push(format!("could not finish {} {}: {error:#}", kind.word(), job.id)),
             }
         }
-        if let Some(spent) = Spent::of(&job).filter(|spent| store.remove_spent(&job, *spent)) {
+        if let Some(spent) = Spent::of(&job).filter(|spent| store.remove_spent(&job, *spent, env.now())) {
             swept.removed.push((kind, job.id, spent));
         }
     }

@@ -17,6 +17,7 @@ mod if_changed;
 mod mounts;
 mod points;
 mod programs;
+mod prune;
 mod readme;
 mod requirements;
 mod scripts;

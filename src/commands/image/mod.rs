@@ -4,6 +4,7 @@ mod cancel;
 mod create;
 mod list;
 mod need;
+mod rm;
 mod sources;
 mod status;
 
@@ -17,7 +18,7 @@ use crate::job::select::find;
 use crate::output::Voice;
 
 #[cfg(test)]
-pub use {create::DryRun, status::Status};
+pub use {create::DryRun, rm::Removed, status::Status};
 
 /// Runs `longshore image …`.
 pub fn run(env: &Env, voice: &Voice, command: Image) -> Result<u8> {
@@ -30,5 +31,6 @@ pub fn run(env: &Env, voice: &Voice, command: Image) -> Result<u8> {
         Image::Forget(args) => jobs::forget::forget(env, voice, Kind::Build, &args),
         Image::Builds(args) => jobs::list::list(env, voice, Kind::Build, &args),
         Image::List(args) => list::list(env, voice, &args),
+        Image::Rm(args) => rm::remove(env, voice, &args),
     }
 }

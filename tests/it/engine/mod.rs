@@ -16,6 +16,7 @@ pub mod outages;
 mod owners;
 mod points;
 mod programs;
+mod prune;
 mod requirements;
 pub mod restarts;
 mod runs;

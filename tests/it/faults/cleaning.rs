@@ -47,7 +47,7 @@ fn a_second_sweep_changes_nothing_and_none_removes_what_is_live() {
         });
         wait_until("the sweep is over", || size(fake.supervisor(&sweeper)).1 == 1);
         let mut found = BTreeMap::new();
-        contents(&fake.path("state/longshore"), &[".names", &sweeper], &mut found);
+        contents(&fake.path("state/longshore"), &[".names", ".gone", &sweeper], &mut found);
         fake.open_gate();
         fake.end_of(&sweeper);
         fake.run(&["exec", "forget", &sweeper]).code(0);

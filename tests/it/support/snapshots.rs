@@ -147,7 +147,7 @@ static FILTERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\blongshore-test-[A-Za-z0-9]{6}\b", "<directory>"),
         (r"\blongshore \d+\.\d+\.\d+", "longshore <version>"),
         // The columns of a table are as wide as what is in them.
-        (r"\b(?:Less than a second|About an? \w+|\d+ \w+) ago +", "<age>  "),
+        (r"\b(?:[Ll]ess than a second|[Aa]bout an? \w+|\d+ \w+) ago +", "<age>  "),
         (r"\b\d+(?:\.\d+)?[kMGTP]?B free\b", "<size> free"),
         (r#"("free(?:Bytes|Inodes)": )\d+"#, "$1<number>"),
         (r"(?m)(/longshore, )(?:\w+|type 0x\w+)$", "$1<file system>"),
@@ -155,7 +155,8 @@ static FILTERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"<age>  (?:\d+(?:ms|[smhd]))+ +", "<age>  <took>  "),
         (r"(?m) {3,}(?:\d+(?:ms|[smhd]))+$", "  <took>"),
         (r"\bUp (?:Less than a second|About an? \w+|\d+ \w+)", "Up <age>"),
-        (r"\b(CREATED|TOOK|SIZE) {2,}", "$1  "),
+        (r"\b(CREATED|ENDED|TOOK|SIZE) {2,}", "$1  "),
+        (r#"("(?:sizeBytes|freedBytes)": )\d+"#, "$1<number>"),
         (r"\b\d+(?:\.\d+)?(?:kB|MB|GB|KiB|MiB|GiB) +", "<size>  "),
         (r"\b\d+(?:\.\d+)?(?:kB|MB|GB|KiB|MiB|GiB)\b", "<size>"),
         (r#"(--user(?: |",\s+"))\d+:\d+"#, "$1<uid>:<gid>"),
