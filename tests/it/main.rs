@@ -10,6 +10,7 @@ mod docs;
 mod engine;
 mod faults;
 mod formats;
+mod glance;
 mod readme;
 mod scripts;
 mod secrets;

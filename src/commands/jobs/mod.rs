@@ -2,11 +2,14 @@
 
 pub mod end;
 pub mod forget;
+pub mod last;
 pub mod list;
 pub mod logs;
 pub mod start;
 pub mod stay;
+pub mod stop;
 pub mod wait;
+mod watch;
 
 use std::time::{Duration, Instant};
 

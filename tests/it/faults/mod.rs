@@ -23,6 +23,6 @@ mod processes;
 mod recovery;
 mod refusals;
 pub mod storm;
-mod terminal;
+pub mod terminal;
 mod text;
 mod together;

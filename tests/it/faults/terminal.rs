@@ -16,7 +16,7 @@ fn python(fake: &Fake, code: &str, args: &[String]) -> Ran {
 }
 
 /// At a terminal of its own, on which something is done once the file is there.
-fn terminal(fake: &Fake, action: &str, file: &Path, args: &[String]) -> Child {
+pub fn terminal(fake: &Fake, action: &str, file: &Path, args: &[String]) -> Child {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/terminal");
     let program = [script.to_str().unwrap(), action, file.to_str().unwrap()];
     fake.through(&program, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
