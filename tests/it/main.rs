@@ -13,6 +13,7 @@ mod engine;
 mod failures;
 mod faults;
 mod formats;
+mod glance;
 mod if_changed;
 mod mounts;
 mod points;

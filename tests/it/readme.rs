@@ -69,6 +69,7 @@ const FILES: [(&str, &str); 13] = [
 /// What is run before a command that contains these words. `web`, `sci` and so on are names of this test here, too.
 const BEFORE: [(&str, &str); 12] = [
     ("exec logs", "quick_run report"),
+    ("exec status report", "quick_run report"),
     ("exec wait --timeout", "quick_run report"),
     ("exec wait report", "quick_run report"),
     ("exec inspect report", "quick_run report"),
@@ -87,6 +88,7 @@ const NOT_RUN: [(&str, &str); 3] = [
     ("cargo install", "it would install the program for the user who runs the tests"),
     ("make install", "it would install the program on this machine"),
     ("prune --images", "it would remove images that builds of others left on this engine"),
+    ("--watch", "it goes on until Ctrl-C"),
 ];
 
 /// What runs a JSON document that has this key.

@@ -3,6 +3,7 @@
 pub mod end;
 pub mod foreground;
 pub mod forget;
+pub mod last;
 pub mod list;
 pub mod logs;
 pub mod name;
@@ -10,7 +11,9 @@ pub mod progress;
 pub mod prune;
 pub mod start;
 pub mod stay;
+pub mod stop;
 pub mod wait;
+mod watch;
 
 use std::time::{Duration, Instant};
 

@@ -11,8 +11,17 @@ use crate::engine::left::LeftImage;
 use crate::job::prune::{Stay, ended};
 use crate::job::record::Kind;
 use crate::job::view::View;
-use crate::output::{ErrorDocument, Page, Reply, Table, ago};
+use crate::output::{Column, ErrorDocument, Page, Reply, Table, ago};
 use crate::units::{counted, show_bytes, show_duration};
+
+const COLUMNS: [Column; 6] = [
+    Column::whole("KIND"),
+    Column::whole("ID"),
+    Column::part("NAME"),
+    Column::whole("STATUS"),
+    Column::whole("ENDED"),
+    Column::whole("SIZE"),
+];
 
 /// What was removed, or would be.
 #[derive(Debug, Default, Serialize)]
@@ -183,7 +192,7 @@ impl Report {
         if rows.is_empty() {
             return Ok(());
         }
-        page.table(&Table { header: &["KIND", "ID", "NAME", "STATUS", "ENDED", "SIZE"], rows, no_trunc: false })
+        page.table(&Table { columns: &COLUMNS, rows, no_trunc: false })
     }
 
     /// `removed 2 runs and 1 build, freed 86kB`
