@@ -249,7 +249,9 @@ fn until_ended(
         match (wait_while(env, awaited, None, interrupt, progress), &mut *foreground) {
             (Err(error), Some(foreground)) if is_signal(&error) => foreground.hear(|| Ok(()))?,
             (Ok(view), _) => {
-                progress.iter_mut().for_each(|progress| progress.close(&view));
+                if let Some(progress) = progress {
+                    progress.close(&view);
+                }
                 return Ok(view);
             }
             (Err(error), _) => return Err(error),

@@ -125,7 +125,9 @@ pub fn wait(env: &Env, voice: &Voice, scope: Scope, args: &Wait) -> Result<u8> {
             // A run has no steps.
             let mut progress = (job.kind == Kind::Build).then(|| Progress::of(env, voice, [&job])).flatten();
             let view = wait_while(env, &Awaited::new(env, &job), deadline, &interrupt, &mut progress)?;
-            progress.iter_mut().for_each(|progress| progress.close(&view));
+            if let Some(progress) = &mut progress {
+                progress.close(&view);
+            }
             (view, Told::Reason)
         }
         all => {

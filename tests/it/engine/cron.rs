@@ -18,7 +18,7 @@ fn a_run_and_a_build_make_their_stamps_and_run_what_follows() {
     assert_eq!(real.wait(&id).1, 0);
     assert_eq!(std::fs::read_to_string(&stamp).unwrap(), format!("{id}\n"));
     let lines = |count: usize| {
-        wait_until("it was run", || std::fs::read_to_string(&told).is_ok_and(|text| text.lines().count() == count))
+        wait_until("it was run", || std::fs::read_to_string(&told).is_ok_and(|text| text.lines().count() == count));
     };
     lines(1);
     let failed = real.start("raise SystemExit(3)", &follows);
