@@ -110,6 +110,7 @@ pub struct Record {
 /// What to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[expect(clippy::large_enum_variant, reason = "a process has few records at a time")]
 pub enum Work {
     /// `image create`
     Build(Build),

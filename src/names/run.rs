@@ -109,7 +109,7 @@ fn check_module(text: &str) -> Checked {
         return Err(no("longshore calls no function")
             .hint("name a module that runs it, or use: --command -- python3 -c 'import MODULE; MODULE.FUNCTION()'"));
     }
-    if name.ends_with(".py") || name.contains('/') {
+    if Path::new(name).extension().is_some_and(|extension| extension == "py") || name.contains('/') {
         return Err(no("it is a file").hint("run a file with --main, or write the module with dots, as for python3 -m"));
     }
     only(name, |c| c.is_alphanumeric() || "_-.".contains(c), "letters, digits, \"_\", \"-\" and \".\"")?;

@@ -16,7 +16,7 @@ const FLAGS: [&str; 4] = ["--input", "in", "--output", "out"];
 
 /// What is in the source directory beside programs.
 fn points(fake: &Fake) -> Vec<String> {
-    names(&fake.path("src")).into_iter().filter(|name| !name.ends_with(".py")).collect()
+    names(&fake.path("src")).into_iter().filter(|name| std::path::Path::new(name).extension().is_none()).collect()
 }
 
 const BOTH: [&str; 2] = ["data", "output"];

@@ -84,8 +84,9 @@ const BEFORE: [(&str, &str); 12] = [
 ];
 
 /// Commands that are not run, and why.
-const NOT_RUN: [(&str, &str); 3] = [
+const NOT_RUN: [(&str, &str); 4] = [
     ("cargo install", "it would install the program for the user who runs the tests"),
+    ("--cache models", "its volume would stay on the engine; engine::cache has a cache of its own"),
     ("make install", "it would install the program on this machine"),
     ("prune --images", "it would remove images that builds of others left on this engine"),
     ("--watch", "it goes on until Ctrl-C"),

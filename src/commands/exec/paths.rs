@@ -68,7 +68,12 @@ pub fn resolve(given: &Given) -> Result<Paths> {
             points.extend(missing_points(&source, Path::new(name), false).map_err(|failure| failure.hint(OWN_POINTS))?);
         }
     }
-    let mounts = mounts::resolve(given.mounts, &grounds(&source, &input, &output), given.sockets, &mut points)?;
+    let mounts = mounts::resolve(
+        given.mounts,
+        &grounds(&source, input.as_deref(), output.as_deref()),
+        given.sockets,
+        &mut points,
+    )?;
     // An output directory at its own mount point is made to stay.
     points.retain(|point| new_output.as_ref() != Some(point));
     let own = [input.as_ref().map(|_| "data"), output.as_ref().map(|_| "output")];
@@ -93,11 +98,10 @@ pub fn resolve(given: &Given) -> Result<Paths> {
 const OWN_POINTS: &str = "--input needs the directory `data` in the source tree, and --output the directory `output`";
 
 /// The run's own mounts.
-fn grounds<'a>(source: &'a Path, input: &'a Option<PathBuf>, output: &'a Option<PathBuf>) -> Vec<Ground<'a>> {
+fn grounds<'a>(source: &'a Path, input: Option<&'a Path>, output: Option<&'a Path>) -> Vec<Ground<'a>> {
     let below = [("/app/data", input), ("/app/output", output)];
-    let below = below
-        .into_iter()
-        .filter_map(|(target, path)| path.as_deref().map(|path| Ground { target, path, may_grow: false }));
+    let below =
+        below.into_iter().filter_map(|(target, path)| path.map(|path| Ground { target, path, may_grow: false }));
     [Ground { target: "/app", path: source, may_grow: true }].into_iter().chain(below).collect()
 }
 
@@ -155,7 +159,7 @@ impl Paths {
                 .hint("try again")
                 .into());
         }
-        for (before, after) in self.mounts.iter().zip(&now.mounts).filter(|(before, after)| before != after) {
+        if let Some((before, after)) = self.mounts.iter().zip(&now.mounts).find(|(before, after)| before != after) {
             let why = format!("its source is {after} now, which was changed while the engine was asked");
             return Err(Failure::usage(format!("cannot mount {before}: {why}")).into());
         }
