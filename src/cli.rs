@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use crate::help;
+use crate::job::prune::STATUSES as ENDED;
 use crate::names::{ImageRef, Invalid, Signal, Tail};
 use crate::spec::{RecipeSpec, RunSpec};
 
@@ -28,6 +29,16 @@ const EXEC_RUN_USAGE: &str = "\
 longshore exec run --image <IMAGE> --src <DIR> --main <FILE> [OPTIONS]
                           [-- <ARGS>...]
        longshore exec run --spec <FILE> [OPTIONS] [-- <ARGS>...]";
+const IMAGE_FORGET_USAGE: &str = "\
+longshore image forget <ID>...
+       longshore image forget --all [--dry-run]
+       longshore image forget [--status <STATUS>] [--older-than <AGE>]
+                              [--dry-run]";
+const EXEC_FORGET_USAGE: &str = "\
+longshore exec forget <ID>...
+       longshore exec forget --all [--dry-run]
+       longshore exec forget [--status <STATUS>] [--older-than <AGE>]
+                             [--dry-run]";
 
 /// The end of the help of an option that a flag or the spec has to give.
 const REQUIRED: &str = " (required, here or in the spec)";
@@ -104,6 +115,8 @@ pub enum Command {
     Container(Container),
     /// Check what longshore needs, and what killed processes left; says what to do about it
     Doctor(Doctor),
+    /// Remove the logs and records of ended jobs, and untagged images of builds
+    Prune(Prune),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete for
@@ -160,12 +173,15 @@ pub enum Image {
     /// End a running build
     Cancel(ImageCancel),
     /// Remove the logs and records of builds; does not stop them, and keeps the images
+    #[command(override_usage = IMAGE_FORGET_USAGE)]
     Forget(Forget),
     /// List builds
     Builds(JobList),
     /// List the engine's images
     #[command(visible_alias = "ls")]
     List(ImageList),
+    /// Remove images from the engine; the records of their builds stay
+    Rm(ImageRm),
 }
 
 /// `longshore exec …`
@@ -190,7 +206,7 @@ pub enum Exec {
     /// Send runs a signal, KILL by default
     Kill(ExecKill),
     /// Remove the logs and records of runs; does not stop them
-    #[command(visible_alias = "rm")]
+    #[command(visible_alias = "rm", override_usage = EXEC_FORGET_USAGE)]
     Forget(Forget),
 }
 
@@ -539,10 +555,43 @@ pub struct ImageCancel {
 
 /// `forget`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true).args(["jobs", "all", "statuses", "older_than"]))]
 pub struct Forget {
     /// Ids, prefixes, names, or `latest`
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", conflicts_with_all = ["all", "statuses", "older_than", "dry_run"])]
     pub jobs: Vec<String>,
+    /// Forget all that have ended
+    #[arg(long, conflicts_with_all = ["statuses", "older_than"])]
+    pub all: bool,
+    /// Forget those that ended with this status
+    #[arg(long = "status", value_name = "STATUS", value_parser = ENDED)]
+    pub statuses: Vec<String>,
+    /// Forget those that ended longer ago than this, such as 12h or 30d
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub older_than: Option<Duration>,
+    /// Only print what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `longshore prune`
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// Remove only what ended longer ago than this, such as 12h or 30d
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub older_than: Option<Duration>,
+    /// Keep the newest N builds and the newest N runs, of those with the status
+    #[arg(long, value_name = "N")]
+    pub keep_last: Option<usize>,
+    /// Remove only jobs that ended with this status
+    #[arg(long = "status", value_name = "STATUS", value_parser = ENDED)]
+    pub statuses: Vec<String>,
+    /// Remove untagged images that builds left on the engine; alone, remove no jobs
+    #[arg(long)]
+    pub images: bool,
+    /// Only print what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Lists of jobs.
@@ -581,6 +630,17 @@ pub struct ImageList {
     /// Do not cut cells to the terminal's width
     #[arg(long)]
     pub no_trunc: bool,
+}
+
+/// `longshore image rm`
+#[derive(Debug, Args)]
+pub struct ImageRm {
+    /// Names or ids of images
+    #[arg(value_name = "IMAGE", required = true, value_parser = ImageRef::parse)]
+    pub images: Vec<ImageRef>,
+    /// Also remove an image that an ended container uses, or all names of an image given by its id
+    #[arg(short, long)]
+    pub force: bool,
 }
 
 /// `longshore exec run`
@@ -714,6 +774,13 @@ pub fn published() -> clap::Command {
 
 fn duration(text: &str) -> Result<Duration, Invalid> {
     crate::units::duration(text)
+}
+
+/// A number alone would be seconds, which nobody means by an age of 30.
+fn age(text: &str) -> Result<Duration, Invalid> {
+    let has_unit = text.ends_with(|c: char| c.is_ascii_alphabetic());
+    let age = crate::units::duration(text).ok().filter(|_| has_unit);
+    age.ok_or_else(|| Invalid::new("age", text, "it must be a number with a unit, such as 90s, 12h or 30d"))
 }
 
 fn tail(text: &str) -> Result<Tail, Invalid> {

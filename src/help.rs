@@ -211,6 +211,35 @@ fn top(command: &str) -> Page {
                 "longshore doctor --json |\n    jq -r '.checks[] | select(.status != \"ok\") | .message'",
             ],
         ),
+        "prune" => page(
+            [
+                text(
+                    "First the plan is printed: what goes, and how much of the disk it takes. Then each job is looked at again \
+                     and removed as by `forget`. A job goes only if all options allow it. --keep-last counts the newest builds \
+                     and the newest runs that have ended with one of the statuses; an age begins with the end of a job.",
+                ),
+                text(
+                    "Jobs that run are never removed. Neither are jobs whose status is unknown because their engine cannot be \
+                     asked now. A job whose record cannot be read goes only with --status corrupt.",
+                ),
+                text(
+                    "With --images, images that have the label of a build and no tag are removed from the engine, unless a \
+                     container uses them. Rebuilding a name leaves such an image. All builds on the engine count, also those of \
+                     other users. Without another option, no job is removed. --older-than holds for images, too.",
+                ),
+                text(REMEMBERED),
+                text(
+                    "The exit code is 0 if everything of the plan that could still go is gone, and 1 if something failed.",
+                ),
+            ],
+            &[
+                "longshore prune --older-than 30d --dry-run",
+                "longshore prune --keep-last 20 --older-than 7d --images",
+                "longshore prune --status failed --status cancelled --older-than 1d",
+                "longshore prune --older-than 0s    # everything that has ended",
+                "longshore prune --older-than 30d --json | jq .freedBytes",
+            ],
+        ),
         "completions" => page(
             [
                 text(
@@ -237,6 +266,10 @@ fn top(command: &str) -> Page {
     }
 }
 
+const REMEMBERED: &str = "For thirty days, commands that are given the id or the name of a removed job say when it was removed \
+    and how it had ended. In JSON, `error.job` has that.";
+const ENDED_ONLY: &str = "--all, --status and --older-than remove jobs that have ended, and print the plan first. A job whose \
+    record cannot be read goes only with --status corrupt. See also `longshore prune`.";
 const FILTERS: &str = "Keys of --filter: id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, status. If a \
     key is given more than once, one of its values must match. If several keys are given, all of them must match.";
 const WAIT: &str = "With one id, the exit code is that of the job: 0 only if it succeeded, 124 if its time limit passed, \
@@ -285,14 +318,26 @@ fn image(verb: &str) -> Page {
         "wait" => page([text(WAIT)], &["longshore image wait web", "longshore image wait --timeout 10m web api"]),
         "cancel" => page([], &["longshore image cancel web"]),
         "forget" => page(
-            [text(
-                "A build that is still running is hidden, and its log and record are removed when it ends. Until then \
-                 `image cancel`, `wait`, `logs` and `status` take its id, and no other build of this name can be started.",
-            )],
-            &["longshore image forget web"],
+            [
+                text(
+                    "A build that is still running is hidden, and its log and record are removed when it ends. Until then \
+                     `image cancel`, `wait`, `logs` and `status` take its id, and no other build of this name can be started.",
+                ),
+                text(ENDED_ONLY),
+                text(REMEMBERED),
+            ],
+            &["longshore image forget web", "longshore image forget --status failed --dry-run"],
         ),
         "builds" => page([text(FILTERS)], &["longshore image builds --status failed"]),
         "list" => page([], &["longshore image list --filter reference='web*'"]),
+        "rm" => page(
+            [text(
+                "As `docker image rm`: an image with several names loses the one that was given, and is removed with the last. \
+                 To remove the log and record of a build, use `image forget`. To remove images that builds left without a name, \
+                 use `longshore prune --images`.",
+            )],
+            &["longshore image rm web", "longshore image rm -f web:old"],
+        ),
         _ => Page::default(),
     }
 }
@@ -365,13 +410,18 @@ fn exec(verb: &str) -> Page {
         "stop" => page([], &["longshore exec stop -t 30 report"]),
         "kill" => page([], &["longshore exec kill -s USR1 report"]),
         "forget" => page(
-            [text(
-                "A run that is still running is hidden, and its log and record are removed when it ends. Until then \
-                 `exec stop`, `kill`, `wait`, `logs` and `inspect` take its id. Its name is free at once.",
-            )],
+            [
+                text(
+                    "A run that is still running is hidden, and its log and record are removed when it ends. Until then \
+                     `exec stop`, `kill`, `wait`, `logs` and `inspect` take its id. Its name is free at once.",
+                ),
+                text(ENDED_ONLY),
+                text(REMEMBERED),
+            ],
             &[
                 "longshore exec forget report",
-                "longshore exec list -q --status succeeded |\n    xargs -r longshore exec forget",
+                "longshore exec forget --status succeeded --older-than 1d",
+                "longshore exec forget --all --dry-run",
             ],
         ),
         _ => Page::default(),

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::commands::DryRun;
 use crate::commands::answers::{
-    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, FileChange, Report, RunStarted, Status, Stayed,
+    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, FileChange, ImageRemoved, Pruned, Report, RunStarted,
+    Status, Stayed,
 };
 use crate::job::view::View;
 use crate::output::{FailureDocument, Logs, Row};
@@ -68,7 +69,25 @@ pub fn documents() -> Vec<File> {
         "How longshore and its engine are",
         "What `doctor` prints. More checks, and more values in `details`, may be added.",
     );
-    jobs().into_iter().chain(starts()).chain(dry_runs()).chain(containers()).chain([doctor]).collect()
+    let all = jobs().into_iter().chain(starts()).chain(dry_runs()).chain(containers()).chain(removals());
+    all.chain([doctor]).collect()
+}
+
+fn removals() -> [File; 2] {
+    [
+        File::document::<Pruned>(
+            "prune",
+            "Jobs and images were removed",
+            "What `prune`, and `forget` with --all, --status or --older-than, print: the plan and what came of it. With \
+             --dry-run it is only the plan. More keys may be added to a job.",
+        ),
+        File::document::<Answers<ImageRemoved>>(
+            "image-rm",
+            "Images were removed",
+            "What `image rm` prints: for one image an object, for several an array with an object each, in their order, in \
+             which a failure has the shape of error.json.",
+        ),
+    ]
 }
 
 fn jobs() -> [File; 8] {
@@ -101,7 +120,7 @@ fn jobs() -> [File; 8] {
         File::document::<Answers<Done>>(
             "done",
             "Done",
-            "What `forget`, `stop`, `kill` and `cancel` print: for one id an object, for several an array with an object \
+            "What `forget` with ids, `stop`, `kill` and `cancel` print: for one id an object, for several an array with an object \
              each, in their order, in which a failure has the shape of error.json.",
         ),
         File::document::<FailureDocument>(

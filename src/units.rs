@@ -87,6 +87,12 @@ pub fn show_duration(duration: Duration) -> String {
     if shown.is_empty() { "0s".to_owned() } else { shown }
 }
 
+/// A number and a word, in the plural if need be.
+#[must_use]
+pub fn counted(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+}
+
 /// An age in docker's words: `3 minutes ago`, `About an hour ago`. The steps and the rounding are those of
 /// `HumanDuration` in docker's `go-units`. A time in the future, after the clock was set back, is `Less than a second
 /// ago`.

@@ -45,8 +45,9 @@ impl Reply for DryRun {
 pub mod answers {
     pub use super::container::{Changed, Created, Exported, FileChange};
     pub use super::doctor::Report;
-    pub use super::image::{DryRun as BuildDryRun, Status};
+    pub use super::image::{DryRun as BuildDryRun, Removed as ImageRemoved, Status};
     pub use super::jobs::Done;
+    pub use super::jobs::prune::Report as Pruned;
     pub use super::jobs::stay::{BuildStarted, RunStarted, Stayed};
 }
 
@@ -69,6 +70,7 @@ pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
         Command::Exec(verb) => exec::run(env, voice, verb),
         Command::Container(command) => container::run(env, voice, command),
         Command::Doctor(args) => doctor::run(env, voice, &args),
+        Command::Prune(args) => jobs::prune::prune(env, voice, &args),
         Command::Completions { .. } if voice.form() != Form::Text => {
             Err(Failure::usage("a completion script is text and not JSON").hint("leave --json out").into())
         }

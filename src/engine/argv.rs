@@ -215,6 +215,18 @@ pub fn image_ids(filters: &[String]) -> Vec<String> {
     argv
 }
 
+/// Removes images. Without force, the engine refuses one that a container uses, and one with several names given by its id.
+#[must_use]
+pub fn image_remove(image: &str, flags: &[&str]) -> Vec<String> {
+    words(["image", "rm"].into_iter().chain(flags.iter().copied()).chain([image]))
+}
+
+/// The ids of all containers, running or not, one JSON string a line.
+#[must_use]
+pub fn container_ids() -> Vec<String> {
+    words(["ps", "--all", "--no-trunc", "--format", "{{json .ID}}"])
+}
+
 /// The engine's descriptions of containers.
 #[must_use]
 pub fn container_inspect(containers: &[String]) -> Vec<String> {

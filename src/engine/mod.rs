@@ -9,6 +9,7 @@ pub mod builder;
 pub mod condition;
 pub mod create;
 pub mod inspect;
+pub mod left;
 pub mod questions;
 pub mod silence;
 pub mod stats;

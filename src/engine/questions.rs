@@ -1,7 +1,7 @@
 //! The questions that longshore asks an engine, one method for each: about containers and images of jobs, and about the
 //! engine itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -160,16 +160,38 @@ impl Engine {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let args = argv::image_inspect(ids);
-        let output = self.run(&args, self.patience)?;
+        self.those_there(&argv::image_inspect(ids))
+    }
+
+    /// What `inspect` says of those that are there. If one is missing, docker exits with 1 and still prints the others.
+    fn those_there(&self, args: &[String]) -> Answer<Vec<Value>> {
+        let output = self.run(args, self.patience)?;
         if !output.status.success() {
-            // If one is missing, docker exits with 1 and still prints the others.
-            match self.explain(&args, &output) {
+            match self.explain(args, &output) {
                 EngineError::Failed { .. } => {}
                 error => return Err(error),
             }
         }
-        serde_json::from_slice(&output.stdout).map_err(|error| self.nonsense(&args, &error.to_string()))
+        serde_json::from_slice(&output.stdout).map_err(|error| self.nonsense(args, &error.to_string()))
+    }
+
+    /// The ids of the images of all containers, running or not.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn images_in_use(&self) -> Answer<HashSet<String>> {
+        let ids: Vec<String> = self.json_lines(&argv::container_ids())?;
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let args = argv::container_inspect(&ids);
+        let objects = self.those_there(&args)?;
+        let image = |object: &Value| object["Image"].as_str().map(str::to_owned);
+        // A container without an image would make one look unused.
+        objects
+            .iter()
+            .map(|object| image(object).ok_or_else(|| self.nonsense(&args, "a container has no image")))
+            .collect()
     }
 
     /// Whether there is an image with this name. The answer is no only if docker exits with 1 and the engine answers.

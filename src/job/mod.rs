@@ -10,6 +10,7 @@ pub mod again;
 mod format1;
 pub mod glance;
 pub mod gone;
+pub mod prune;
 pub mod record;
 pub mod request;
 pub mod select;

@@ -64,7 +64,7 @@ const FILES: [(&str, &str); 11] = [
 ];
 
 /// What is run before a command that contains these words. `web`, `sci` and so on are names of this test here, too.
-const BEFORE: [(&str, &str); 11] = [
+const BEFORE: [(&str, &str); 12] = [
     ("exec logs", "quick_run report"),
     ("exec wait --timeout", "quick_run report"),
     ("exec wait report", "quick_run report"),
@@ -74,14 +74,16 @@ const BEFORE: [(&str, &str); 11] = [
     ("exec kill", "endless_run report"),
     ("image cancel", "longshore image create web --base python:3-slim --run 'sleep 60'"),
     ("image forget", "longshore image create web --base python:3-slim --wait"),
+    ("image rm web:old", "docker tag web web:old"),
     ("container create web --spec", "printf '{\"Image\": \"web\"}' >body.json"),
     ("container create --name db", "docker tag python:3-slim postgres"),
 ];
 
 /// Commands that are not run, and why.
-const NOT_RUN: [(&str, &str); 2] = [
+const NOT_RUN: [(&str, &str); 3] = [
     ("cargo install", "it would install the program for the user who runs the tests"),
     ("make install", "it would install the program on this machine"),
+    ("prune --images", "it would remove images that builds of others left on this engine"),
 ];
 
 /// What runs a JSON document that has this key.

@@ -67,6 +67,8 @@ impl Wanted {
             (["image", "list"], _, Some("filter"), _) => Some(Self::ImageFilters),
             (_, Some(kind), Some("filter"), _) => Some(Self::JobFilters(kind)),
             (["container", "list"], _, Some("status"), _) => Some(Self::States),
+            // clap knows those by which jobs can be removed.
+            ([_, "forget"], _, Some("status"), _) => None,
             (_, Some(_), Some("status"), _) => Some(Self::Statuses),
             (_, Some(kind), Some("label"), _) => Some(Self::Labels(kind)),
             (_, _, Some("context"), _) => Some(Self::Contexts),
@@ -186,9 +188,10 @@ mod tests {
     use crate::cli::published;
 
     /// Values that nothing completes: text, numbers, and lists in a syntax of docker's.
-    const FREE: [&str; 20] = [
+    const FREE: [&str; 21] = [
         "[SOURCE:]TARGET[:OPTIONS]",
         "[[IP:]HOST:]PORT[/PROTO]",
+        "AGE",
         "ARGS",
         "COMMAND",
         "DURATION",
@@ -256,6 +259,7 @@ mod tests {
             ("exec wait", Wanted::Jobs(Kind::Run, Fit::RunningFirst)),
             ("exec forget", Wanted::Jobs(Kind::Run, Fit::EndedFirst)),
             ("exec rerun", Wanted::Jobs(Kind::Run, Fit::EndedFirst)),
+            ("image rm", Wanted::Images),
             ("exec logs", Wanted::Jobs(Kind::Run, Fit::All)),
             ("container start", Wanted::Containers(Containers::Still)),
             ("container stop", Wanted::Containers(Containers::Running)),

@@ -1,13 +1,13 @@
 //! The checks of docker, its engine and this machine. Pure: the facts are arguments.
 
+use super::Check;
 use super::facts::{EngineFacts, Host, More};
-use super::{Check, counted};
 use crate::engine::EngineError;
 use crate::engine::builder::Builder;
 use crate::engine::condition::{Info, Socket};
 use crate::engine::inspect::{Side, made_up};
 use crate::fs::Room;
-use crate::units::{show_bytes, show_duration};
+use crate::units::{counted, show_bytes, show_duration};
 
 /// The oldest docker that longshore supports.
 const OLDEST: (u32, u32) = (20, 10);

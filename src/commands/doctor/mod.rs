@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::cli::Doctor;
 use crate::env::Env;
 use crate::output::{Page, Reply, Voice};
+use crate::units::counted;
 use fix::Fix;
 
 /// The answer of `doctor`.
@@ -147,11 +148,6 @@ pub fn run(env: &Env, voice: &Voice, args: &Doctor) -> Result<u8> {
     let report = Report::new(fixes, checks);
     voice.reply(&report)?;
     Ok(u8::from(!report.healthy))
-}
-
-/// A number and a word, in the plural if need be.
-fn counted(number: usize, word: &str) -> String {
-    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }
 
 fn directories(number: usize) -> String {

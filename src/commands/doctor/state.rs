@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::facts::{Condition, Directory, EngineFacts, JobFact, State};
-use super::{Check, counted, directories};
+use super::{Check, directories};
 use crate::engine::condition::Named;
 use crate::fs::Room;
 use crate::job::record::Kind;
 use crate::job::tombstone::Tombstone;
 use crate::names::JobId;
 use crate::runner::container_name;
-use crate::units::show_bytes;
+use crate::units::{counted, show_bytes};
 
 /// Less room than this is a problem: a job could not be recorded, or not much of its log.
 const NO_ROOM: u64 = 16 << 20;
@@ -80,7 +80,7 @@ fn disk(room: Room) -> Check {
     let few = room.files.filter(|files| *files < FEW_FILES);
     let files = few.map(|files| format!(", room for {files} files")).unwrap_or_default();
     let message = format!("{} free{files}", show_bytes(room.bytes));
-    let hint = "free some space: longshore keeps logs and records there; remove those of old runs with: longshore exec forget ID";
+    let hint = "free some space: longshore keeps logs and records there; remove those of old jobs with: longshore prune --older-than 30d";
     let check = match room.bytes {
         ..NO_ROOM => Check::problem(NAME, message, hint),
         _ if few == Some(0) => Check::problem(NAME, message, hint),
@@ -280,11 +280,11 @@ fn more(count: usize) -> String {
 fn forget(jobs: &[&JobFact], status: &str) -> String {
     let of_kind = |kind: Kind| {
         let ids: Vec<&str> = jobs.iter().filter(|job| job.kind == kind).map(|job| job.id.as_str()).collect();
-        let (noun, list) = (kind.noun(), if kind == Kind::Run { "list" } else { "builds" });
+        let noun = kind.noun();
         match ids.len() {
             0 => None,
             1..=NAMED => Some(format!("longshore {noun} forget {}", ids.join(" "))),
-            _ => Some(format!("longshore {noun} {list} -q --status {status} | xargs longshore {noun} forget")),
+            _ => Some(format!("longshore {noun} forget --status {status}")),
         }
     };
     [Kind::Run, Kind::Build].into_iter().filter_map(of_kind).collect::<Vec<_>>().join(" && ")

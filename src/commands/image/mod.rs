@@ -3,6 +3,7 @@
 mod cancel;
 mod create;
 mod list;
+mod rm;
 mod status;
 
 use anyhow::Result;
@@ -15,7 +16,7 @@ use crate::job::select::find;
 use crate::output::Voice;
 
 #[cfg(test)]
-pub use {create::DryRun, status::Status};
+pub use {create::DryRun, rm::Removed, status::Status};
 
 /// Runs `longshore image …`.
 pub fn run(env: &Env, voice: &Voice, command: Image) -> Result<u8> {
@@ -28,5 +29,6 @@ pub fn run(env: &Env, voice: &Voice, command: Image) -> Result<u8> {
         Image::Forget(args) => jobs::forget::forget(env, voice, Kind::Build, &args),
         Image::Builds(args) => jobs::list::list(env, voice, Kind::Build, &args),
         Image::List(args) => list::list(env, voice, &args),
+        Image::Rm(args) => rm::remove(env, voice, &args),
     }
 }

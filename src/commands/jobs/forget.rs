@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::prune::forget_matching;
 use super::{Done, settle};
 use crate::cli::Forget;
 use crate::env::Env;
@@ -25,8 +26,11 @@ pub struct Mode {
     pub running: IfRunning,
 }
 
-/// Forgets each of them, and finishes what killed processes left of others.
+/// Forgets each of them, or all that match, and finishes what killed processes left of others.
 pub fn forget(env: &Env, voice: &Voice, kind: Kind, args: &Forget) -> Result<u8> {
+    if args.jobs.is_empty() {
+        return forget_matching(env, voice, kind, args);
+    }
     let code = voice.each(args.jobs.iter().map(|typed| {
         let (store, job) = find(env, kind, typed)?;
         let env = &settle(env, voice, &job);

@@ -1,4 +1,4 @@
-//! What builds and runs have in common: start, wait, logs, list and forget.
+//! What builds and runs have in common: start, wait, logs, list, forget and prune.
 
 pub mod end;
 pub mod foreground;
@@ -7,6 +7,7 @@ pub mod list;
 pub mod logs;
 pub mod name;
 pub mod progress;
+pub mod prune;
 pub mod start;
 pub mod stay;
 pub mod wait;

@@ -12,6 +12,7 @@ pub mod logs;
 mod many;
 pub mod outages;
 mod owners;
+mod prune;
 pub mod restarts;
 mod runs;
 

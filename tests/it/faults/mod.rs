@@ -20,6 +20,7 @@ mod paths;
 mod pids;
 mod places;
 mod processes;
+mod prune;
 mod recovery;
 mod refusals;
 pub mod storm;
