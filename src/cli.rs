@@ -413,6 +413,12 @@ pub struct ImageCreate {
     /// Files that the recipe is read from
     #[command(flatten)]
     pub sources: RecipeSources,
+    /// Build only if the image was made of another recipe or of an older base image, or is missing
+    #[arg(long)]
+    pub if_changed: bool,
+    /// Build only if there is no image of that name
+    #[arg(long, conflicts_with = "if_changed")]
+    pub if_missing: bool,
     /// What to do after the start
     #[command(flatten)]
     pub stay: Stay,

@@ -253,12 +253,18 @@ const REQUIREMENTS: &str = "A requirements file is read as pip reads it: hashes,
     number of the line: -e, paths, URLs, variables and options for indexes. If one package has a hash, each needs one. With a \
     spec, these files take the place of its keys `requirements`, `constraints` and `aptInstall`.";
 
+const CONDITIONS: &str = "With --if-changed nothing is built if the image was made of the same recipe, labels and base image; \
+    --update makes it another recipe every week, and with --pull it is always built. The name is printed, and the exit code is \
+    0. A build of the same recipe that runs is not started again, and --wait waits for it. No --id-file is written if nothing \
+    was started.";
+
 fn image(verb: &str) -> Page {
     match verb {
         "create" => page(
             [
                 text("The build runs in the background, and its log is kept."),
                 text(REQUIREMENTS),
+                text(CONDITIONS),
                 text(FOLLOW),
                 Note::Text(keys_line::<RecipeSpec>()),
             ],
@@ -266,7 +272,7 @@ fn image(verb: &str) -> Page {
                 "longshore image create web --base python:3-slim --apt \"git curl\" \\\n    --pip 'numpy<2' --run 'echo done'",
                 "longshore image logs -f web",
                 "longshore image wait web    # exits with 0 if the build succeeded",
-                "longshore image create web --base python:3-slim -r requirements.txt \\\n    --apt-file apt.txt --wait",
+                "longshore image create web --base python:3-slim -r requirements.txt \\\n    --apt-file apt.txt --if-changed --wait",
                 "longshore image create --spec recipe.json --follow",
                 "jq -n '{name: \"web\", baseImage: \"python:3-slim\"}' |\n    longshore image create --spec - --json",
             ],

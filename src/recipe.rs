@@ -8,9 +8,11 @@
 pub mod apt_file;
 mod ca_cert;
 pub mod failure;
+mod made_of;
 mod requirements;
 mod source;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -22,6 +24,7 @@ use crate::names::{
 };
 use crate::spec::{RecipeSpec, Required, missing};
 pub use ca_cert::CaCert;
+pub use made_of::{Base, MadeOf};
 pub use requirements::{Reader, Requirements, Role};
 pub use source::Source;
 
@@ -168,6 +171,19 @@ impl Recipe {
         let later = requirements.iter().map(|(key, text)| (*key, text.as_str())).filter(|(_, text)| !text.is_empty());
         let mut hash = Sha256::new();
         for (key, value) in fields.into_iter().chain(later) {
+            hash.update(format!("{key} {}\n{value}\n", value.len()));
+        }
+        hexadecimal(hash)
+    }
+
+    /// SHA-256, in hexadecimal, of everything by which the same build on another day, with these labels, would make another
+    /// image. An upgrade is another one every week.
+    #[must_use]
+    pub fn fingerprint(&self, week: &str, labels: &BTreeMap<String, String>) -> String {
+        let week = if self.update { week } else { "" };
+        let mut hash = Sha256::new();
+        hash.update(format!("{}\n{week}\n", self.digest()));
+        for (key, value) in labels {
             hash.update(format!("{key} {}\n{value}\n", value.len()));
         }
         hexadecimal(hash)
@@ -521,6 +537,19 @@ WORKDIR /app
         let only_options =
             RecipeSpec { requirements: "--pre".parse().ok(), constraints: "a<1".parse().ok(), ..minimal() };
         assert_eq!(dockerfile(&only_options, Dialect::Legacy), dockerfile(&minimal(), Dialect::Legacy));
+    }
+
+    #[test]
+    fn a_fingerprint_depends_on_labels_and_with_an_upgrade_on_the_week() {
+        let labels = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let (full, still) = (recipe(&full()), recipe(&RecipeSpec { update: false, ..full() }));
+        let none = labels(&[]);
+        assert_ne!(full.fingerprint("2026-W47", &none), full.fingerprint("2026-W48", &none));
+        assert_eq!(still.fingerprint("2026-W47", &none), still.fingerprint("2026-W48", &none));
+        assert_ne!(still.fingerprint("", &none), full.fingerprint("", &none));
+        let prints = [labels(&[("a", "b")]), labels(&[("a", "")]), labels(&[("a", "b"), ("c", "d")]), none];
+        let prints: std::collections::BTreeSet<String> = prints.iter().map(|it| full.fingerprint("", it)).collect();
+        assert_eq!(prints.len(), 4);
     }
 
     #[test]

@@ -118,7 +118,8 @@ fn starts() -> [File; 2] {
         File::started::<BuildStarted>(
             "image-create",
             "A build was started",
-            "What `image create` prints once the build process has been started.",
+            "What `image create` prints once the build process has been started, or if --if-changed or --if-missing find \
+             that no build is needed.",
         ),
         File::started::<RunStarted>(
             "exec-run",
@@ -184,6 +185,11 @@ enum Answers<R> {
 /// For a field: a job's id.
 pub fn job_id(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": "^[0-9a-z]+$"})
+}
+
+/// For a field: a job's id, or null.
+pub fn job_id_or_null(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["string", "null"], "pattern": "^[0-9a-z]+$"})
 }
 
 /// For a field: a container's id in full.

@@ -12,6 +12,9 @@ pub const RUN_LABEL: &str = "longshore.run";
 /// the containers of runs, too, in the place of [`RUN_LABEL`].
 pub const JOB_LABEL: &str = "longshore.job";
 
+/// The label that says what an image was made of; see `recipe::MadeOf`.
+pub const RECIPE_LABEL: &str = "longshore.recipe";
+
 /// The labels that the container of a run may have, the present one first.
 pub const RUN_LABELS: [&str; 2] = [RUN_LABEL, JOB_LABEL];
 

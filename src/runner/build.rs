@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use chrono::{DateTime, Datelike as _, Utc};
+use serde_json::Value;
 
 use super::local::{Call, begin};
 use crate::engine::Engine;
@@ -13,7 +14,7 @@ use crate::env::Env;
 use crate::job::record::{Begun, Build, Record};
 use crate::job::{CONTEXT, IMAGE_ID, Job};
 use crate::recipe::failure::Asked;
-use crate::recipe::{CaCert, Context, Dialect, Recipe};
+use crate::recipe::{Base, CaCert, Context, Dialect, MadeOf, Recipe};
 use crate::spec::RecipeSpec;
 
 /// Chooses the builder, writes the context, and returns the docker call.
@@ -33,7 +34,7 @@ pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &B
         tag: build.tag.normalized(),
         context: path(CONTEXT),
         iid: path(IMAGE_ID),
-        labels: image_labels(record, &recipe, builder),
+        labels: image_labels(record, &made_of(engine, record, &recipe), builder),
         pull: build.pull,
         no_cache: build.no_cache,
         builder,
@@ -46,8 +47,23 @@ pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &B
 #[must_use]
 pub fn rendered(recipe: &Recipe, builder: Builder, now: DateTime<Utc>) -> Context {
     let dialect = if builder == Builder::Legacy { Dialect::Legacy } else { Dialect::BuildKit };
+    recipe.render(dialect, &week(now))
+}
+
+/// The week for which an upgrade is the same, such as `2026-W47`.
+#[must_use]
+pub fn week(now: DateTime<Utc>) -> String {
     let week = now.iso_week();
-    recipe.render(dialect, &format!("{}-W{:02}", week.year(), week.week()))
+    format!("{}-W{:02}", week.year(), week.week())
+}
+
+/// What the image will be made of, for a later build that need not be done again. If the base image is replaced meanwhile, it
+/// is done again.
+fn made_of(engine: &Engine, record: &Record, recipe: &Recipe) -> MadeOf {
+    let found = engine.images(&[record.image.to_string()]);
+    let id = |images: Vec<Value>| Some(images.first()?["Id"].as_str()?.to_owned());
+    let base = found.map_or(Base::Unknown, |images| id(images).map_or(Base::Missing, Base::Id));
+    MadeOf { recipe: recipe.fingerprint(&week(record.created), &record.labels), base }
 }
 
 /// What the reason of a failure depends on.
@@ -62,13 +78,13 @@ pub fn asked(record: &Record, build: &Build) -> Asked {
     }
 }
 
-/// The labels of the image. The label of the job proves which build made it. The legacy builder makes a layer for every
-/// label, which takes a second each on some storage drivers, so it gets only that one.
-fn image_labels(record: &Record, recipe: &Recipe, builder: Builder) -> BTreeMap<String, String> {
+/// The labels of the image. The label of the job proves which build made it, and that of the recipe says of what. The legacy
+/// builder makes a layer for every label, which takes a second each on some storage drivers, so it gets only these two.
+fn image_labels(record: &Record, made_of: &MadeOf, builder: Builder) -> BTreeMap<String, String> {
     let mut labels = record.labels.clone();
     labels.insert(argv::JOB_LABEL.into(), record.id.to_string());
+    labels.insert(argv::RECIPE_LABEL.into(), made_of.to_string());
     if builder != Builder::Legacy {
-        labels.insert("longshore.recipe".into(), recipe.digest());
         labels.insert("longshore.base".into(), record.image.to_string());
         labels.insert("longshore.created".into(), record.created.to_rfc3339());
     }

@@ -30,7 +30,7 @@ use crate::job::tombstone::Tombstone;
 use crate::job::{Here, Job};
 use crate::names::{EnvKey, EnvValue, LogDriver, Tail};
 use crate::recipe::failure::Reason;
-pub use build::rendered;
+pub use build::{rendered, week};
 pub use local::withhold;
 pub use lookout::Lookout;
 

@@ -10,6 +10,7 @@ mod docs;
 mod engine;
 mod faults;
 mod formats;
+mod if_changed;
 mod readme;
 mod requirements;
 mod scripts;

@@ -3,6 +3,7 @@
 mod cancel;
 mod create;
 mod list;
+mod need;
 mod sources;
 mod status;
 

@@ -54,10 +54,22 @@ pub fn begin(
     values: &Values,
     make: impl FnOnce() -> Result<()>,
 ) -> Result<Job> {
-    let store = Store::make(env, record.kind)?;
     let runner = Runner::of(env, record);
+    begin_if(env, voice, record, values, &|| runner.check(record), make)
+}
+
+/// The same with another check than that of the engine, while the record is written.
+pub fn begin_if(
+    env: &Env,
+    voice: &Voice,
+    record: &Record,
+    values: &Values,
+    check: &(dyn Fn() -> Result<(), Failure> + Sync),
+    make: impl FnOnce() -> Result<()>,
+) -> Result<Job> {
+    let store = Store::make(env, record.kind)?;
     let (checked, prepared) = std::thread::scope(|scope| {
-        let question = || runner.check(record);
+        let question = || check();
         // Without another thread, because the user may have no more processes, they are done one after the other.
         let asking = std::thread::Builder::new().spawn_scoped(scope, question);
         let prepared = store.prepare(record);

@@ -32,17 +32,33 @@ impl Stay {
     }
 }
 
-/// A build was started.
+/// A build was started, or is not needed.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct BuildStarted<'a> {
-    /// True once the build has been started; with --wait or --follow, whether it succeeded.
+    /// True once the build has been started, or if none is needed; with --wait or --follow, whether it succeeded.
     success: bool,
     /// The name by which the build is followed from now on.
     name: &'a str,
-    /// The job's id: random, never reused.
-    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
-    id: &'a JobId,
+    /// The job's id: random, never reused. If no build is needed, the build that made the image, which may be forgotten by
+    /// now; null if the image has no label that tells it.
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id_or_null"))]
+    id: Option<&'a JobId>,
+    /// With --if-changed or --if-missing: true if nothing was started, because the image is there. Otherwise absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    up_to_date: bool,
+    /// The image that is there, if nothing was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_id: Option<&'a str>,
+}
+
+impl<'a> BuildStarted<'a> {
+    /// No build is needed, because there is this image.
+    pub fn needless(name: &'a str, id: Option<&'a JobId>, image_id: &'a str) -> Self {
+        Self { success: true, name, id, up_to_date: true, image_id: Some(image_id) }
+    }
 }
 
 /// A run was started.
@@ -140,7 +156,10 @@ fn untold(error: &anyhow::Error, job: &Job) -> anyhow::Error {
 
 fn announce(voice: &Voice, job: &Job, shown: &str) -> Result<()> {
     match job.kind {
-        Kind::Build => voice.reply(&BuildStarted { success: true, name: shown, id: &job.id }),
+        Kind::Build => {
+            let (id, image_id) = (Some(&job.id), None);
+            voice.reply(&BuildStarted { success: true, name: shown, id, up_to_date: false, image_id })
+        }
         Kind::Run => voice.reply(&RunStarted { exec_id: &job.id }),
     }
 }

@@ -124,3 +124,42 @@ fn a_failure_names_the_package_with_the_buildkit_of_an_old_client() {
 fn a_failure_names_the_package_with_buildx() {
     a_failure_names_the_package_with(Client::Buildx);
 }
+
+/// `--if-changed` builds again when the recipe or the base image is another one, and only then.
+fn an_image_is_built_again_when_it_has_to_be_with(client: Client) {
+    let real = Real::with(client);
+    let (name, base, label) = (real.name("ensured"), real.own_base(), real.label());
+    let ensure = |flags: &[&str]| {
+        let args = ["image", "create", &name, "--base", &base, "--label", &label, "--if-changed", "--wait", "--json"];
+        let answer = real.run(&[&args[..], flags].concat()).code(0).json();
+        (answer["id"].as_str().unwrap().to_owned(), answer["upToDate"] == true)
+    };
+    let image = || real.docker_says(&["image", "inspect", "--format", "{{.Id}}", &name]);
+    let command = format!("echo {} >/made", client.name());
+    let first = ensure(&["--run", &command]);
+    assert_eq!(ensure(&["--run", &command]), (first.0.clone(), true), "{client:?}");
+    let before = image();
+    let second = ensure(&["--run", "true"]);
+    assert!(!second.1 && second.0 != first.0 && image() != before, "{client:?}");
+    assert_eq!(ensure(&["--run", "true"]), (second.0.clone(), true), "{client:?}");
+    let changed = format!("FROM {}\nLABEL {label}\nLABEL changed={}\n", Real::base(), client.name());
+    assert_eq!(real.image("base", &changed), base);
+    let third = ensure(&["--run", "true"]);
+    assert!(!third.1 && third.0 != second.0, "{client:?}");
+    assert_eq!(ensure(&["--run", "true"]), (third.0, true), "{client:?}");
+}
+
+#[test]
+fn an_image_is_built_again_when_it_has_to_be_with_the_legacy_builder() {
+    an_image_is_built_again_when_it_has_to_be_with(Client::Legacy);
+}
+
+#[test]
+fn an_image_is_built_again_when_it_has_to_be_with_the_buildkit_of_an_old_client() {
+    an_image_is_built_again_when_it_has_to_be_with(Client::BuildkitOld);
+}
+
+#[test]
+fn an_image_is_built_again_when_it_has_to_be_with_buildx() {
+    an_image_is_built_again_when_it_has_to_be_with(Client::Buildx);
+}
