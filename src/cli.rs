@@ -102,6 +102,14 @@ pub enum Command {
     /// Create, start, stop and inspect containers, with the JSON of the Engine API
     #[command(subcommand)]
     Container(Container),
+    /// List builds and runs: short for `image builds` and `exec list`
+    Ps(JobList),
+    /// Show the output of builds and runs: short for `image logs` and `exec logs`
+    Logs(JobLogs),
+    /// Wait until builds and runs have ended: short for `image wait` and `exec wait`
+    Wait(Wait),
+    /// End builds and runs: short for `image cancel` and `exec stop`
+    Stop(JobStop),
     /// Check what longshore needs, and what killed processes left; says what to do about it
     Doctor(Doctor),
     /// Print a completion script for a shell
@@ -153,7 +161,7 @@ pub enum Image {
     Create(Box<ImageCreate>),
     /// Show a build's status and its output so far
     Status(OneImage),
-    /// Show a build's output
+    /// Show the output of builds
     Logs(ImageLogs),
     /// Wait until builds have ended, and pass on how
     Wait(Wait),
@@ -179,19 +187,25 @@ pub enum Exec {
     /// List runs
     #[command(visible_aliases = ["ls", "ps"])]
     List(JobList),
+    /// Show how a run stands, what it was asked to do, and its last lines of output
+    Status(OneJob),
     /// Show the engine's description of a run's container, also after its removal
     Inspect(ExecInspect),
-    /// Show a run's output
-    Logs(ExecLogs),
+    /// Show the output of runs
+    Logs(JobLogs),
     /// Wait until runs have ended, and pass on how
     Wait(Wait),
     /// Send runs the signal TERM, and KILL after a time limit
-    Stop(ExecStop),
+    Stop(JobStop),
     /// Send runs a signal, KILL by default
     Kill(ExecKill),
     /// Remove the logs and records of runs; does not stop them
     #[command(visible_alias = "rm")]
     Forget(Forget),
+    /// Show the CPU, memory, network and disk usage of runs
+    Stats(ExecStats),
+    /// List the processes of a run
+    Top(ExecTop),
 }
 
 /// `longshore container …`
@@ -228,7 +242,7 @@ pub enum Container {
 /// One or more containers.
 #[derive(Debug, Args)]
 pub struct Containers {
-    /// Ids, unique prefixes, or names
+    /// Ids, unique prefixes, or names; also of runs
     #[arg(value_name = "CONTAINER", required = true)]
     pub containers: Vec<String>,
 }
@@ -236,7 +250,7 @@ pub struct Containers {
 /// One container.
 #[derive(Debug, Args)]
 pub struct OneContainer {
-    /// An id, a unique prefix, or a name
+    /// An id, a unique prefix, or a name; also of a run
     #[arg(value_name = "CONTAINER")]
     pub container: String,
 }
@@ -314,7 +328,7 @@ pub struct ContainerCreate {
 /// `longshore container stop` and `restart`
 #[derive(Debug, Args)]
 pub struct ContainerStop {
-    /// Ids, unique prefixes, or names
+    /// Ids, unique prefixes, or names; also of runs
     #[arg(value_name = "CONTAINER", required = true)]
     pub containers: Vec<String>,
     /// Seconds to wait before KILL is sent; -1: no limit
@@ -331,7 +345,7 @@ pub struct ContainerStop {
 /// `longshore container kill`
 #[derive(Debug, Args)]
 pub struct ContainerKill {
-    /// Ids, unique prefixes, or names
+    /// Ids, unique prefixes, or names; also of runs
     #[arg(value_name = "CONTAINER", required = true)]
     pub containers: Vec<String>,
     /// The signal, for example TERM, SIGTERM or 15
@@ -342,7 +356,7 @@ pub struct ContainerKill {
 /// `longshore container rm`
 #[derive(Debug, Args)]
 pub struct ContainerRm {
-    /// Ids, unique prefixes, or names
+    /// Ids, unique prefixes, or names; also of runs
     #[arg(value_name = "CONTAINER", required = true)]
     pub containers: Vec<String>,
     /// Also remove running containers, and containers of longshore's runs
@@ -356,7 +370,7 @@ pub struct ContainerRm {
 /// `longshore container logs`
 #[derive(Debug, Args)]
 pub struct ContainerLogs {
-    /// An id, a unique prefix, or a name
+    /// An id, a unique prefix, or a name; also of a run
     #[arg(value_name = "CONTAINER")]
     pub container: String,
     /// Continue until the container ends
@@ -379,7 +393,7 @@ pub struct ContainerLogs {
 /// `longshore container export`
 #[derive(Debug, Args)]
 pub struct ContainerExport {
-    /// An id, a unique prefix, or a name
+    /// An id, a unique prefix, or a name; also of a run
     #[arg(value_name = "CONTAINER")]
     pub container: String,
     /// The file to write, or - for stdout [default: stdout]
@@ -390,12 +404,20 @@ pub struct ContainerExport {
 /// `longshore container stats`
 #[derive(Debug, Args)]
 pub struct ContainerStats {
-    /// Ids, unique prefixes, or names [default: all running containers]
+    /// Ids, unique prefixes, or names; also of runs [default: all running containers]
     #[arg(value_name = "CONTAINER")]
     pub containers: Vec<String>,
     /// Also show containers that are not running
     #[arg(short, long)]
     pub all: bool,
+    /// How to show them
+    #[command(flatten)]
+    pub flags: StatsFlags,
+}
+
+/// How to show resource usage.
+#[derive(Debug, Args)]
+pub struct StatsFlags {
     /// Measure once, then exit
     #[arg(long)]
     pub no_stream: bool,
@@ -479,21 +501,21 @@ pub struct OneJob {
 /// `longshore image logs`
 #[derive(Debug, Args)]
 pub struct ImageLogs {
-    /// Which build
-    #[command(flatten)]
-    pub image: OneImage,
-    /// How to show it
+    /// Names of images, ids of builds, prefixes of ids, or `latest`
+    #[arg(value_name = "NAME", required = true)]
+    pub jobs: Vec<String>,
+    /// How to show them
     #[command(flatten)]
     pub how: LogFlags,
 }
 
-/// `longshore exec logs`
+/// `longshore exec logs` and `longshore logs`
 #[derive(Debug, Args)]
-pub struct ExecLogs {
-    /// Which run
-    #[command(flatten)]
-    pub run: OneJob,
-    /// How to show it
+pub struct JobLogs {
+    /// Ids, prefixes, names, or `latest`
+    #[arg(value_name = "ID", required = true)]
+    pub jobs: Vec<String>,
+    /// How to show them
     #[command(flatten)]
     pub how: LogFlags,
 }
@@ -501,13 +523,13 @@ pub struct ExecLogs {
 /// How to show a log.
 #[derive(Debug, Args)]
 pub struct LogFlags {
-    /// Continue until the job ends
+    /// Continue until the job ends; of several, until all have ended
     #[arg(short, long)]
     pub follow: bool,
-    /// Show only the last lines: a number, or `all`
+    /// Show only the last lines of each job: a number, or `all`
     #[arg(short = 'n', long, value_name = "LINES", default_value = "all", value_parser = tail)]
     pub tail: Tail,
-    /// With --follow: exit with the job's exit code
+    /// With --follow: exit with the job's exit code; with several jobs, as `wait` does
     #[arg(long, requires = "follow")]
     pub exit_code: bool,
     /// Print the log byte for byte, also to a terminal
@@ -564,9 +586,12 @@ pub struct JobList {
     /// Print ids only
     #[arg(short, long)]
     pub quiet: bool,
-    /// Do not cut cells to the terminal's width
+    /// Show every column, and do not cut cells to the terminal's width
     #[arg(long)]
     pub no_trunc: bool,
+    /// Show the list until Ctrl-C, as it is at each moment; with --json, print it again when it has changed
+    #[arg(short, long)]
+    pub watch: bool,
 }
 
 /// `longshore image list`
@@ -628,13 +653,35 @@ pub struct ExecInspect {
     pub spec: bool,
 }
 
-/// `longshore exec stop`
+/// `longshore exec stats`
 #[derive(Debug, Args)]
-pub struct ExecStop {
+pub struct ExecStats {
+    /// Ids, prefixes, names, or `latest` [default: all running runs]
+    #[arg(value_name = "ID")]
+    pub jobs: Vec<String>,
+    /// How to show them
+    #[command(flatten)]
+    pub flags: StatsFlags,
+}
+
+/// `longshore exec top`
+#[derive(Debug, Args)]
+pub struct ExecTop {
+    /// Which run
+    #[command(flatten)]
+    pub run: OneJob,
+    /// Options of ps, which make other columns
+    #[arg(last = true, value_name = "PS_OPTIONS")]
+    pub options: Vec<String>,
+}
+
+/// `longshore exec stop` and `longshore stop`
+#[derive(Debug, Args)]
+pub struct JobStop {
     /// Ids, prefixes, names, or `latest`
     #[arg(value_name = "ID", required = true)]
     pub jobs: Vec<String>,
-    /// Seconds to wait before KILL is sent
+    /// Seconds to wait before KILL is sent to a run
     #[arg(short = 't', long = "timeout", value_name = "SECONDS", default_value_t = 10)]
     pub grace: u32,
 }

@@ -142,7 +142,18 @@ pub fn codes(command: &str) -> Vec<Term> {
 #[cfg(test)]
 #[must_use]
 pub fn passes_on(command: &str) -> bool {
-    let verbs = ["", "image create", "image logs", "image wait", "exec run", "exec rerun", "exec logs", "exec wait"];
+    let verbs = [
+        "",
+        "image create",
+        "image logs",
+        "image wait",
+        "exec run",
+        "exec rerun",
+        "exec logs",
+        "exec wait",
+        "logs",
+        "wait",
+    ];
     verbs.contains(&command)
 }
 
@@ -190,7 +201,29 @@ fn top(command: &str) -> Page {
             page([], &["longshore image create web --base python:3-slim --pip numpy", "longshore image wait web"])
         }
         "exec" => page([], &["longshore exec run --image web --src src --main train.py", "longshore exec wait latest"]),
-        "container" => page([], &["longshore container list -a", "longshore container logs -f web"]),
+        "container" => page(
+            [text(
+                "Where a container is meant, the id or name of a run works too. docker's own ids, prefixes and names come first; \
+                 a word that docker does not know is looked up among the runs, as `exec` does it.",
+            )],
+            &["longshore container list -a", "longshore container logs -f web"],
+        ),
+        "ps" => page(
+            [
+                text(
+                    "The newest job stands first, running or not. The flags are those of `image builds` and `exec list`.",
+                ),
+                text(FILTERS),
+                text(WATCH),
+            ],
+            &["longshore ps --status running", "longshore ps --watch -n 20"],
+        ),
+        "logs" => page([text(BOTH), text(SEVERAL_LOGS)], &["longshore logs -f web", "longshore logs -n 5 web train"]),
+        "wait" => page([text(BOTH), text(WAIT)], &["longshore wait web && longshore exec run --spec run.json"]),
+        "stop" => page(
+            [text(BOTH), text("A build is cancelled, which has no time limit.")],
+            &["longshore stop web train", "longshore ps -q --status running | xargs -r longshore stop"],
+        ),
         "doctor" => page(
             [
                 text(
@@ -239,6 +272,16 @@ fn top(command: &str) -> Page {
 
 const FILTERS: &str = "Keys of --filter: id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, status. If a \
     key is given more than once, one of its values must match. If several keys are given, all of them must match.";
+const BOTH: &str = "Each ID is that of a build or of a run: an id, a prefix of one, a name, or `latest` for the newest job. If a \
+    build and a run have the same name, it is an error that says what to type for each.";
+const WATCH: &str = "With --watch, the list is drawn anew each second, in place and in the size that the terminal has by then, \
+    until Ctrl-C, which exits with 130. Then the terminal is as before, with the last list on it. Without a terminal --watch is \
+    an error; with --json, the array is printed on one line, and again whenever it has changed.";
+const SEVERAL_LOGS: &str = "With several ids, each line has the name of its job before it, and its id where two jobs have the \
+    same name. Lines are never mixed: a line is shown when it has ended. With --json, each object has the job's `id`; without \
+    --follow it is an array with an object for each. With --follow --exit-code, the exit code is 0 if all succeeded, else 1.";
+const HEADINGS: &str = "A terminal shows a heading where a step of the build begins, such as `== 3/7 pip install numpy`, in the \
+    place of docker's own line. A pipe and --raw have the log as it is.";
 const WAIT: &str = "With one id, the exit code is that of the job: 0 only if it succeeded, 124 if its time limit passed, \
     125 if its exit code is not known. With several ids, a line `ID CODE` is printed for each, and the exit code is 0 if \
     all succeeded, else 1. If --timeout passes, the jobs that still run have a line `ID -`, and the exit code is 124. A \
@@ -281,7 +324,14 @@ fn image(verb: &str) -> Page {
             ],
         ),
         "status" => page([], &["longshore image status web", "longshore image status web --json | jq -r .status"]),
-        "logs" => page([], &["longshore image logs -n 20 web", "longshore image logs -f --exit-code web"]),
+        "logs" => page(
+            [text(HEADINGS), text(SEVERAL_LOGS)],
+            &[
+                "longshore image logs -n 20 web",
+                "longshore image logs -f --exit-code web",
+                "longshore image logs -f web api",
+            ],
+        ),
         "wait" => page([text(WAIT)], &["longshore image wait web", "longshore image wait --timeout 10m web api"]),
         "cancel" => page([], &["longshore image cancel web"]),
         "forget" => page(
@@ -291,7 +341,10 @@ fn image(verb: &str) -> Page {
             )],
             &["longshore image forget web"],
         ),
-        "builds" => page([text(FILTERS)], &["longshore image builds --status failed"]),
+        "builds" => page(
+            [text(FILTERS), text(WATCH)],
+            &["longshore image builds --status failed", "longshore image builds --watch"],
+        ),
         "list" => page([], &["longshore image list --filter reference='web*'"]),
         _ => Page::default(),
     }
@@ -323,8 +376,12 @@ fn exec(verb: &str) -> Page {
             ],
         ),
         "list" => page(
-            [text(FILTERS)],
-            &["longshore exec list --status failed --json", "longshore exec list -n 5 --filter label=team=red"],
+            [text(FILTERS), text(WATCH)],
+            &[
+                "longshore exec list --status failed --json",
+                "longshore exec list -n 5 --filter label=team=red",
+                "longshore exec list --watch --status running",
+            ],
         ),
         "rerun" => page(
             [
@@ -360,7 +417,14 @@ fn exec(verb: &str) -> Page {
                 "longshore exec inspect report --spec |\n    jq '.memory = \"4g\"' |\n    longshore exec run --spec -",
             ],
         ),
-        "logs" => page([], &["longshore exec logs -n 20 latest", "longshore exec logs -f --exit-code report"]),
+        "logs" => page(
+            [text(SEVERAL_LOGS)],
+            &[
+                "longshore exec logs -n 20 latest",
+                "longshore exec logs -f --exit-code report",
+                "longshore exec logs -f report train",
+            ],
+        ),
         "wait" => page([text(WAIT)], &["longshore exec wait report", "longshore exec wait --timeout 10m 7hfn 2s68"]),
         "stop" => page([], &["longshore exec stop -t 30 report"]),
         "kill" => page([], &["longshore exec kill -s USR1 report"]),
@@ -373,6 +437,34 @@ fn exec(verb: &str) -> Page {
                 "longshore exec forget report",
                 "longshore exec list -q --status succeeded |\n    xargs -r longshore exec forget",
             ],
+        ),
+        _ => exec_at_a_glance(verb),
+    }
+}
+
+fn exec_at_a_glance(verb: &str) -> Page {
+    match verb {
+        "status" => page(
+            [text(
+                "Shows at a glance whether the run runs or how it ended, why, since when and how long it took, what it was \
+                 asked to do, and its last five lines of output. The exit code is 0, whatever became of the run; `wait` \
+                 passes its exit code on. With --json, the job has two more keys: `spec`, as `exec inspect --spec` prints \
+                 it, and `lines`.",
+            )],
+            &["longshore exec status train", "longshore exec status latest --json | jq -r .reason"],
+        ),
+        "stats" => page(
+            [text(
+                "The same as `container stats`, for runs. In JSON, each object has the run's id and name below `Longshore`.",
+            )],
+            &["longshore exec stats train", "longshore exec stats --no-stream --json | jq '.[].cpuPercent'"],
+        ),
+        "top" => page(
+            [text(
+                "The same as `docker top`. With --json, it is the answer of the Engine API, `Titles` and `Processes`, and the \
+                 job below `Longshore`. What stands after -- are options of ps on the engine's host.",
+            )],
+            &["longshore exec top train", "longshore exec top train -- -o pid,pcpu,args"],
         ),
         _ => Page::default(),
     }

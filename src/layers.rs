@@ -23,8 +23,8 @@ const LAYERS: [&[&str]; 16] = [
     &["commands", "usage"],
 ];
 
-/// The layers inside `commands`: `jobs` is used by the others, which do not use each other.
-const COMMANDS: [&[&str]; 2] = [&["jobs"], &["complete", "container", "doctor", "exec", "image"]];
+/// The layers inside `commands`: `jobs` and `stats` are used by the others, which do not use each other.
+const COMMANDS: [&[&str]; 2] = [&["jobs", "stats"], &["complete", "container", "doctor", "exec", "image"]];
 
 /// Every file of the program below `dir` with the text before its tests.
 fn sources(dir: &Path, found: &mut Vec<(PathBuf, String)>) {

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::commands::DryRun;
 use crate::commands::answers::{
-    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, FileChange, Report, RunStarted, Status, Stayed,
+    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, FileChange, Report, RunStarted, RunStatus, Status,
+    Stayed, Top,
 };
 use crate::job::view::View;
 use crate::output::{FailureDocument, Logs, Row};
@@ -71,7 +72,7 @@ pub fn documents() -> Vec<File> {
     jobs().into_iter().chain(starts()).chain(dry_runs()).chain(containers()).chain([doctor]).collect()
 }
 
-fn jobs() -> [File; 8] {
+fn jobs() -> [File; 10] {
     [
         File::document::<View>(
             "job",
@@ -82,8 +83,8 @@ fn jobs() -> [File; 8] {
         File::document::<Vec<Row<View>>>(
             "jobs",
             "Jobs",
-            "What `image builds`, `exec list` and `wait` with several ids print: jobs, of a list the newest first. Where \
-             one of several ids is no job's, `wait` has a failure in its place. A job that runs when the --timeout of \
+            "What `image builds`, `exec list`, `ps` and `wait` with several ids print: jobs, of a list the newest first. With \
+             --watch, it is one line, and another whenever it has changed. Where one of several ids is no job's, `wait` has a failure in its place. A job that runs when the --timeout of \
              `wait` passes is there as it runs.",
         ),
         File::document::<Status>(
@@ -91,12 +92,27 @@ fn jobs() -> [File; 8] {
             "A build and its output",
             "What `image status` prints: the job and its whole output so far.",
         ),
-        File::document::<Logs>("logs", "A job's output", "What `image logs` and `exec logs` print."),
+        File::document::<RunStatus>(
+            "exec-status",
+            "A run at a glance",
+            "What `exec status` prints: the job, what it was asked to do, and its last lines of output.",
+        ),
+        File::document::<Top>(
+            "exec-top",
+            "The processes of a run",
+            "What `exec top` prints: the Engine API's own answer, and the job.",
+        ),
+        File::document::<Answers<Logs>>(
+            "logs",
+            "A job's output",
+            "What `image logs`, `exec logs` and `logs` print: for one id an object, for several an array with an object each, in \
+             their order, in which a failure has the shape of error.json.",
+        ),
         File::document::<crate::log::Row>(
             "log-line",
             "A line of a job's output",
-            "What `image logs --follow` and `exec logs --follow` print: one such object a line. `image create --follow` \
-             and `exec run --follow` print the same lines between their own documents.",
+            "What `image logs --follow`, `exec logs --follow` and `logs --follow` print: one such object a line. `image create \
+             --follow` and `exec run --follow` print the same lines between their own documents.",
         ),
         File::document::<Answers<Done>>(
             "done",
@@ -194,6 +210,11 @@ pub fn container_id(_: &mut SchemaGenerator) -> Schema {
 /// For a flattened field: a job, by reference.
 pub fn job(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"$ref": "job.json"})
+}
+
+/// For a field: what a run was asked to do, by reference; null if that is not known.
+pub fn run_spec(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [{"$ref": "run-spec.json"}, {"type": "null"}]})
 }
 
 /// For a job: one that runs has no end, and one that has exited says how.

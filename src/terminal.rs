@@ -195,6 +195,11 @@ impl<W: Write> Escaper<W> {
         Self { out, allowed, held: Vec::new(), coloured: false, line: Line::Empty }
     }
 
+    /// Whether colours pass.
+    pub fn has_colours(&self) -> bool {
+        self.allowed.colours
+    }
+
     /// Writes what was held back, and resets the colour.
     pub fn finish(&mut self) -> io::Result<()> {
         self.pass(true)?;

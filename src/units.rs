@@ -110,6 +110,15 @@ pub fn ago(seconds: i64) -> String {
     format!("{span} ago")
 }
 
+/// The same in few characters, for narrow tables: `3m ago`, `2w ago`. Parts of a unit are left out.
+#[must_use]
+pub fn ago_short(seconds: i64) -> String {
+    const UNITS: [(i64, &str); 7] =
+        [(365 * 86_400, "y"), (30 * 86_400, "mo"), (7 * 86_400, "w"), (86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
+    let (length, unit) = UNITS.into_iter().find(|(length, _)| seconds >= *length).unwrap_or((1, "s"));
+    format!("{}{unit} ago", seconds.max(0) / length)
+}
+
 /// Reads a size as docker's `--memory` does: `10b`, `64k`, `512m`, `2g`, `1.5g`, `2GiB`. Units are powers of 1024 in
 /// every spelling; a number alone is bytes.
 ///
@@ -288,6 +297,28 @@ mod tests {
             assert_eq!(show_duration(Duration::from_millis(millis)), shown);
         }
         assert_eq!(show_duration(Duration::from_nanos(999)), "0s");
+    }
+
+    #[test]
+    fn a_short_age_has_one_unit() {
+        let day = 86_400;
+        for (seconds, shown) in [
+            (-5, "0s"),
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3599, "59m"),
+            (3600, "1h"),
+            (day, "1d"),
+            (7 * day, "1w"),
+            (29 * day, "4w"),
+            (30 * day, "1mo"),
+            (364 * day, "12mo"),
+            (365 * day, "1y"),
+            (i64::MAX, "292471208677y"),
+        ] {
+            assert_eq!(ago_short(seconds), format!("{shown} ago"), "{seconds}");
+        }
     }
 
     #[test]

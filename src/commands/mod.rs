@@ -6,6 +6,7 @@ mod doctor;
 mod exec;
 mod image;
 mod jobs;
+mod stats;
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use crate::cli::{Command, Container, Exec, Image};
 use crate::env::Env;
 use crate::error::{Failure, Verb, plain};
+use crate::job::select::Scope;
 use crate::output::{Form, Page, Reply, Voice};
 use crate::shell;
 use crate::spec;
@@ -45,6 +47,7 @@ impl Reply for DryRun {
 pub mod answers {
     pub use super::container::{Changed, Created, Exported, FileChange};
     pub use super::doctor::Report;
+    pub use super::exec::{Status as RunStatus, Top};
     pub use super::image::{DryRun as BuildDryRun, Status};
     pub use super::jobs::Done;
     pub use super::jobs::stay::{BuildStarted, RunStarted, Stayed};
@@ -68,6 +71,10 @@ pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
         Command::Image(verb) => image::run(env, voice, verb),
         Command::Exec(verb) => exec::run(env, voice, verb),
         Command::Container(command) => container::run(env, voice, command),
+        Command::Ps(args) => jobs::list::list(env, voice, Scope::Both, &args),
+        Command::Logs(args) => jobs::logs::logs(env, voice, Scope::Both, &args.jobs, &args.how),
+        Command::Wait(args) => jobs::wait::wait(env, voice, Scope::Both, &args),
+        Command::Stop(args) => jobs::stop::stop(env, voice, Scope::Both, &args),
         Command::Doctor(args) => doctor::run(env, voice, &args),
         Command::Completions { .. } if voice.form() != Form::Text => {
             Err(Failure::usage("a completion script is text and not JSON").hint("leave --json out").into())
@@ -105,6 +112,8 @@ pub fn verb(command: &Command) -> Verb {
             Exec::Logs(logs) => logs.how.exit_code,
             _ => false,
         },
+        Command::Wait(_) => true,
+        Command::Logs(logs) => logs.how.exit_code,
         _ => false,
     };
     if passes_on { Verb::PassesOn } else { Verb::Plain }
@@ -116,11 +125,13 @@ pub fn streams(command: &Command) -> bool {
     match command {
         Command::Image(Image::Logs(logs)) => logs.how.follow,
         Command::Image(Image::Create(create)) => create.stay.follows(),
-        Command::Exec(Exec::Logs(logs)) => logs.how.follow,
+        Command::Exec(Exec::Logs(logs)) | Command::Logs(logs) => logs.how.follow,
+        Command::Image(Image::Builds(list)) | Command::Exec(Exec::List(list)) | Command::Ps(list) => list.watch,
         Command::Exec(Exec::Run(run)) => run.stay.follows(),
         Command::Exec(Exec::Rerun(rerun)) => rerun.stay.follows(),
         Command::Container(Container::Logs(logs)) => logs.follow,
-        Command::Container(Container::Stats(stats)) => !stats.no_stream,
+        Command::Container(Container::Stats(stats)) => !stats.flags.no_stream,
+        Command::Exec(Exec::Stats(stats)) => !stats.flags.no_stream,
         _ => false,
     }
 }

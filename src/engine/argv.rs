@@ -65,6 +65,12 @@ pub fn container_name(id: &JobId) -> String {
     format!("longshore-{id}")
 }
 
+/// The run whose container has this name.
+#[must_use]
+pub fn run_of_name(name: &str) -> Option<JobId> {
+    JobId::parse(name.strip_prefix("longshore-")?).ok()
+}
+
 /// `docker run …`. Without `--rm`, because it loses the exit code if the client is killed. Without `--cidfile`, because a
 /// kill leaves it empty; the engine sets name and label in one step with the container. `variables` are the flags that
 /// pass the user's variables.

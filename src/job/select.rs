@@ -11,43 +11,158 @@ use crate::error::{self, Failure};
 use crate::names::{ImageName, JobId, JobName, Label, nearest, without_latest};
 use crate::terminal::escape_value;
 
-/// Finds the job: `latest`, a name, an id or a unique prefix of one. A job that was forgotten while it ran has only its id.
+/// Where a job is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Among the jobs of one kind.
+    Only(Kind),
+    /// Among builds and runs.
+    Both,
+}
+
+impl Scope {
+    /// The kinds, in the order in which they are named.
+    #[must_use]
+    pub fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::Only(Kind::Build) => &[Kind::Build],
+            Self::Only(Kind::Run) => &[Kind::Run],
+            Self::Both => &[Kind::Build, Kind::Run],
+        }
+    }
+
+    /// `build`, `run`, `build or run`
+    fn words(self) -> String {
+        self.kinds().iter().map(|kind| kind.word()).collect::<Vec<_>>().join(" or ")
+    }
+
+    /// The command that lists them.
+    fn list(self) -> &'static str {
+        match self {
+            Self::Only(Kind::Build) => "longshore image builds",
+            Self::Only(Kind::Run) => "longshore exec list",
+            Self::Both => "longshore ps",
+        }
+    }
+
+    /// The directories of these kinds that there are.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn stores(self, env: &Env) -> Result<Vec<Store>> {
+        self.kinds().iter().filter_map(|kind| Store::open(env, *kind).transpose()).collect()
+    }
+
+    /// Finds the job: `latest`, a name, an id or a unique prefix of one. A job that was forgotten while it ran has only its
+    /// id. `verb` is the command's, for the advice when a name is that of a build and of a run.
+    ///
+    /// # Errors
+    /// [`error::Kind::NotFound`], or [`error::Kind::Ambiguous`] with what matches.
+    pub fn find(self, env: &Env, typed: &str, verb: impl Fn(Kind) -> &'static str) -> Result<Job> {
+        let stores = self.stores(env)?;
+        let (store, id) = self.resolve(&stores, typed, &verb)?;
+        store.job(&id).ok_or_else(|| self.unknown(typed, None).into())
+    }
+
+    fn resolve<'a>(
+        self,
+        stores: &'a [Store],
+        typed: &str,
+        verb: &dyn Fn(Kind) -> &'static str,
+    ) -> Result<(&'a Store, JobId)> {
+        if typed == "latest" {
+            let newest = stores.iter().filter_map(|store| Some((store, store.latest()?)));
+            let newest = newest.max_by_key(|(_, job)| job.created());
+            return newest.map(|(store, job)| (store, job.id)).ok_or_else(|| self.unknown(typed, None).into());
+        }
+        if let Ok(id) = JobId::parse(typed)
+            && let Some(store) = stores.iter().find(|store| store.job(&id).is_some())
+        {
+            return Ok((store, id));
+        }
+        let named = |store: &'a Store| {
+            let job = store.named(&full_name(store.kind, typed)?)?;
+            (!job.is_forgotten()).then_some((store, job.id))
+        };
+        match &stores.iter().filter_map(named).collect::<Vec<_>>()[..] {
+            [] => self.by_prefix(stores, typed),
+            [(store, id)] => Ok((store, id.clone())),
+            several => Err(same_name(typed, several, verb).into()),
+        }
+    }
+
+    fn by_prefix<'a>(self, stores: &'a [Store], typed: &str) -> Result<(&'a Store, JobId)> {
+        if !JobId::is_prefix(typed) {
+            return Err(self.not_found(stores, typed));
+        }
+        let mut fits = Vec::new();
+        for store in stores {
+            let begins = store.ids()?.into_iter().filter(|id| id.as_str().starts_with(typed));
+            fits.extend(begins.filter(|id| store.job(id).is_some()).map(|id| (store, id)));
+        }
+        match fits.len() {
+            0 => Err(self.not_found(stores, typed)),
+            1 => Ok(fits.remove(0)),
+            count => {
+                fits.sort_by(|(_, a), (_, b)| a.cmp(b));
+                let shown: Vec<&str> = fits.iter().take(10).map(|(_, id)| id.as_str()).collect();
+                let more = if count > 10 { format!(" and {} more", count - 10) } else { String::new() };
+                let what = if stores.len() == 1 { format!("{}s", stores[0].kind.word()) } else { "jobs".to_owned() };
+                let message = format!("{typed:?} matches {count} {what}: {}{more}", shown.join(", "));
+                Err(Failure::new(error::Kind::Ambiguous, message).hint("type more characters of the id").into())
+            }
+        }
+    }
+
+    /// Reads the names of all jobs, to find one that could have been meant.
+    fn not_found(self, stores: &[Store], typed: &str) -> anyhow::Error {
+        self.unknown(typed, near(stores, typed).as_deref()).into()
+    }
+
+    fn unknown(self, typed: &str, meant: Option<&str>) -> Failure {
+        let words = self.words();
+        let message = match typed {
+            "latest" => format!("there is no {words} yet"),
+            _ => format!("there is no {words} \"{}\"", escape_value(typed)),
+        };
+        let meant = meant.map(|meant| format!("did you mean {meant:?}? ")).unwrap_or_default();
+        Failure::new(error::Kind::NotFound, message).hint(format!("{meant}list them with: {}", self.list()))
+    }
+}
+
+/// Finds the job of one kind, and where it is.
 ///
 /// # Errors
-/// [`error::Kind::NotFound`], or [`error::Kind::Ambiguous`] with the ids that match.
+/// As [`Scope::find`].
 pub fn find(env: &Env, kind: Kind, typed: &str) -> Result<(Store, Job)> {
-    let Some(store) = Store::open(env, kind)? else { return Err(unknown(kind, typed, None).into()) };
-    let job = resolve(&store, typed)?;
+    let scope = Scope::Only(kind);
+    let Some(store) = Store::open(env, kind)? else { return Err(scope.unknown(typed, None).into()) };
+    let (_, id) = scope.resolve(std::slice::from_ref(&store), typed, &|kind| kind.noun())?;
+    let job = store.job(&id).ok_or_else(|| scope.unknown(typed, None))?;
     Ok((store, job))
 }
 
-fn resolve(store: &Store, typed: &str) -> Result<Job> {
-    if typed == "latest" {
-        return store.latest().ok_or_else(|| unknown(store.kind, typed, None).into());
+/// The name of a job that is nearest to what was typed, or its id.
+fn near(stores: &[Store], typed: &str) -> Option<String> {
+    let (mut names, mut ids) = (Vec::new(), Vec::new());
+    for job in stores.iter().filter_map(|store| store.all(Extent::Remembered).ok()).flatten().flatten() {
+        names.extend(job.record().ok().and_then(|record| record.name));
+        ids.push(job.id);
     }
-    if let Some(job) = JobId::parse(typed).ok().and_then(|id| store.job(&id)) {
-        return Ok(job);
-    }
-    let named = full_name(store.kind, typed).and_then(|name| store.named(&name));
-    if let Some(job) = named.filter(|job| !job.is_forgotten()) {
-        return Ok(job);
-    }
-    if !JobId::is_prefix(typed) {
-        return Err(not_found(store, typed));
-    }
-    let fits = store.ids()?.into_iter().filter(|id| id.as_str().starts_with(typed));
-    let mut fits: Vec<Job> = fits.filter_map(|id| store.job(&id)).collect();
-    match fits.len() {
-        0 => Err(not_found(store, typed)),
-        1 => Ok(fits.remove(0)),
-        count => {
-            fits.sort_by(|a, b| a.id.cmp(&b.id));
-            let shown: Vec<&str> = fits.iter().take(10).map(|job| job.id.as_str()).collect();
-            let more = if count > 10 { format!(" and {} more", count - 10) } else { String::new() };
-            let message = format!("{typed:?} matches {count} {}s: {}{more}", store.kind.word(), shown.join(", "));
-            Err(Failure::new(error::Kind::Ambiguous, message).hint("type more characters of the id").into())
-        }
-    }
+    meant(typed, &names, &ids).map(str::to_owned)
+}
+
+/// The run that could have been meant by a word that names none.
+#[must_use]
+pub fn nearest_run(env: &Env, typed: &str) -> Option<String> {
+    near(&Scope::Only(Kind::Run).stores(env).ok()?, typed)
+}
+
+fn same_name(typed: &str, several: &[(&Store, JobId)], verb: &dyn Fn(Kind) -> &'static str) -> Failure {
+    let jobs: Vec<String> = several.iter().map(|(store, id)| format!("a {} ({id})", store.kind.word())).collect();
+    let message = format!("\"{}\" is the name of {}", escape_value(typed), jobs.join(" and of "));
+    let ways = several.iter().map(|(store, _)| format!("longshore {} {} {typed}", store.kind.noun(), verb(store.kind)));
+    Failure::new(error::Kind::Ambiguous, message).hint(format!("use: {}", ways.collect::<Vec<_>>().join("   or: ")))
 }
 
 /// The full name of a job. For a build, `web` means `web:latest`.
@@ -56,16 +171,6 @@ fn full_name(kind: Kind, typed: &str) -> Option<String> {
         Kind::Build => ImageName::parse(typed).ok().map(|name| name.normalized()),
         Kind::Run => JobName::parse(typed).ok().map(String::from),
     }
-}
-
-/// Reads the names of all jobs, to find one that could have been meant.
-fn not_found(store: &Store, typed: &str) -> anyhow::Error {
-    let (mut names, mut ids) = (Vec::new(), Vec::new());
-    for job in store.all(Extent::Remembered).into_iter().flatten().flatten() {
-        names.extend(job.record().ok().and_then(|record| record.name));
-        ids.push(job.id);
-    }
-    unknown(store.kind, typed, meant(typed, &names, &ids)).into()
 }
 
 /// The name that is nearest to what was typed, or the only id that begins with it but for one character. Fewer than four
@@ -79,19 +184,6 @@ fn meant<'a>(typed: &str, names: &'a [String], ids: &'a [JobId]) -> Option<&'a s
     let mut near = ids.iter().filter(begins);
     let only = near.next().filter(|_| near.next().is_none());
     nearest(typed, &short).or(only.map(JobId::as_str))
-}
-
-fn unknown(kind: Kind, typed: &str, meant: Option<&str>) -> Failure {
-    let list = match kind {
-        Kind::Build => "longshore image builds",
-        Kind::Run => "longshore exec list",
-    };
-    let message = match typed {
-        "latest" => format!("there is no {} yet", kind.word()),
-        _ => format!("there is no {} \"{}\"", kind.word(), escape_value(typed)),
-    };
-    let meant = meant.map(|meant| format!("did you mean {meant:?}? ")).unwrap_or_default();
-    Failure::new(error::Kind::NotFound, message).hint(format!("{meant}list them with: {list}"))
 }
 
 /// The keys of `--filter`.
@@ -210,7 +302,8 @@ mod tests {
 
     #[test]
     fn what_could_have_been_meant_stands_in_the_hint() {
-        let hint = unknown(Kind::Run, "reprt", Some("report")).hint.unwrap();
-        assert_eq!(hint, "did you mean \"report\"? list them with: longshore exec list");
+        let hint = |scope: Scope| scope.unknown("reprt", Some("report")).hint.unwrap();
+        assert_eq!(hint(Scope::Only(Kind::Run)), "did you mean \"report\"? list them with: longshore exec list");
+        assert_eq!(hint(Scope::Both), "did you mean \"report\"? list them with: longshore ps");
     }
 }

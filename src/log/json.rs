@@ -8,7 +8,7 @@ use super::CHUNK;
 /// or the buffer is full. Then its pieces are written, so that no line needs more memory than a chunk.
 #[derive(Debug)]
 pub struct JsonLines {
-    before: &'static [u8],
+    before: Vec<u8>,
     between: &'static [u8],
     after: &'static [u8],
     carry: Vec<u8>,
@@ -21,6 +21,9 @@ pub struct JsonLines {
 #[derive(Debug, PartialEq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
+    /// Of one of several jobs: its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
     /// The line, without its end.
     line: String,
 }
@@ -29,13 +32,25 @@ impl JsonLines {
     /// The items of an array, without the brackets.
     #[must_use]
     pub fn items() -> Self {
-        Self { before: b"\"", between: b",", after: b"\"", carry: Vec::new(), open: false, first: true }
+        Self { before: b"\"".to_vec(), between: b",", after: b"\"", carry: Vec::new(), open: false, first: true }
     }
 
     /// One object a line, with the text as its `line`.
     #[must_use]
     pub fn rows() -> Self {
-        Self { before: b"{\"line\": \"", between: b"", after: b"\"}\n", ..Self::items() }
+        Self { before: b"{\"line\": \"".to_vec(), between: b"", after: b"\"}\n", ..Self::items() }
+    }
+
+    /// The same for one of several jobs, with its id in each object.
+    #[must_use]
+    pub fn rows_of(id: &str) -> Self {
+        Self { before: format!("{{\"id\": \"{id}\", \"line\": \"").into_bytes(), ..Self::rows() }
+    }
+
+    /// Whether the last line is in the midst of being written.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Takes the next bytes.
@@ -75,7 +90,7 @@ impl JsonLines {
     fn pass(&mut self, length: usize, out: &mut impl Write) -> io::Result<()> {
         if !self.open {
             out.write_all(if self.first { b"" } else { self.between })?;
-            out.write_all(self.before)?;
+            out.write_all(&self.before)?;
             (self.open, self.first) = (true, false);
         }
         write_escaped(&self.carry[..length], out)?;
@@ -135,6 +150,6 @@ mod tests {
         lines.finish(&mut written).unwrap();
         let rows: Vec<Row> =
             written.split_inclusive(|byte| *byte == b'\n').map(|row| serde_json::from_slice(row).unwrap()).collect();
-        assert_eq!(rows, [&text, "short", "last"].map(|line| Row { line: line.to_owned() }));
+        assert_eq!(rows, [&text, "short", "last"].map(|line| Row { id: None, line: line.to_owned() }));
     }
 }

@@ -5,6 +5,7 @@ pub mod compare;
 mod follow;
 mod json;
 mod lines;
+pub mod steps;
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};

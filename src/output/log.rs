@@ -7,9 +7,12 @@ use std::os::fd::AsFd as _;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::braid::Strand;
 use super::{Form, Voice, stderr};
 use crate::job::record::LogState;
 use crate::log::JsonLines;
+use crate::log::steps::{Part, Steps};
+use crate::names::JobId;
 use crate::terminal::{Escaper, safe_json};
 
 const CHUNK: usize = 1 << 16;
@@ -27,6 +30,13 @@ pub enum Bytes {
 #[derive(Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Logs {
+    /// Of one of several jobs: its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
+    pub id: Option<JobId>,
+    /// Of such a job: its name, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Of a job whose log is not known to be whole: what it is worth, as in the job itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<LogState>,
@@ -47,6 +57,10 @@ pub enum LogSink {
     Safe(Escaper<File>),
     /// As JSON.
     Json(Json),
+    /// To a terminal, with a heading at each step of a build.
+    Steps(Steps, Escaper<File>),
+    /// One of several.
+    Strand(Strand),
 }
 
 /// The lines of a log as a part of a document, or as documents of their own.
@@ -79,6 +93,35 @@ impl Voice {
         Ok(LogSink::Json(Json { out, lines, around, is_terminal: self.stdout.is_terminal }))
     }
 
+    /// The log of a build on stdout. A terminal gets a heading where a step begins, with the names that `steps` knows.
+    pub fn log_of_build(
+        &self,
+        bytes: Bytes,
+        document: &impl Serialize,
+        steps: impl FnOnce() -> Steps,
+    ) -> Result<LogSink> {
+        Ok(match self.log(bytes, document)? {
+            LogSink::Safe(escaper) => LogSink::Steps(steps(), escaper),
+            other => other,
+        })
+    }
+
+    /// A log on stdout as an item of an array, of which `before` stands before it: in the place of the empty array with which
+    /// `document` ends.
+    pub fn log_item(&self, before: &str, document: &impl Serialize) -> Result<LogSink> {
+        let mut text = format!("{before}{}", serde_json::to_string(document)?);
+        text.truncate(text.len() - "]}".len());
+        let (out, is_terminal) = (self.bytes()?, self.stdout.is_terminal);
+        Ok(LogSink::Json(Json { out, lines: JsonLines::items(), around: (text, "]}"), is_terminal }))
+    }
+
+    /// Another item of such an array.
+    pub fn item(&self, before: &str, document: &impl Serialize) -> Result<()> {
+        let text = format!("{before}{}", serde_json::to_string(document)?);
+        let text = if self.stdout.is_terminal { safe_json(&text) } else { text };
+        Ok(self.bytes()?.write_all(text.as_bytes())?)
+    }
+
     /// What belongs on stderr of a log whose streams are shown apart.
     pub fn log_of_stderr(&self) -> io::Result<LogSink> {
         let out = File::from(stderr().as_fd().try_clone_to_owned()?);
@@ -109,8 +152,8 @@ impl LogSink {
     #[must_use]
     pub fn is_at_line_start(&self) -> bool {
         match self {
-            Self::Safe(escaper) => escaper.is_at_line_start(),
-            Self::Raw(_) | Self::Json(_) => true,
+            Self::Safe(escaper) | Self::Steps(_, escaper) => escaper.is_at_line_start(),
+            Self::Raw(_) | Self::Json(_) | Self::Strand(_) => true,
         }
     }
 
@@ -118,6 +161,8 @@ impl LogSink {
     pub fn end_line(&mut self) -> io::Result<()> {
         match self {
             Self::Safe(escaper) => escaper.end_line(),
+            Self::Steps(steps, escaper) => steps.end(&mut |part| put(part, escaper)).and_then(|()| escaper.end_line()),
+            Self::Strand(strand) => strand.end_line(),
             Self::Raw(_) | Self::Json(_) => Ok(()),
         }
     }
@@ -126,7 +171,7 @@ impl LogSink {
     pub fn finish(mut self) -> io::Result<()> {
         match &mut self {
             Self::Raw(_) => Ok(()),
-            Self::Safe(escaper) => escaper.end_line(),
+            Self::Safe(_) | Self::Steps(..) | Self::Strand(_) => self.end_line(),
             Self::Json(json) => {
                 let after = json.around.1;
                 json.write(|lines, text| lines.finish(text).map(|()| text.extend_from_slice(after.as_bytes())))
@@ -143,14 +188,29 @@ impl Write for LogSink {
                 super::erase_bottom();
                 escaper.write(bytes)
             }
+            Self::Steps(steps, escaper) => steps.push(bytes, &mut |part| put(part, escaper)).map(|()| bytes.len()),
+            Self::Strand(strand) => strand.push(bytes).map(|()| bytes.len()),
             Self::Json(json) => json.write(|lines, text| lines.push(bytes, text)).map(|()| bytes.len()),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Safe(escaper) => escaper.flush(),
-            Self::Raw(_) | Self::Json(_) => Ok(()),
+            Self::Safe(escaper) | Self::Steps(_, escaper) => escaper.flush(),
+            Self::Raw(_) | Self::Json(_) | Self::Strand(_) => Ok(()),
+        }
+    }
+}
+
+/// Writes a part of the log of a build. A heading is longshore's own, and has a line of its own.
+fn put(part: Part, escaper: &mut Escaper<File>) -> io::Result<()> {
+    match part {
+        Part::Bytes(bytes) => escaper.write_all(bytes),
+        Part::Heading(heading) => {
+            escaper.end_line()?;
+            // The end of the line resets it.
+            let bold = if escaper.has_colours() { "\x1b[1m" } else { "" };
+            escaper.write_all(format!("{bold}== {heading}\n").as_bytes())
         }
     }
 }

@@ -4,10 +4,13 @@
 //! terminals. Only the requested form is built.
 
 mod bottom;
+mod braid;
 mod failure;
 mod log;
 mod page;
+mod screen;
 mod several;
+mod table;
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -22,12 +25,15 @@ use crate::error::{Failure, Kind, plain};
 use crate::terminal::{Allowed, Redraws, safe, safe_json, settled, shown};
 
 pub use bottom::{Progressing, erase_bottom};
+pub use braid::Label;
 pub use failure::{ErrorDocument, FailureDocument};
 pub use log::{Bytes, LogSink, Logs};
-pub use page::{Page, Table, shorten};
+pub use page::Page;
+pub use screen::Screen;
 #[cfg(test)]
 pub use several::Row;
 pub use several::Several;
+pub use table::{Column, Table, shorten};
 
 /// What a command answers. Its JSON is what it serializes to.
 pub trait Reply: Serialize {
@@ -205,18 +211,18 @@ impl Voice {
         Ok(File::from(stdout().as_fd().try_clone_to_owned()?))
     }
 
-    /// Lines of the terminal as it is now; its window may have changed since the last look.
+    /// Whether something can be drawn again and again on stdout in one place.
     #[must_use]
-    pub fn height(&self) -> usize {
-        let size = rustix::termios::tcgetwinsize(stdout());
-        size.map(|size| usize::from(size.ws_row)).ok().filter(|rows| *rows > 0).unwrap_or(24)
+    pub fn can_redraw(&self) -> bool {
+        self.form == Form::Text && self.stdout.is_terminal && !self.stdout.is_dumb
     }
 
-    /// Columns of the terminal as it is now.
+    /// Columns and lines of the terminal as it is now; its window may have changed since the last look.
     #[must_use]
-    pub fn width(&self) -> usize {
-        let size = rustix::termios::tcgetwinsize(stdout());
-        size.map(|size| usize::from(size.ws_col)).ok().filter(|columns| *columns > 0).unwrap_or(80)
+    pub fn size(&self) -> (usize, usize) {
+        let size = rustix::termios::tcgetwinsize(stdout()).ok();
+        let given = |count: Option<u16>| count.map(usize::from).filter(|count| *count > 0);
+        (given(size.map(|size| size.ws_col)).unwrap_or(80), given(size.map(|size| size.ws_row)).unwrap_or(24))
     }
 
     fn remark(&self, reply: &impl Reply) {
@@ -279,6 +285,12 @@ pub fn check_reader() -> io::Result<()> {
 #[must_use]
 pub fn ago(now: DateTime<Utc>, time: Option<DateTime<Utc>>) -> String {
     time.map(|time| crate::units::ago((now - time).num_seconds())).unwrap_or_default()
+}
+
+/// The same in few characters, for narrow tables.
+#[must_use]
+pub fn ago_short(now: DateTime<Utc>, time: Option<DateTime<Utc>>) -> String {
+    time.map(|time| crate::units::ago_short((now - time).num_seconds())).unwrap_or_default()
 }
 
 fn note(text: &str) {

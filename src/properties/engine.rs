@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::is_live;
 use crate::engine::inspect::{self, Version};
-use crate::engine::{stats, tail, words};
+use crate::engine::{stats, tail, top, words};
 use crate::recipe::failure::Asked;
 use crate::shell;
 
@@ -20,6 +20,7 @@ pub fn all(bytes: &[u8]) {
     }
     let text = String::from_utf8_lossy(bytes);
     usage(&text);
+    processes(&text);
     output(bytes, &text);
     let words: Vec<String> = text.split('\n').map(str::to_owned).collect();
     command_line(&words);
@@ -121,6 +122,13 @@ fn shell_reads(line: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
+/// Each process of `docker top` has as many cells as there are titles, and no title is empty.
+pub fn processes(text: &str) {
+    let found = top::processes(text);
+    assert!(found.titles.iter().all(|title| !title.trim().is_empty()), "{found:?}");
+    assert!(found.rows.iter().all(|row| row.len() == found.titles.len()), "{found:?}");
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -177,6 +185,11 @@ mod tests {
         ) {
             let row = json!({"Container": "a", "CPUPerc": cpu, "MemUsage": memory, "NetIO": net, "PIDs": net, "memoryPercent": 1});
             super::usage(&format!("{before}{row}{after}"));
+        }
+
+        #[test]
+        fn processes_have_a_cell_for_each_title(text in "((UID|PID|é|sh -c|   | {1,8}|\t)){0,9}\n((root|1|é|/bin/sh -c x|   | {1,8}){0,9}\n){0,3}") {
+            super::processes(&text);
         }
 
         #[test]

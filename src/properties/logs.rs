@@ -7,6 +7,7 @@ use rustix::fs::MemfdFlags;
 use serde_json::Value;
 
 use super::is_live;
+use crate::log::steps::{Part, Recipe, Steps};
 use crate::log::{JsonLines, so_far};
 use crate::names::Tail;
 use crate::terminal::{Allowed, Escaper, Redraws, escape_value, is_unprintable, plain, safe, safe_json};
@@ -16,6 +17,7 @@ pub fn all(bytes: &[u8], sizes: &[usize], lines: u64) {
     json(bytes, sizes);
     tail(bytes, lines);
     terminal(bytes, sizes);
+    steps(bytes, sizes);
     let text = String::from_utf8_lossy(bytes);
     values(&text);
 }
@@ -66,6 +68,32 @@ pub fn tail(bytes: &[u8], lines: u64) {
     let all: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     let first = all.len().saturating_sub(usize::try_from(lines).unwrap_or(usize::MAX));
     assert_eq!(read, all[first..].concat());
+}
+
+/// A log without a step passes as it is, a step takes one line, and the pieces in which the bytes arrive change nothing.
+pub fn steps(bytes: &[u8], sizes: &[usize]) {
+    let shown = |pieces: &[&[u8]]| {
+        let (mut steps, mut shown, mut headings) = (Steps::of(Recipe::default()), Vec::new(), 0);
+        let mut pass = |part: Part| {
+            match part {
+                Part::Bytes(bytes) => shown.extend_from_slice(bytes),
+                Part::Heading(heading) => {
+                    headings += 1;
+                    assert!(!heading.contains('\n'), "{heading:?}");
+                    shown.extend_from_slice(format!("== {heading}\n").as_bytes());
+                }
+            }
+            Ok(())
+        };
+        pieces.iter().try_for_each(|piece| steps.push(piece, &mut pass)).expect("memory");
+        steps.end(&mut pass).expect("memory");
+        (shown, headings)
+    };
+    let whole = shown(&[bytes]);
+    assert_eq!(shown(&pieces(bytes, sizes)), whole, "pieces of {sizes:?}");
+    assert!(whole.1 > 0 || whole.0 == bytes);
+    let ends = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').count();
+    assert_eq!(ends(&whole.0), ends(bytes));
 }
 
 /// A terminal gets text, tabs, newlines and what is allowed, and no colour is left on at the end of a line. In whatever
@@ -225,6 +253,14 @@ mod tests {
         #[test]
         fn the_pieces_in_which_bytes_arrive_change_nothing(bytes in bytes(), sizes in prop::collection::vec(1..9_usize, 1..4), lines in 0..9_u64) {
             super::all(&bytes, &sizes, lines);
+        }
+
+        #[test]
+        fn the_pieces_of_a_log_of_a_build_change_nothing(
+            log in "(Step [0-9x]{1,2}/[0-9] : |#[0-9x] \\[(a |internal)?[0-9]/[0-9]\\] |#1 |\u{1b}\\[[0-9;]{0,9}m|RUN x|/step.sh\", \"pip\"|S|\n){0,12}",
+            sizes in prop::collection::vec(1..9_usize, 1..4),
+        ) {
+            super::steps(log.as_bytes(), &sizes);
         }
 
         #[test]

@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
-pub use crate::engine::argv::container_name;
+pub use crate::engine::argv::{container_name, run_of_name};
 use crate::engine::{Engine, words};
 use crate::env::Env;
 use crate::error::Failure;
@@ -110,6 +110,14 @@ impl Runner {
     #[must_use]
     pub fn of_forgotten(env: &Env, tombstone: &Tombstone) -> Self {
         Self::Local(Engine::recorded(env, &tombstone.docker, &tombstone.endpoint))
+    }
+
+    /// The engine on which the containers of its runs are.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        match self {
+            Self::Local(engine) => engine,
+        }
     }
 
     /// Checks, before anything is started, that the engine answers and that it has the image of a run.

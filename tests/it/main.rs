@@ -12,6 +12,7 @@ mod engine;
 mod failures;
 mod faults;
 mod formats;
+mod glance;
 mod readme;
 mod scripts;
 mod secrets;

@@ -64,8 +64,9 @@ const FILES: [(&str, &str); 11] = [
 ];
 
 /// What is run before a command that contains these words. `web`, `sci` and so on are names of this test here, too.
-const BEFORE: [(&str, &str); 11] = [
+const BEFORE: [(&str, &str); 12] = [
     ("exec logs", "quick_run report"),
+    ("exec status report", "quick_run report"),
     ("exec wait --timeout", "quick_run report"),
     ("exec wait report", "quick_run report"),
     ("exec inspect report", "quick_run report"),
@@ -79,9 +80,10 @@ const BEFORE: [(&str, &str); 11] = [
 ];
 
 /// Commands that are not run, and why.
-const NOT_RUN: [(&str, &str); 2] = [
+const NOT_RUN: [(&str, &str); 3] = [
     ("cargo install", "it would install the program for the user who runs the tests"),
     ("make install", "it would install the program on this machine"),
+    ("--watch", "it goes on until Ctrl-C"),
 ];
 
 /// What runs a JSON document that has this key.

@@ -14,7 +14,7 @@ use crate::job::glance::{Glance, Stage, outcome};
 use crate::job::record::Kind;
 use crate::job::select::{KEYS, STATUSES};
 use crate::job::store::Store;
-use crate::names::without_latest;
+use crate::names::{JobId, without_latest};
 use crate::output::ago;
 
 /// How many jobs are looked at, at most.
@@ -113,6 +113,13 @@ pub fn jobs(env: &Env, kind: Kind, fit: Fit, line: &Line, current: &str) -> Vec<
     }
     // `latest` is another word for a job that is already there, so it comes last.
     offers.sort_by_key(|offer| offer.value == "latest");
+    offers
+}
+
+/// The names of runs that run, for commands that mean their containers.
+pub fn running_names(env: &Env, line: &Line, current: &str) -> Vec<Offer> {
+    let mut offers = jobs(env, Kind::Run, Fit::Running, line, current);
+    offers.retain(|offer| JobId::parse(&offer.value).is_err() && offer.value != "latest");
     offers
 }
 

@@ -1,5 +1,6 @@
 //! Says for each argument of the command line what completes it.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::sync::{Arc, OnceLock};
 
@@ -14,7 +15,7 @@ use super::source;
 use crate::cli::CONTAINER_STATUSES;
 use crate::env::Env;
 use crate::job::record::Kind;
-use crate::job::select::STATUSES;
+use crate::job::select::{STATUSES, Scope};
 use crate::names::Signal;
 
 /// What completes an argument.
@@ -23,7 +24,7 @@ pub enum Wanted {
     /// Paths, which the shell completes.
     Paths(Paths),
     /// Ids and names of jobs.
-    Jobs(Kind, Fit),
+    Jobs(Scope, Fit),
     /// Names of images that were built before.
     Built,
     /// Names and ids of containers.
@@ -33,7 +34,7 @@ pub enum Wanted {
     /// Contexts of docker.
     Contexts,
     /// `--filter` of a list of jobs.
-    JobFilters(Kind),
+    JobFilters(Scope),
     /// `--filter` of `container list`.
     ContainerFilters,
     /// `--filter` of `image list`.
@@ -58,17 +59,21 @@ impl Wanted {
             ["exec", ..] => Some(Kind::Run),
             _ => None,
         };
+        let scope = match path {
+            ["ps" | "logs" | "wait" | "stop"] => Some(Scope::Both),
+            _ => kind.map(Scope::Only),
+        };
         let value = arg.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str());
-        match (path, kind, arg.get_long(), value) {
+        match (path, scope, arg.get_long(), value) {
             (["image", "create"], _, None, "NAME") => Some(Self::Built),
-            ([_, verb], Some(kind), None, "ID" | "NAME") => Some(Self::Jobs(kind, fit(verb))),
+            ([.., verb], Some(scope), None, "ID" | "NAME") => Some(Self::Jobs(scope, fit(verb))),
             (["container", verb], _, None, "CONTAINER") => Some(Self::Containers(containers(verb))),
             (["container", "list"], _, Some("filter"), _) => Some(Self::ContainerFilters),
             (["image", "list"], _, Some("filter"), _) => Some(Self::ImageFilters),
-            (_, Some(kind), Some("filter"), _) => Some(Self::JobFilters(kind)),
+            (_, Some(scope), Some("filter"), _) => Some(Self::JobFilters(scope)),
             (["container", "list"], _, Some("status"), _) => Some(Self::States),
             (_, Some(_), Some("status"), _) => Some(Self::Statuses),
-            (_, Some(kind), Some("label"), _) => Some(Self::Labels(kind)),
+            (_, Some(_), Some("label"), _) => kind.map(Self::Labels),
             (_, _, Some("context"), _) => Some(Self::Contexts),
             (["exec", ..], _, Some("main"), _) => Some(Self::Main),
             (_, _, _, "IMAGE") => Some(Self::Images),
@@ -84,7 +89,7 @@ impl Wanted {
 
 fn fit(verb: &str) -> Fit {
     match verb {
-        "stop" | "kill" | "cancel" => Fit::Running,
+        "stop" | "kill" | "cancel" | "stats" | "top" => Fit::Running,
         "wait" => Fit::RunningFirst,
         "forget" | "rerun" => Fit::EndedFirst,
         _ => Fit::All,
@@ -134,12 +139,18 @@ impl Source {
         let (env, line) = (&self.env, &self.line);
         match wanted {
             Wanted::Paths(_) => Vec::new(),
-            Wanted::Jobs(kind, fit) => jobs::jobs(env, kind, fit, line, current),
+            Wanted::Jobs(scope, fit) => of_each(scope, |kind| jobs::jobs(env, kind, fit, line, current)),
             Wanted::Built => jobs::names(env, Kind::Build, current),
-            Wanted::Containers(fit) => docker::containers(env, fit, line, current),
+            Wanted::Containers(fit) => {
+                let mut offers = docker::containers(env, fit, line, current);
+                // The container of a run that does not run is usually gone.
+                let runs = if fit == Containers::Still { Vec::new() } else { jobs::running_names(env, line, current) };
+                offers.extend(runs);
+                offers
+            }
             Wanted::Images => docker::images(env, line, current),
             Wanted::Contexts => docker::contexts(env),
-            Wanted::JobFilters(kind) => jobs::filters(env, kind, current),
+            Wanted::JobFilters(scope) => of_each(scope, |kind| jobs::filters(env, kind, current)),
             Wanted::ContainerFilters => docker::container_filters(env, line, current),
             Wanted::ImageFilters => docker::image_filters(env, line, current),
             Wanted::Labels(kind) => jobs::labels(env, kind, false),
@@ -149,6 +160,21 @@ impl Source {
             Wanted::Main => source::files(env, line.value_of("--src"), current),
         }
     }
+}
+
+/// What there is of each kind, each once. `latest` comes last.
+fn of_each(scope: Scope, of: impl Fn(Kind) -> Vec<Offer>) -> Vec<Offer> {
+    let mut offers: Vec<Offer> = scope.kinds().iter().rev().flat_map(|kind| of(*kind)).collect();
+    if scope == Scope::Both {
+        let mut seen = HashSet::new();
+        offers.retain(|offer| seen.insert(offer.value.clone()));
+        offers.sort_by_key(|offer| offer.value == "latest");
+        offers
+            .iter_mut()
+            .filter(|offer| offer.value == "latest")
+            .for_each(|offer| offer.about = "the newest job".into());
+    }
+    offers
 }
 
 /// The usual signals before the rest; the realtime signals once their names are begun.
@@ -186,7 +212,7 @@ mod tests {
     use crate::cli::published;
 
     /// Values that nothing completes: text, numbers, and lists in a syntax of docker's.
-    const FREE: [&str; 20] = [
+    const FREE: [&str; 21] = [
         "[SOURCE:]TARGET[:OPTIONS]",
         "[[IP:]HOST:]PORT[/PROTO]",
         "ARGS",
@@ -200,6 +226,7 @@ mod tests {
         "NAME",
         "NETWORK",
         "PACKAGES",
+        "PS_OPTIONS",
         "PROGRAM",
         "SECONDS",
         "SIZE",
@@ -248,15 +275,21 @@ mod tests {
         });
         for (path, wanted) in [
             ("image create", Wanted::Built),
-            ("image cancel", Wanted::Jobs(Kind::Build, Fit::Running)),
-            ("image wait", Wanted::Jobs(Kind::Build, Fit::RunningFirst)),
-            ("image status", Wanted::Jobs(Kind::Build, Fit::All)),
-            ("exec stop", Wanted::Jobs(Kind::Run, Fit::Running)),
-            ("exec kill", Wanted::Jobs(Kind::Run, Fit::Running)),
-            ("exec wait", Wanted::Jobs(Kind::Run, Fit::RunningFirst)),
-            ("exec forget", Wanted::Jobs(Kind::Run, Fit::EndedFirst)),
-            ("exec rerun", Wanted::Jobs(Kind::Run, Fit::EndedFirst)),
-            ("exec logs", Wanted::Jobs(Kind::Run, Fit::All)),
+            ("image cancel", Wanted::Jobs(Scope::Only(Kind::Build), Fit::Running)),
+            ("image wait", Wanted::Jobs(Scope::Only(Kind::Build), Fit::RunningFirst)),
+            ("image status", Wanted::Jobs(Scope::Only(Kind::Build), Fit::All)),
+            ("exec stop", Wanted::Jobs(Scope::Only(Kind::Run), Fit::Running)),
+            ("exec kill", Wanted::Jobs(Scope::Only(Kind::Run), Fit::Running)),
+            ("exec wait", Wanted::Jobs(Scope::Only(Kind::Run), Fit::RunningFirst)),
+            ("exec forget", Wanted::Jobs(Scope::Only(Kind::Run), Fit::EndedFirst)),
+            ("exec rerun", Wanted::Jobs(Scope::Only(Kind::Run), Fit::EndedFirst)),
+            ("exec logs", Wanted::Jobs(Scope::Only(Kind::Run), Fit::All)),
+            ("exec status", Wanted::Jobs(Scope::Only(Kind::Run), Fit::All)),
+            ("exec top", Wanted::Jobs(Scope::Only(Kind::Run), Fit::Running)),
+            ("exec stats", Wanted::Jobs(Scope::Only(Kind::Run), Fit::Running)),
+            ("logs", Wanted::Jobs(Scope::Both, Fit::All)),
+            ("wait", Wanted::Jobs(Scope::Both, Fit::RunningFirst)),
+            ("stop", Wanted::Jobs(Scope::Both, Fit::Running)),
             ("container start", Wanted::Containers(Containers::Still)),
             ("container stop", Wanted::Containers(Containers::Running)),
             ("container rm", Wanted::Containers(Containers::All)),

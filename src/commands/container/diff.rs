@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{find, words};
 use crate::engine::Engine;
+use crate::env::Env;
 use crate::output::Voice;
 
 /// A file that differs from the image's, as the Engine API gives it.
@@ -20,8 +21,8 @@ pub struct FileChange {
 }
 
 /// Shows docker's own lines, or reads them.
-pub fn changes(voice: &Voice, engine: &Engine, typed: &str) -> Result<u8> {
-    let found = find(engine, typed)?;
+pub fn changes(env: &Env, voice: &Voice, engine: &Engine, typed: &str) -> Result<u8> {
+    let found = find(env, engine, typed)?;
     let could_not = format!("could not compare the files of container {}", found.name);
     let bytes = engine.read(&words(["diff"], &found.id)).map_err(|error| error.failure(&could_not))?;
     let text = String::from_utf8_lossy(&bytes);

@@ -14,6 +14,7 @@ use crate::commands::jobs::start::cannot_write;
 use crate::engine::silence::Silence;
 use crate::engine::stream::Readers;
 use crate::engine::{Engine, tail};
+use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::output::{Form, Reply, Voice};
@@ -39,7 +40,7 @@ pub struct Exported<'a> {
 impl Reply for Exported<'_> {}
 
 /// Exports to a file or to stdout, in constant memory.
-pub fn export(voice: &Voice, engine: &Engine, args: &ContainerExport) -> Result<u8> {
+pub fn export(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerExport) -> Result<u8> {
     let target = args.output.as_deref().filter(|path| *path != Path::new("-"));
     if target.is_none() && voice.is_stdout_terminal() {
         return Err(Failure::usage("cannot write an archive to a terminal")
@@ -51,7 +52,7 @@ pub fn export(voice: &Voice, engine: &Engine, args: &ContainerExport) -> Result<
             .hint("name a file with -o")
             .into());
     }
-    let found = find(engine, &args.container)?;
+    let found = find(env, engine, &args.container)?;
     let Some(path) = target else {
         stream(voice, engine, &found, &mut voice.bytes()?)?;
         return Ok(0);

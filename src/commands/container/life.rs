@@ -81,29 +81,29 @@ impl Change {
 }
 
 /// Starts them.
-pub fn start(voice: &Voice, engine: &Engine, args: &Containers) -> Result<u8> {
-    change(voice, engine, &args.containers, &|found| {
+pub fn start(env: &Env, voice: &Voice, engine: &Engine, args: &Containers) -> Result<u8> {
+    change(env, voice, engine, &args.containers, &|found| {
         let nothing = (found.state.phase == Phase::Running).then_some("was already running");
         Ok(Change { nothing, ..Change::new(words(["start"], &found.id)) })
     })
 }
 
 /// Stops and starts them.
-pub fn restart(voice: &Voice, engine: &Engine, args: &ContainerStop) -> Result<u8> {
-    change(voice, engine, &args.containers, &|found| Ok(Change::graceful("restart", args.grace, found)))
+pub fn restart(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerStop) -> Result<u8> {
+    change(env, voice, engine, &args.containers, &|found| Ok(Change::graceful("restart", args.grace, found)))
 }
 
 /// Asks them to end.
-pub fn stop(voice: &Voice, engine: &Engine, args: &ContainerStop) -> Result<u8> {
-    change(voice, engine, &args.containers, &|found| {
+pub fn stop(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerStop) -> Result<u8> {
+    change(env, voice, engine, &args.containers, &|found| {
         let ended = matches!(found.state.phase, Phase::Exited | Phase::Created | Phase::Dead);
         Ok(Change { nothing: ended.then_some("was not running"), ..Change::graceful("stop", args.grace, found) })
     })
 }
 
 /// Sends them a signal.
-pub fn kill(voice: &Voice, engine: &Engine, args: &ContainerKill) -> Result<u8> {
-    change(voice, engine, &args.containers, &|found| {
+pub fn kill(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerKill) -> Result<u8> {
+    change(env, voice, engine, &args.containers, &|found| {
         Ok(Change::new(words(["kill", "--signal", args.signal.name()], &found.id)))
     })
 }
@@ -111,7 +111,7 @@ pub fn kill(voice: &Voice, engine: &Engine, args: &ContainerKill) -> Result<u8> 
 /// Removes them. Containers of runs are removed only with `--force`.
 pub fn remove(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerRm) -> Result<u8> {
     let runs = Runs::of(env);
-    change(voice, engine, &args.containers, &|found| {
+    change(env, voice, engine, &args.containers, &|found| {
         if let Some(run) = runs.owner(&found.object, &found.state).filter(|_| !args.force) {
             let message = format!("container {} belongs to run {run}", found.name);
             let hint = if runs.know(&run) {
@@ -130,7 +130,7 @@ pub fn remove(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerRm) -> 
 type Decide<'a> = dyn Fn(&Found) -> Result<Change, Failure> + Sync + 'a;
 
 /// Changes all of them, several at a time, and answers in the order in which they were named.
-fn change(voice: &Voice, engine: &Engine, typed: &[String], decide: &Decide) -> Result<u8> {
+fn change(env: &Env, voice: &Voice, engine: &Engine, typed: &[String], decide: &Decide) -> Result<u8> {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let (done, changed) = channel();
@@ -140,7 +140,7 @@ fn change(voice: &Voice, engine: &Engine, typed: &[String], decide: &Decide) -> 
                 let take = || next.fetch_add(1, Ordering::Relaxed);
                 while let Some((at, one)) = Some(take()).and_then(|at| Some((at, typed.get(at)?))) {
                     // All of them are changed, even when there is no reader for the answers any more.
-                    let _ = done.send((at, change_one(engine, one, decide)));
+                    let _ = done.send((at, change_one(env, engine, one, decide)));
                 }
             });
         }
@@ -156,8 +156,8 @@ fn change(voice: &Voice, engine: &Engine, typed: &[String], decide: &Decide) -> 
     })
 }
 
-fn change_one(engine: &Engine, typed: &str, decide: &Decide) -> Result<Changed, Failure> {
-    let found = find(engine, typed)?;
+fn change_one(env: &Env, engine: &Engine, typed: &str, decide: &Decide) -> Result<Changed, Failure> {
+    let found = find(env, engine, typed)?;
     let Change { argv, patience, nothing } = decide(&found)?;
     let verb = argv.first().map(String::as_str).unwrap_or_default();
     let word = if verb == "rm" { "remove" } else { verb };

@@ -16,7 +16,18 @@ use super::Runs;
 use crate::cli::ContainerList;
 use crate::engine::{Answer, Engine, EngineError, argv};
 use crate::env::Env;
-use crate::output::{Table, Voice, ago};
+use crate::output::{Column, Table, Voice, ago};
+
+const COLUMNS: [Column; 8] = [
+    Column::whole("CONTAINER"),
+    Column::part("NAMES"),
+    Column::part("RUN"),
+    Column::part("IMAGE"),
+    Column::whole("STATUS"),
+    Column::part("PORTS"),
+    Column::spare("CREATED"),
+    Column::spare("COMMAND"),
+];
 
 /// What is taken from a line of `docker ps`.
 #[derive(Debug, Deserialize)]
@@ -62,10 +73,8 @@ pub fn list(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerList) -> 
             if args.quiet {
                 return page.lines(rows.iter().map(|row| if args.no_trunc { &row.id } else { short(&row.id) }));
             }
-            // What a narrow terminal cuts off stands last.
-            let header = ["CONTAINER", "NAMES", "RUN", "IMAGE", "STATUS", "PORTS", "CREATED", "COMMAND"];
             let rows = rows.iter().map(|row| table_row(env.now(), &runs, row, args)).collect();
-            page.table(&Table { header: &header, rows, no_trunc: args.no_trunc })
+            page.table(&Table { columns: &COLUMNS, rows, no_trunc: args.no_trunc })
         },
     )?;
     Ok(0)

@@ -31,7 +31,7 @@ struct Call<'a> {
 
 /// Shows it; stdout and stderr stay apart unless they are wanted as JSON.
 pub fn logs(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerLogs) -> Result<u8> {
-    let found = find(engine, &args.container)?;
+    let found = find(env, engine, &args.container)?;
     let call = Call {
         engine,
         argv: argv(env, args, &found)?,

@@ -18,6 +18,7 @@ use crate::engine::{Engine, EngineError, argv, questions};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::record::Kind;
+use crate::job::select;
 use crate::job::store::Store;
 use crate::names::JobId;
 use crate::output::Voice;
@@ -32,18 +33,18 @@ pub fn run(env: &Env, voice: &Voice, command: Container) -> Result<u8> {
     match command {
         Container::List(args) => list::list(env, voice, &engine, &args),
         Container::Create(args) => create::create(env, voice, &engine, &args),
-        Container::Start(args) => life::start(voice, &engine, &args),
-        Container::Restart(args) => life::restart(voice, &engine, &args),
-        Container::Stop(args) => life::stop(voice, &engine, &args),
-        Container::Kill(args) => life::kill(voice, &engine, &args),
+        Container::Start(args) => life::start(env, voice, &engine, &args),
+        Container::Restart(args) => life::restart(env, voice, &engine, &args),
+        Container::Stop(args) => life::stop(env, voice, &engine, &args),
+        Container::Kill(args) => life::kill(env, voice, &engine, &args),
         Container::Rm(args) => life::remove(env, voice, &engine, &args),
         Container::Inspect(args) => {
-            voice.each(args.containers.iter().map(|typed| Ok(Inspected(find(&engine, typed)?.object))))
+            voice.each(args.containers.iter().map(|typed| Ok(Inspected(find(env, &engine, typed)?.object))))
         }
         Container::Logs(args) => logs::logs(env, voice, &engine, &args),
-        Container::Changes(args) => diff::changes(voice, &engine, &args.container),
-        Container::Export(args) => export::export(voice, &engine, &args),
-        Container::Stats(args) => stats::stats(voice, &engine, &args),
+        Container::Changes(args) => diff::changes(env, voice, &engine, &args.container),
+        Container::Export(args) => export::export(env, voice, &engine, &args),
+        Container::Stats(args) => stats::stats(env, voice, &engine, &args),
     }
 }
 
@@ -60,8 +61,9 @@ struct Found {
     state: ContainerState,
 }
 
-/// Asks for a container by name, id or unique prefix, as docker resolves them.
-fn find(engine: &Engine, typed: &str) -> Result<Found, Failure> {
+/// Asks for a container by name, id or unique prefix, as docker resolves them. A word that docker does not know can name a
+/// run, whose container is then meant.
+fn find(env: &Env, engine: &Engine, typed: &str) -> Result<Found, Failure> {
     let could_not = format!("could not find container \"{}\"", escape_value(typed));
     if typed.starts_with('-') || typed.is_empty() {
         return Err(Failure::usage(format!("{could_not}: it is neither a name nor an id of a container")));
@@ -69,22 +71,48 @@ fn find(engine: &Engine, typed: &str) -> Result<Found, Failure> {
     let args = argv::container_inspect(&[typed.to_owned()]);
     let output = engine.run(&args, engine.patience).map_err(|error| error.failure(&could_not))?;
     if !output.status.success() {
-        return Err(match engine.explain(&args, &output) {
-            EngineError::Failed { stderr, .. } => {
-                Failure::new(ErrorKind::NotFound, format!("there is no container \"{}\"", escape_value(typed)))
-                    .detail(stderr)
-                    .hint("list containers with: longshore container list -a")
-            }
-            error => error.failure(&could_not),
-        });
+        return match engine.explain(&args, &output) {
+            EngineError::Failed { stderr, .. } => of_run(env, engine, typed, stderr),
+            error => Err(error.failure(&could_not)),
+        };
     }
     let array = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string());
-    let read = array.and_then(only).and_then(|object| {
-        let state = container_state(&object)?;
-        let name = object["Name"].as_str().unwrap_or_default().trim_start_matches('/').to_owned();
-        Ok(Found { id: state.id.clone(), name, object, state })
-    });
+    let read = array.and_then(only).and_then(|object| Ok(Found::new(container_state(&object)?, object)));
     read.map_err(|why| engine.nonsense(&args, &why).failure(&could_not))
+}
+
+/// The container of the run that is meant by a word that docker does not know. `stderr` is what docker said.
+fn of_run(env: &Env, engine: &Engine, typed: &str, stderr: String) -> Result<Found, Failure> {
+    let absent = |meant: Option<String>| {
+        let meant = meant.map(|run| format!("did you mean the run {run:?}? ")).unwrap_or_default();
+        Failure::new(ErrorKind::NotFound, format!("there is no container \"{}\"", escape_value(typed)))
+            .detail(stderr)
+            .hint(format!("{meant}list containers with: longshore container list -a"))
+    };
+    let job = match select::find(env, Kind::Run, typed) {
+        Ok((_, job)) => job,
+        Err(error) => {
+            let failure = Failure::of(&error);
+            let is_ambiguous = failure.kind == ErrorKind::Ambiguous;
+            return Err(if is_ambiguous { failure } else { absent(select::nearest_run(env, typed)) });
+        }
+    };
+    let source = job.record().ok().and_then(|record| record.run().map(|run| run.source.as_str().to_owned()));
+    let could_not = format!("could not find the container of run {}", job.id);
+    let found = engine.container_of(&job.id, source.as_deref()).map_err(|error| error.failure(&could_not))?;
+    found.map(|container| Found::new(container.state, container.object)).ok_or_else(|| {
+        let message = format!("run {} has no container on this engine", job.id);
+        let kept = "a container is removed after the run, unless --keep is given";
+        let hint = format!("{kept}; see: longshore exec logs {0}   or: longshore exec inspect {0}", job.id);
+        Failure::new(ErrorKind::NotFound, message).hint(hint)
+    })
+}
+
+impl Found {
+    fn new(state: ContainerState, object: Value) -> Self {
+        let name = object["Name"].as_str().unwrap_or_default().trim_start_matches('/').to_owned();
+        Self { id: state.id.clone(), name, object, state }
+    }
 }
 
 fn words<'a>(before: impl IntoIterator<Item = &'a str>, container: &'a str) -> Vec<String> {

@@ -1,10 +1,14 @@
 //! `exec`: runs Python source trees.
 
 mod inspect;
+mod kill;
 mod paths;
 mod rerun;
 pub mod run;
-mod stop;
+mod running;
+mod stats;
+mod status;
+mod top;
 
 use anyhow::Result;
 
@@ -12,20 +16,28 @@ use super::jobs;
 use crate::cli::Exec;
 use crate::env::Env;
 use crate::job::record::Kind;
-use crate::job::select::find;
+use crate::job::select::Scope;
 use crate::output::Voice;
+
+#[cfg(test)]
+pub use {status::Status, top::Top};
+
+const RUNS: Scope = Scope::Only(Kind::Run);
 
 /// Runs `longshore exec …`.
 pub fn run(env: &Env, voice: &Voice, command: Exec) -> Result<u8> {
     match command {
         Exec::Run(args) => run::run(env, voice, &args),
         Exec::Rerun(args) => rerun::rerun(env, voice, &args),
-        Exec::List(args) => jobs::list::list(env, voice, Kind::Run, &args),
+        Exec::List(args) => jobs::list::list(env, voice, RUNS, &args),
+        Exec::Status(args) => status::status(env, voice, &args),
         Exec::Inspect(args) => inspect::inspect(env, voice, &args),
-        Exec::Logs(args) => jobs::logs::logs(env, voice, &find(env, Kind::Run, &args.run.job)?.1, &args.how),
-        Exec::Wait(args) => jobs::wait::wait(env, voice, Kind::Run, &args),
-        Exec::Stop(args) => stop::stop(env, voice, &args),
-        Exec::Kill(args) => stop::kill(env, voice, &args),
+        Exec::Logs(args) => jobs::logs::logs(env, voice, RUNS, &args.jobs, &args.how),
+        Exec::Wait(args) => jobs::wait::wait(env, voice, RUNS, &args),
+        Exec::Stop(args) => jobs::stop::stop(env, voice, RUNS, &args),
+        Exec::Kill(args) => kill::kill(env, voice, &args),
         Exec::Forget(args) => jobs::forget::forget(env, voice, Kind::Run, &args),
+        Exec::Stats(args) => stats::stats(env, voice, &args),
+        Exec::Top(args) => top::top(env, voice, &args),
     }
 }

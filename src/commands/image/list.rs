@@ -12,8 +12,15 @@ use crate::engine::inspect::Version;
 use crate::engine::{Answer, Engine, argv};
 use crate::env::Env;
 use crate::names::without_latest;
-use crate::output::{Table, Voice, ago};
+use crate::output::{Column, Table, Voice, ago};
 
+const COLUMNS: [Column; 5] = [
+    Column::part("IMAGE"),
+    Column::whole("ID"),
+    Column::whole("CREATED"),
+    Column::whole("SIZE"),
+    Column::spare("BUILD"),
+];
 /// The tag with which engines before 24 list an image without a tag.
 const NO_TAG: &str = "<none>:<none>";
 
@@ -31,7 +38,7 @@ pub fn list(env: &Env, voice: &Voice, args: &ImageList) -> Result<u8> {
             return page.lines(ids.iter().map(String::as_str));
         }
         let rows = images()?.iter().map(|image| row(env.now(), image)).collect();
-        page.table(&Table { header: &["IMAGE", "ID", "CREATED", "SIZE", "BUILD"], rows, no_trunc: args.no_trunc })
+        page.table(&Table { columns: &COLUMNS, rows, no_trunc: args.no_trunc })
     })?;
     Ok(0)
 }

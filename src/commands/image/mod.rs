@@ -11,22 +11,24 @@ use super::jobs;
 use crate::cli::Image;
 use crate::env::Env;
 use crate::job::record::Kind;
-use crate::job::select::find;
+use crate::job::select::Scope;
 use crate::output::Voice;
 
 #[cfg(test)]
 pub use {create::DryRun, status::Status};
+
+const BUILDS: Scope = Scope::Only(Kind::Build);
 
 /// Runs `longshore image …`.
 pub fn run(env: &Env, voice: &Voice, command: Image) -> Result<u8> {
     match command {
         Image::Create(args) => create::create(env, voice, &args),
         Image::Status(args) => status::status(env, voice, &args),
-        Image::Logs(args) => jobs::logs::logs(env, voice, &find(env, Kind::Build, &args.image.job)?.1, &args.how),
-        Image::Wait(args) => jobs::wait::wait(env, voice, Kind::Build, &args),
+        Image::Logs(args) => jobs::logs::logs(env, voice, BUILDS, &args.jobs, &args.how),
+        Image::Wait(args) => jobs::wait::wait(env, voice, BUILDS, &args),
         Image::Cancel(args) => cancel::cancel(env, voice, &args),
         Image::Forget(args) => jobs::forget::forget(env, voice, Kind::Build, &args),
-        Image::Builds(args) => jobs::list::list(env, voice, Kind::Build, &args),
+        Image::Builds(args) => jobs::list::list(env, voice, BUILDS, &args),
         Image::List(args) => list::list(env, voice, &args),
     }
 }

@@ -1,4 +1,4 @@
-//! `image builds` and `exec list`: lists jobs, the newest first.
+//! `image builds`, `exec list` and `ps`: lists jobs, the newest first.
 
 use std::time::Duration;
 
@@ -7,14 +7,50 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::status;
+use super::watch::{Watched, watch};
 use crate::cli::JobList;
 use crate::env::Env;
 use crate::job::record::Kind;
-use crate::job::select::Filters;
-use crate::job::store::{Extent, Store};
+use crate::job::select::{Filters, Scope};
+use crate::job::store::Extent;
 use crate::job::view::View;
-use crate::output::{Page, Reply, Table, Voice, ago};
+use crate::output::{Column, Page, Reply, Table, Voice, ago, ago_short};
 use crate::survey::views;
+
+const BUILDS: [Column; 8] = [
+    Column::whole("ID"),
+    Column::part("IMAGE"),
+    Column::whole("STATUS"),
+    Column::whole("CREATED"),
+    Column::spare("TOOK"),
+    Column::spare("BASE"),
+    Column::spare("LABELS"),
+    Column::part("REASON"),
+];
+const RUNS: [Column; 8] = [
+    Column::whole("ID"),
+    Column::part("NAME"),
+    Column::whole("STATUS"),
+    Column::whole("CREATED"),
+    Column::spare("TOOK"),
+    Column::spare("IMAGE"),
+    Column::part("COMMAND"),
+    Column::part("REASON"),
+];
+const BOTH: [Column; 9] = [
+    Column::whole("ID"),
+    Column::whole("KIND"),
+    Column::part("NAME"),
+    Column::whole("STATUS"),
+    Column::whole("CREATED"),
+    Column::spare("TOOK"),
+    Column::spare("IMAGE"),
+    Column::spare("COMMAND"),
+    Column::part("REASON"),
+];
+
+/// Below so many columns of a terminal, ages are short.
+const NARROW: usize = 120;
 
 /// Jobs, the newest first.
 #[derive(Debug, Serialize)]
@@ -22,7 +58,7 @@ use crate::survey::views;
 struct Jobs<'a> {
     views: Vec<View>,
     #[serde(skip)]
-    kind: Kind,
+    scope: Scope,
     #[serde(skip)]
     now: DateTime<Utc>,
     #[serde(skip)]
@@ -31,51 +67,83 @@ struct Jobs<'a> {
 
 impl Reply for Jobs<'_> {
     fn show(&self, page: &mut Page) -> Result<()> {
+        self.first(page, self.views.len())
+    }
+}
+
+impl Watched for Jobs<'_> {
+    fn rows(&self) -> usize {
+        self.views.len()
+    }
+
+    fn first(&self, page: &mut Page, count: usize) -> Result<()> {
+        let shown = &self.views[..count];
         if self.args.quiet {
-            return page.lines(self.views.iter().map(|view| view.id.as_str()));
+            return page.lines(shown.iter().map(|view| view.id.as_str()));
         }
-        let header: &[&str] = match self.kind {
-            Kind::Build => &["ID", "IMAGE", "STATUS", "CREATED", "TOOK", "BASE", "LABELS", "REASON"],
-            Kind::Run => &["ID", "NAME", "STATUS", "CREATED", "TOOK", "IMAGE", "COMMAND"],
+        let columns: &[Column] = match self.scope {
+            Scope::Only(Kind::Build) => &BUILDS,
+            Scope::Only(Kind::Run) => &RUNS,
+            Scope::Both => &BOTH,
         };
-        let rows = self.views.iter().map(|view| self.row(view)).collect();
-        page.table(&Table { header, rows, no_trunc: self.args.no_trunc })
+        let ago = if self.args.no_trunc || page.width() >= NARROW { ago } else { ago_short };
+        let cell = |view: &View, name| match name {
+            "CREATED" => ago(self.now, view.created),
+            name => self.cell(view, name),
+        };
+        let rows = shown.iter().map(|view| columns.iter().map(|column| cell(view, column.name)).collect());
+        page.table(&Table { columns, rows: rows.collect(), no_trunc: self.args.no_trunc })
     }
 }
 
 /// Lists the jobs that match the flags.
-pub fn list(env: &Env, voice: &Voice, kind: Kind, args: &JobList) -> Result<u8> {
+pub fn list(env: &Env, voice: &Voice, scope: Scope, args: &JobList) -> Result<u8> {
     let filters = Filters::parse(&args.filters, &args.statuses)?;
-    let store = Store::open(env, kind)?;
-    let mut views = match &store {
-        Some(store) => views(env, store, if args.all { Extent::Everything } else { Extent::Remembered })?,
-        None => Vec::new(),
-    };
-    views.retain(|view| filters.accept(view));
-    views.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
-    views.truncate(args.last.unwrap_or(usize::MAX));
-    voice.reply(&Jobs { views, kind, now: env.now(), args })?;
+    let read = || Jobs::read(env, scope, args, &filters);
+    if args.watch {
+        return watch(voice, read);
+    }
+    voice.reply(&read()?)?;
     Ok(0)
 }
 
-impl Jobs<'_> {
-    fn row(&self, view: &View) -> Vec<String> {
-        let took = view.started.map(|started| view.finished.unwrap_or(self.now) - started);
-        let took = took.and_then(|took| took.to_std().ok()).map(|took| Duration::from_secs(took.as_secs()));
-        let labels = || view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",");
-        let mut row = vec![
-            view.id.to_string(),
-            view.name.clone().unwrap_or_default(),
-            status(view),
-            ago(self.now, view.created),
-            took.map(crate::units::show_duration).unwrap_or_default(),
-            view.image.clone().unwrap_or_default(),
-            if self.kind == Kind::Build { labels() } else { view.command.join(" ") },
-        ];
-        if self.kind == Kind::Build {
-            // The status of a running job has the reason in it.
-            row.push(view.reason.clone().filter(|_| !view.is_running()).unwrap_or_default());
+impl<'a> Jobs<'a> {
+    fn read(env: &Env, scope: Scope, args: &'a JobList, filters: &Filters) -> Result<Self> {
+        let extent = if args.all { Extent::Everything } else { Extent::Remembered };
+        let mut jobs = Vec::new();
+        for store in scope.stores(env)? {
+            jobs.extend(views(env, &store, extent)?);
         }
-        row
+        jobs.retain(|view| filters.accept(view));
+        jobs.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
+        jobs.truncate(args.last.unwrap_or(usize::MAX));
+        Ok(Self { views: jobs, scope, now: env.now(), args })
     }
+
+    fn cell(&self, view: &View, column: &str) -> String {
+        let is_build = view.kind == Kind::Build;
+        match column {
+            "ID" => view.id.to_string(),
+            "KIND" => view.kind.word().to_owned(),
+            // The name of a build is that of its image, and the image of a build is its base.
+            "NAME" => view.name.clone().unwrap_or_default(),
+            "IMAGE" if self.scope == Scope::Only(Kind::Build) => view.name.clone().unwrap_or_default(),
+            "IMAGE" | "BASE" => view.image.clone().unwrap_or_default(),
+            "STATUS" => status(view),
+            "TOOK" => took(view, self.now).map(crate::units::show_duration).unwrap_or_default(),
+            "COMMAND" => view.command.join(" "),
+            "LABELS" if is_build => {
+                view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+            }
+            // The status of a running job has the reason in it.
+            "REASON" => view.reason.clone().filter(|_| !view.is_running()).unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+}
+
+/// How long a job took, or has taken until now, in whole seconds.
+pub fn took(view: &View, now: DateTime<Utc>) -> Option<Duration> {
+    let took = view.finished.unwrap_or(now) - view.started?;
+    took.to_std().ok().map(|took| Duration::from_secs(took.as_secs()))
 }

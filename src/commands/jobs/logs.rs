@@ -1,5 +1,7 @@
 //! `logs`: shows the output of a job, complete or while it grows.
 
+mod many;
+
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::thread::sleep;
@@ -7,18 +9,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::wait::{Awaited, wait_for};
 use super::{LOOK, Waiting, check, forgotten, look, settle};
 use crate::cli::LogFlags;
 use crate::env::Env;
 use crate::interrupt::Interrupt;
-use crate::job::record::{Kind, LogState};
+use crate::job::record::{Kind, LogState, Work};
+use crate::job::select::Scope;
 use crate::job::standing::Sighting;
 use crate::job::view::View;
 use crate::job::{EXIT, Job};
+use crate::log::steps::{Recipe, Steps};
 use crate::log::{self, Follower, compare};
-use crate::names::Tail;
+use crate::names::{JobId, Tail};
 use crate::output::{Bytes, Form, LogSink, Logs, Voice, check_reader};
 use crate::supervisor::{Recovery, recover};
 use crate::survey::view;
@@ -36,12 +41,31 @@ impl LogFlags {
     }
 }
 
-/// Shows a job's log and returns the exit code.
-pub fn logs(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
+/// Shows the logs of jobs and returns the exit code.
+pub fn logs(env: &Env, voice: &Voice, scope: Scope, typed: &[String], how: &LogFlags) -> Result<u8> {
+    let found = |typed: &String| scope.find(env, typed, |_| "logs");
+    match typed {
+        [one] => log_of(env, voice, &found(one)?, how),
+        several => many::logs(env, voice, several.iter().map(found).collect(), how),
+    }
+}
+
+fn log_of(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
     let env = &settle(env, voice, job);
     if how.follow {
         return follow_log(env, voice, job, how);
     }
+    let file = whole(env, voice, job, how.tail)?;
+    let doubt = doubt(view(env, job));
+    let mut sink = sink(voice, job, how, &doubt)?;
+    sink.copy(file)?;
+    sink.finish()?;
+    tell(voice, &doubt);
+    Ok(0)
+}
+
+/// The log so far, from its last lines on; the engine's copy where that has more.
+fn whole(env: &Env, voice: &Voice, job: &Job, tail: Tail) -> Result<io::Take<File>> {
     let could_not = || format!("could not read the log of {}", job.id);
     let file = match engine_copy(env, job) {
         Some(Ok(file)) => file,
@@ -51,12 +75,28 @@ pub fn logs(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
         }
         None => log::open(job).with_context(could_not)?,
     };
-    let doubt = doubt(view(env, job));
-    let mut sink = voice.log(how.bytes(), &doubt)?;
-    sink.copy(log::so_far(file, how.tail).with_context(could_not)?)?;
-    sink.finish()?;
-    tell(voice, &doubt);
-    Ok(0)
+    log::so_far(file, tail).with_context(could_not)
+}
+
+/// Where a log goes. A terminal shows the steps of a build as headings.
+fn sink(voice: &Voice, job: &Job, how: &LogFlags, document: &Logs) -> Result<LogSink> {
+    match job.kind {
+        Kind::Build => voice.log_of_build(how.bytes(), document, || steps(job)),
+        Kind::Run => voice.log(how.bytes(), document),
+    }
+}
+
+/// What the recipe of a build says about its steps.
+fn steps(job: &Job) -> Steps {
+    let Some(Work::Build(build)) = job.record().ok().map(|record| record.work) else { return Steps::default() };
+    // A list, or one text with blanks.
+    let text = |key: &str| match &build.recipe[key] {
+        Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        one => one.as_str().unwrap_or_default().to_owned(),
+    };
+    let on_one_line = |text: String| text.lines().collect::<Vec<_>>().join(" ");
+    let commands = text("additionalCommand").lines().next().unwrap_or_default().to_owned();
+    Steps::of(Recipe { apt: on_one_line(text("aptInstall")), pip: on_one_line(text("pipInstall")), commands })
 }
 
 /// What is said of the log of an ended job that is not known to be whole.
@@ -80,7 +120,7 @@ fn tell(voice: &Voice, doubt: &Logs) {
 fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
     let interrupt = Interrupt::ctrl_c()?;
     let awaited = Awaited::new(env, job);
-    let mut sink = voice.log(how.bytes(), &Logs::default())?;
+    let mut sink = sink(voice, job, how, &Logs::default())?;
     let followed = follow(env, voice, job, how.tail, &mut |_| Ok(check(&interrupt, job)?), &mut sink);
     // The next output, for example the document of a failure, must begin on a new line.
     sink.finish()?;
@@ -90,7 +130,7 @@ fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8>
     followed?;
     let doubt = awaited.seen(env).map(doubt).unwrap_or_default();
     if doubt.log.is_some() && voice.form() == Form::Rows {
-        voice.row(&Doubt { log: doubt.log, reason: doubt.reason.as_deref() })?;
+        voice.row(&Doubt { id: None, log: doubt.log, reason: doubt.reason.as_deref() })?;
     }
     tell(voice, &doubt);
     if how.exit_code { Ok(wait_for(env, &awaited, None, &interrupt)?.wait_code()) } else { Ok(0) }
@@ -106,6 +146,9 @@ fn left(voice: &Voice, job: &Job) -> u8 {
 /// The last row of a followed log that is not known to be whole.
 #[derive(Debug, Serialize)]
 struct Doubt<'a> {
+    /// Of one of several jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a JobId>,
     log: Option<LogState>,
     reason: Option<&'a str>,
 }

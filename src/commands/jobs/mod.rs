@@ -3,13 +3,16 @@
 pub mod end;
 pub mod foreground;
 pub mod forget;
+pub mod last;
 pub mod list;
 pub mod logs;
 pub mod name;
 pub mod progress;
 pub mod start;
 pub mod stay;
+pub mod stop;
 pub mod wait;
+mod watch;
 
 use std::time::{Duration, Instant};
 

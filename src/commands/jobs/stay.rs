@@ -1,12 +1,13 @@
 //! The reply of a command that started a job, and its options `--wait` and `--follow`.
 
-use std::io::{self, Read};
+use std::io;
 
 use anyhow::Result;
 use serde::Serialize;
 
 use super::check;
 use super::foreground::{Foreground, is_signal};
+use super::last;
 use super::logs::follow;
 use super::progress::Progress;
 use super::start::{Begun, IdFile, begin};
@@ -18,15 +19,13 @@ use crate::interrupt::Interrupt;
 use crate::job::Job;
 use crate::job::record::{Kind, Outcome, Record};
 use crate::job::view::{StampView, View};
-use crate::log;
 use crate::names::JobId;
 use crate::names::Tail;
 use crate::output::{Bytes, ErrorDocument, Form, LogSink, Logs, Page, Reply, Voice};
 use crate::runner::Values;
-use crate::terminal::{plain_lines, settled};
 
-/// How much of the last lines of a log is read, and how much of them is shown, in bytes.
-const MOST_READ: usize = 64 << 10;
+/// How many of the last lines of a log are shown, and how much of them, in bytes.
+const LINES: u64 = 10;
 const MOST_SHOWN: usize = 8 << 10;
 
 impl Stay {
@@ -281,25 +280,7 @@ fn ended_badly(job: &Job, view: &View, stay: &Stay) -> Option<Failure> {
     Some(failure.detail(tail).hint(hint))
 }
 
-/// The last lines of the log, each as it was redrawn last. A line of a progress bar can be very long before that.
 fn last_lines(job: &Job) -> String {
-    let read = || last_bytes(log::so_far(log::open(job)?, Tail::Lines(10))?);
-    let bytes = read().unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().map(settled).collect();
-    // The legacy builder colours what a step writes to stderr.
-    let shown = plain_lines(&lines.join("\n"));
+    let shown = last::settled_lines(&last::lines(job, LINES)).join("\n");
     String::from_utf8_lossy(&shown.as_bytes()[shown.len().saturating_sub(MOST_SHOWN)..]).into_owned()
-}
-
-fn last_bytes(mut from: impl Read) -> io::Result<Vec<u8>> {
-    let (mut last, mut chunk) = (Vec::new(), vec![0; MOST_READ]);
-    loop {
-        let count = from.read(&mut chunk)?;
-        if count == 0 {
-            return Ok(last);
-        }
-        last.extend_from_slice(&chunk[..count]);
-        last.drain(..last.len().saturating_sub(MOST_READ));
-    }
 }

@@ -14,7 +14,7 @@ use crate::env::{Env, LEAST_PATIENCE};
 use crate::error::{Failure, Kind as ErrorKind, Verb, exit_code};
 use crate::interrupt::Interrupt;
 use crate::job::record::{Kind, Outcome};
-use crate::job::select::find;
+use crate::job::select::Scope;
 use crate::job::view::View;
 use crate::job::witness::Witness;
 use crate::job::{Here, Job};
@@ -111,10 +111,10 @@ impl<'a> Awaited<'a> {
 }
 
 /// Waits for one job, for the first of several, or for each of them.
-pub fn wait(env: &Env, voice: &Voice, kind: Kind, args: &Wait) -> Result<u8> {
+pub fn wait(env: &Env, voice: &Voice, scope: Scope, args: &Wait) -> Result<u8> {
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
     let interrupt = Interrupt::ctrl_c()?;
-    let found = |typed: &String| Ok(find(env, kind, typed)?.1);
+    let found = |typed: &String| scope.find(env, typed, |_| "wait");
     let (job, told) = match &args.jobs[..] {
         all if args.any => {
             let jobs = all.iter().map(found).collect::<Result<Vec<Job>>>()?;
@@ -123,7 +123,7 @@ pub fn wait(env: &Env, voice: &Voice, kind: Kind, args: &Wait) -> Result<u8> {
         [one] => {
             let job = found(one)?;
             // A run has no steps.
-            let mut progress = (kind == Kind::Build).then(|| Progress::of(env, voice, [&job])).flatten();
+            let mut progress = (job.kind == Kind::Build).then(|| Progress::of(env, voice, [&job])).flatten();
             let view = wait_while(env, &Awaited::new(env, &job), deadline, &interrupt, &mut progress)?;
             progress.iter_mut().for_each(|progress| progress.close(&view));
             (view, Told::Reason)

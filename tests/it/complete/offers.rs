@@ -147,7 +147,7 @@ fn filters_labels_and_fixed_values_are_offered() {
         ("image list --filter dangling=", &["dangling=true", "dangling=false"]),
         ("--color=n", &["--color=never"]),
         ("completions z", &["zsh"]),
-        ("exec s", &["stop"]),
+        ("exec s", &["status", "stop", "stats"]),
         ("exec list --sta", &["--status"]),
         ("exec wait -", &["--any", "--timeout", "--help", "--json", "--verbose", "--context", "--host", "--color"]),
         // What is hidden stays so, and what is wrong has nothing to offer.

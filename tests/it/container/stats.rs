@@ -67,21 +67,30 @@ fn one_measurement_is_an_array_and_a_stream_an_object_a_line() {
     assert_eq!(stderr, "");
 }
 
+/// The drawings on the terminal's other screen, and the one that is left on the first.
+fn drawings(shown: &str) -> (Vec<&str>, &str) {
+    let (other, left) =
+        shown.split_once("\x1b[?1049l").unwrap_or_else(|| panic!("the screen is not given back: {shown:?}"));
+    let other = other.strip_prefix("\x1b[?1049h").unwrap_or_else(|| panic!("not on the other screen: {shown:?}"));
+    (other.split("\x1b[H\x1b[J").skip(1).collect(), left)
+}
+
 #[test]
 fn a_terminal_shows_a_table_that_redraws_in_place_with_its_past() {
     let real = Real::new();
     let id = real.running("a");
     let idle = [real.created("b"), real.created("c")];
-    // Header and three rows, also of what was never measured: four lines up, and the rest of the screen is cleared.
+    // Header and three rows, also of what was never measured.
     let flags = ["--columns", "140", "--until", "▁▁▁▁▁"];
     let ran = real.at_terminal_with(&flags, &["stats", "-a", &id, &idle[0], &idle[1]]);
     assert_eq!(ran.code, 130, "{:?}", ran.stdout);
-    let frames: Vec<&str> = ran.stdout.split("\x1b[4A").collect();
+    let (frames, left) = drawings(&ran.stdout);
     assert!(frames.len() >= 3, "{:?}", ran.stdout);
-    assert!(frames[1..].iter().all(|frame| frame.starts_with("\r\x1b[J")), "{:?}", ran.stdout);
-    assert!(frames.iter().all(|frame| frame.matches("\r\n").count() == 4 || frame.contains("^C")), "{:?}", ran.stdout);
+    for frame in frames.iter().chain([&left]) {
+        assert_eq!(frame.trim_end_matches("^C").matches("\r\n").count(), 4, "{:?}", ran.stdout);
+    }
     assert!(frames[1].contains("CPU HISTORY") && frames[1].contains("▁"), "{:?}", ran.stdout);
-    assert!(ran.stdout.contains(&real.name("a")), "{:?}", ran.stdout);
+    assert!(left.contains(&real.name("a")), "{:?}", ran.stdout);
 }
 
 #[test]
@@ -92,9 +101,9 @@ fn rows_that_do_not_fit_on_the_terminal_are_counted() {
         printf '{"Container":"c%d","Name":"row%d","CPUPerc":"1%%"}\n' $i $i; done"#;
     real.wrap_docker(&format!("if [ \"$verb\" = stats ]; then {rows}; {rows}; exit 0; fi"));
     let ran = real.at_terminal("", &["stats"]).code(0);
-    let frames: Vec<&str> = ran.stdout.split("\x1b[29A\r\x1b[J").collect();
+    let (frames, left) = drawings(&ran.stdout);
     assert_eq!(frames.len(), 2, "{:?}", ran.stdout);
-    for frame in frames {
+    for frame in frames.into_iter().chain([left]) {
         assert_eq!(frame.matches("\r\n").count(), 29, "{frame:?}");
         assert!(frame.contains("row27") && frame.ends_with("… and 13 more\r\n"), "{frame:?}");
     }
@@ -118,7 +127,8 @@ fn a_terminal_of_80_columns_shows_every_column_of_dockers() {
     real.wrap_docker(&format!("if [ \"$verb\" = stats ]; then {FRAME}; exit 0; fi"));
     for args in [&["stats"][..], &["stats", "--no-stream"]] {
         let shown = real.at_terminal_with(&["--columns", "80"], args).code(0).stdout;
-        let lines = lines(shown.trim_start_matches("\r\x1b[J"), 80);
+        let frame = if args.len() == 1 { drawings(&shown).0[0] } else { &shown };
+        let lines = lines(frame, 80);
         let headings: Vec<&str> = lines[0].split("  ").map(str::trim).filter(|word| !word.is_empty()).collect();
         assert_eq!(headings, ["NAME", "CPU", "MEMORY", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"], "{shown:?}");
         let words = ["database…", "100.05%", "123.4MiB/15.36GiB", "12.34%", "12.3kB/126kB", "1.23MB/45.6MB", "123"];
@@ -135,12 +145,11 @@ fn a_frame_after_a_resize_has_the_new_width_and_a_screen_of_its_own() {
     real.wrap_docker(&format!("if [ \"$verb\" = stats ]; then {FRAME}; {FRAME}; {wait}; {FRAME}; {FRAME}; exit 0; fi"));
     let flags = ["--columns", "140", "--narrow-to", "80", "--at", "cache", "--then", narrow.to_str().unwrap()];
     let shown = real.at_terminal_with(&flags, &["stats"]).code(0).stdout;
-    let (wide, rest) = shown.split_once("\x1b[H\x1b[2J").expect("a screen of its own");
-    let wide = lines(wide.trim_start_matches("\r\x1b[J"), 140);
+    let (frames, left) = drawings(&shown);
+    let wide = lines(frames[0], 140);
     assert!(wide.len() == 3 && wide[0].contains("CPU HISTORY"), "{shown:?}");
-    let frames: Vec<&str> = rest.split("\x1b[3A\r\x1b[J").collect();
-    assert_eq!(frames.len(), 3, "{shown:?}");
-    for frame in frames {
+    assert_eq!(frames.len(), 4, "{shown:?}");
+    for frame in frames[1..].iter().chain([&left]) {
         let lines = lines(frame, 80);
         assert!(lines.len() == 3 && lines[0].ends_with("PIDS") && !lines[0].contains("HISTORY"), "{shown:?}");
     }

@@ -1,10 +1,10 @@
-//! `exec stop` and `exec kill`: end runs, or send them a signal.
+//! `exec kill`: sends runs a signal.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::cli::{ExecKill, ExecStop};
+use crate::cli::ExecKill;
 use crate::commands::jobs::Done;
 use crate::commands::jobs::end::{end, require_running};
 use crate::env::Env;
@@ -13,16 +13,6 @@ use crate::job::record::Kind;
 use crate::job::request::{Request, Verb};
 use crate::job::select::find;
 use crate::output::Voice;
-
-/// Sends TERM, and KILL after the grace.
-pub fn stop(env: &Env, voice: &Voice, args: &ExecStop) -> Result<u8> {
-    let grace = Duration::from_secs(args.grace.into());
-    voice.each(args.jobs.iter().map(|typed| {
-        let job = running(env, voice, typed)?;
-        end(env, &job, &Request::new(Verb::Stop, 15, grace, env.now()))?;
-        Ok(Done::to(&job))
-    }))
-}
 
 /// Sends one signal at once. Only after KILL it waits for the end.
 pub fn kill(env: &Env, voice: &Voice, args: &ExecKill) -> Result<u8> {
