@@ -82,9 +82,11 @@ const BEFORE: [(&str, &str); 11] = [
 ];
 
 /// Commands that are not run, and why.
-const NOT_RUN: [(&str, &str); 3] = [
+const NOT_RUN: [(&str, &str); 5] = [
     ("cargo install", "it would install the program for the user who runs the tests"),
     ("make install", "it would install the program on this machine"),
+    ("make deb", "tools/deb tries the package out itself"),
+    ("apt install", "it would install the package on this machine"),
     ("systemctl", "it would change the timers of the user who runs the tests"),
 ];
 
