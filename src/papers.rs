@@ -1,9 +1,11 @@
-//! Tests that compare man pages, completions, schemas, the README and the cookbook with the program.
+//! Tests that compare man pages, completions, schemas, the READMEs and the cookbook with the program.
 //!
 //! Man pages and the README's list of commands are generated from the clap tree, and the JSON Schemas of `--spec` from the
 //! structs that it fills. `make papers` (`UPDATE_PAPERS=1`) writes them. Every command line in the
 //! README, the cookbook and the help is parsed as the program would parse it.
 
+mod compared;
+mod korean;
 mod man;
 
 use std::collections::BTreeMap;
@@ -451,7 +453,7 @@ fn papers_readme_shows_only_json_that_parses_and_keys_that_exist() {
 #[test]
 fn papers_readme_names_only_make_targets_and_files_that_exist() {
     let makefile = std::fs::read_to_string(root("Makefile")).unwrap();
-    for name in [README, COOKBOOK] {
+    for name in [README, korean::KOREAN, COOKBOOK] {
         let text = std::fs::read_to_string(root(name)).unwrap();
         for target in text.split("`make ").skip(1).map(|rest| rest.split(['`', ' ']).next().unwrap_or_default()) {
             assert!(makefile.contains(&format!("\n{target}:")), "in {name}: no make target {target:?}");
