@@ -1,9 +1,11 @@
-//! Tests that compare man pages, completions, schemas and the README with the program.
+//! Tests that compare man pages, completions, schemas, the READMEs and the cookbook with the program.
 //!
 //! Man pages and the README's list of commands are generated from the clap tree, and the JSON Schemas of `--spec` from the
 //! structs that it fills. `make papers` (`UPDATE_PAPERS=1`) writes them. Every command line in the
-//! README and in the help is parsed as the program would parse it.
+//! README, the cookbook and the help is parsed as the program would parse it.
 
+mod compared;
+mod korean;
 mod man;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use crate::schemas::{self, File};
 use crate::spec::{RecipeSpec, RunSpec, keys, parse};
 
 const README: &str = "README.md";
+const COOKBOOK: &str = "docs/cookbook.md";
 const COMMANDS: [&str; 2] = ["<!-- commands -->\n", "<!-- /commands -->"];
 
 fn root(name: &str) -> PathBuf {
@@ -408,7 +411,8 @@ fn papers_readme_has_the_exit_codes_of_the_help() {
 #[test]
 fn papers_readme_shows_only_command_lines_that_parse() {
     let mut seen = 0;
-    for text in blocks(&readme()).iter().filter_map(typed) {
+    let cookbook = std::fs::read_to_string(root(COOKBOOK)).unwrap();
+    for text in [readme(), cookbook].iter().flat_map(|page| blocks(page)).filter_map(|block| typed(&block)) {
         for words in Splitter::split(&text).iter().filter_map(|words| ours(words)) {
             seen += 1;
             assert_parses(&words);
@@ -449,12 +453,14 @@ fn papers_readme_shows_only_json_that_parses_and_keys_that_exist() {
 #[test]
 fn papers_readme_names_only_make_targets_and_files_that_exist() {
     let makefile = std::fs::read_to_string(root("Makefile")).unwrap();
-    let text = readme();
-    for target in text.split("`make ").skip(1).map(|rest| rest.split(['`', ' ']).next().unwrap_or_default()) {
-        assert!(makefile.contains(&format!("\n{target}:")), "in the README: no make target {target:?}");
-    }
-    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {
-        assert!(root(link).exists(), "in the README: there is no {link}");
+    for name in [README, korean::KOREAN, COOKBOOK] {
+        let text = std::fs::read_to_string(root(name)).unwrap();
+        for target in text.split("`make ").skip(1).map(|rest| rest.split(['`', ' ']).next().unwrap_or_default()) {
+            assert!(makefile.contains(&format!("\n{target}:")), "in {name}: no make target {target:?}");
+        }
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {
+            assert!(root(name).with_file_name(link).exists(), "in {name}: there is no {link}");
+        }
     }
 }

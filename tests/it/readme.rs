@@ -1,7 +1,7 @@
-//! Runs the README's blocks of code one after the other on a real engine. The output in a transcript is compared with what
-//! is printed.
+//! Runs the blocks of code of the README and of the cookbook one after the other on a real engine. The output in a transcript
+//! is compared with what is printed.
 //!
-//! Everything that depends on the README's words is in the tables below: names that become names of this test, files
+//! Everything that depends on the words of these pages is in the tables below: names that become names of this test, files
 //! that an example needs, what has to be there before a command, and commands that are not run. A block that no table
 //! covers fails the test, which shows the block and what became of it.
 
@@ -67,14 +67,14 @@ const FILES: [(&str, &str); 13] = [
 ];
 
 /// What is run before a command that contains these words. `web`, `sci` and so on are names of this test here, too.
-const BEFORE: [(&str, &str); 12] = [
+const BEFORE: [(&str, &str); 13] = [
     ("exec logs", "quick_run report"),
     ("exec status report", "quick_run report"),
     ("exec wait --timeout", "quick_run report"),
     ("exec wait report", "quick_run report"),
     ("exec inspect report", "quick_run report"),
     ("exec rerun report", "quick_run report"),
-    ("exec stop", "endless_run report"),
+    ("exec stop report", "endless_run report"),
     ("exec kill", "endless_run report"),
     ("image cancel", "longshore image create web --base python:3-slim --run 'sleep 60'"),
     ("image forget", "longshore image create web --base python:3-slim --wait"),
@@ -84,12 +84,15 @@ const BEFORE: [(&str, &str); 12] = [
 ];
 
 /// Commands that are not run, and why.
-const NOT_RUN: [(&str, &str); 4] = [
+const NOT_RUN: [(&str, &str); 8] = [
     ("cargo install", "it would install the program for the user who runs the tests"),
     ("--cache models", "its volume would stay on the engine; engine::cache has a cache of its own"),
     ("make install", "it would install the program on this machine"),
     ("prune --images", "it would remove images that builds of others left on this engine"),
     ("--watch", "it goes on until Ctrl-C"),
+    ("make deb", "tools/deb tries the package out itself"),
+    ("apt install", "it would install the package on this machine"),
+    ("systemctl", "it would change the timers of the user who runs the tests"),
 ];
 
 /// What runs a JSON document that has this key.
@@ -180,6 +183,9 @@ fn transcript(text: &str) -> Vec<Example> {
 fn examples(block: &Block) -> Option<Vec<Example>> {
     let only = |command: String| vec![Example { command, shown: None }];
     match block.language.as_str() {
+        "sh" if block.text.starts_with("#!") => {
+            Some(only(format!("cat >script <<'END'\n{}END\nchmod +x script\n./script\n", block.text)))
+        }
         "sh" => Some(commands(&block.text).into_iter().map(|command| Example { command, shown: None }).collect()),
         "console" => Some(transcript(&block.text)),
         "make" => Some(only(format!("cat >Makefile <<'END'\n{}END\nmake\n", block.text))),
@@ -187,6 +193,7 @@ fn examples(block: &Block) -> Option<Vec<Example>> {
             let lines = block.text.lines().map(|line| line.splitn(6, ' ').nth(5).unwrap_or_default());
             Some(lines.map(|command| Example { command: format!("(cd; {command})\n"), shown: None }).collect())
         }
+        "ini" => Some(unit_commands(&block.text).flat_map(only).collect()),
         "json" => {
             let (_, command) = SPECS.iter().find(|(key, _)| block.text.contains(&format!("\"{key}\"")))?;
             Some(only(format!("{command} <<'END'\n{}END\n", block.text)))
@@ -195,7 +202,13 @@ fn examples(block: &Block) -> Option<Vec<Example>> {
     }
 }
 
-/// The README's world on the engine.
+/// What a unit of systemd starts, as shell text. A timer starts nothing of its own.
+fn unit_commands(unit: &str) -> impl Iterator<Item = String> {
+    let starts = unit.lines().filter_map(|line| line.strip_prefix("ExecStart="));
+    starts.map(|command| format!("{}\n", command.replace("%h", "\"$HOME\"")))
+}
+
+/// The world of one page on the engine.
 struct Readme {
     real: Real,
     /// A word of the README, and what stands in its place.
@@ -361,14 +374,25 @@ fn run_block(readme: &Readme, block: &Block) -> Vec<String> {
     wrong
 }
 
-#[test]
-fn every_block_of_code_in_the_readme_runs_and_prints_what_is_shown() {
+/// Runs every block of a page.
+#[track_caller]
+fn assert_runs(page: &str) {
     for program in ["jq", "make"] {
         let found = Command::new(program).arg("--version").output();
-        assert!(found.is_ok_and(|output| output.status.success()), "the README's examples need {program}");
+        assert!(found.is_ok_and(|output| output.status.success()), "the examples of {page} need {program}");
     }
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     let readme = Readme::new();
     let wrong: Vec<String> = blocks(&text).iter().flat_map(|block| run_block(&readme, block)).collect();
-    assert!(wrong.is_empty(), "in README.md:\n\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "in {page}:\n\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_block_of_code_in_the_readme_runs_and_prints_what_is_shown() {
+    assert_runs("README.md");
+}
+
+#[test]
+fn every_block_of_code_in_the_cookbook_runs() {
+    assert_runs("docs/cookbook.md");
 }

@@ -220,7 +220,7 @@ mod tests {
     use crate::cli::published;
 
     /// Values that nothing completes: text, numbers, and lists in a syntax of docker's.
-    const FREE: [&str; 21] = [
+    const FREE: [&str; 22] = [
         "[module:]NAME",
         "[[IP:]HOST:]PORT[/PROTO]",
         "AGE",

@@ -22,8 +22,6 @@ pub use {create::DryRun, rm::Removed, status::Status};
 
 const BUILDS: Scope = Scope::Only(Kind::Build);
 
-const BUILDS: Scope = Scope::Only(Kind::Build);
-
 /// Runs `longshore image …`.
 pub fn run(env: &Env, voice: &Voice, command: Image) -> Result<u8> {
     match command {
