@@ -244,35 +244,7 @@ fn top(command: &str) -> Page {
                 "longshore doctor --json |\n    jq -r '.checks[] | select(.status != \"ok\") | .message'",
             ],
         ),
-        "prune" => page(
-            [
-                text(
-                    "First the plan is printed: what goes, and how much of the disk it takes. Then each job is looked at again \
-                     and removed as by `forget`. A job goes only if all options allow it. --keep-last counts the newest builds \
-                     and the newest runs that have ended with one of the statuses; an age begins with the end of a job.",
-                ),
-                text(
-                    "Jobs that run are never removed. Neither are jobs whose status is unknown because their engine cannot be \
-                     asked now. A job whose record cannot be read goes only with --status corrupt.",
-                ),
-                text(
-                    "With --images, images that have the label of a build and no tag are removed from the engine, unless a \
-                     container uses them. Rebuilding a name leaves such an image. All builds on the engine count, also those of \
-                     other users. Without another option, no job is removed. --older-than holds for images, too.",
-                ),
-                text(REMEMBERED),
-                text(
-                    "The exit code is 0 if everything of the plan that could still go is gone, and 1 if something failed.",
-                ),
-            ],
-            &[
-                "longshore prune --older-than 30d --dry-run",
-                "longshore prune --keep-last 20 --older-than 7d --images",
-                "longshore prune --status failed --status cancelled --older-than 1d",
-                "longshore prune --older-than 0s    # everything that has ended",
-                "longshore prune --older-than 30d --json | jq .freedBytes",
-            ],
-        ),
+        "prune" => prune(),
         "completions" => page(
             [
                 text(
@@ -297,6 +269,38 @@ fn top(command: &str) -> Page {
         ),
         _ => Page::default(),
     }
+}
+
+fn prune() -> Page {
+    page(
+        [
+            text(
+                "First the plan is printed: what goes, and how much of the disk it takes. Then each job is looked at again \
+                 and removed as by `forget`. A job goes only if all options allow it. --keep-last counts the newest builds \
+                 and the newest runs that have ended with one of the statuses; an age begins with the end of a job.",
+            ),
+            text(
+                "Jobs that run are never removed. Neither are jobs whose status is unknown because their engine cannot be \
+                 asked now. A job whose record cannot be read goes only with --status corrupt.",
+            ),
+            text(
+                "With --images, images that have the label of a build and no tag are removed from the engine, unless a \
+                 container uses them. Rebuilding a name leaves such an image. All builds on the engine count, also those of \
+                 other users. Without another option, no job is removed. --older-than holds for images, too.",
+            ),
+            text(REMEMBERED),
+            text(
+                "The exit code is 0 if everything of the plan that could still go is gone, and 1 if something failed.",
+            ),
+        ],
+        &[
+            "longshore prune --older-than 30d --dry-run",
+            "longshore prune --keep-last 20 --older-than 7d --images",
+            "longshore prune --status failed --status cancelled --older-than 1d",
+            "longshore prune --older-than 0s    # everything that has ended",
+            "longshore prune --older-than 30d --json | jq .freedBytes",
+        ],
+    )
 }
 
 const REMEMBERED: &str = "For thirty days, commands that are given the id or the name of a removed job say when it was removed \
@@ -410,46 +414,7 @@ fn image(verb: &str) -> Page {
 
 fn exec(verb: &str) -> Page {
     match verb {
-        "run" => page(
-            [
-                text(
-                    "The source directory is mounted at /app, which is also the working directory. The input directory \
-                     is mounted read-only at /app/data, and the output directory at /app/output. The program runs with \
-                     your user id, so the files that it writes belong to you. docker needs the directories `data` and \
-                     `output` in the source tree as mount points: longshore creates those that are missing, and removes them \
-                     when no run needs them. If you may not write to the source tree, its entries are mounted one by one. The \
-                     program gets no stdin: pass data as files with --input, or as an argument, for example `-- \"$(cat)\"`.",
-                ),
-                text(
-                    "With -m (--entry), `python3 -m NAME` runs a module of the source tree or of the image. With --command, the \
-                     words after `--` are the whole command, and python is not started before it. One of the three is needed.",
-                ),
-                text(
-                    "With --cache NAME, HOME, XDG_CACHE_HOME, PIP_CACHE_DIR and HF_HOME lie below /cache, a volume that all of your \
-                     runs with this name share, so that what one has downloaded is there for the next. The volume is named \
-                     longshore-cache-UID-NAME; `docker volume rm` removes it. A variable that you set yourself wins.",
-                ),
-                text(
-                    "A path that -v or --mount names must exist. The engine's socket is refused, and so is a target that would \
-                     hide another mount. A new volume belongs to root, unless the image has a directory at its target: the \
-                     volume then gets the owner and the files of that directory.",
-                ),
-                text(FOLLOW),
-                text(FOREGROUND),
-                text(START),
-                text(STAMP),
-                text(ON_EXIT),
-                Note::Text(format!("{} {NUMBERS}", keys_line::<RunSpec>())),
-            ],
-            &[
-                "id=$(longshore exec run --image web --src src --main train.py \\\n    --input data --output out -- --epochs 3)",
-                "longshore exec logs -f \"$id\"",
-                "longshore exec run --spec run.json --wait    # exits with its exit code",
-                "longshore exec run --spec run.json --name nightly --if-running skip \\\n    --on-exit 'echo \"$LONGSHORE_ID $LONGSHORE_OUTCOME\" >>~/runs.txt'",
-                "longshore exec run --image web --src src --command -- \\\n    python3 -c 'import jobs'",
-                "longshore exec run --image web --src src --main serve.py -p 8080:80 \\\n    -v ./models:/models:ro",
-            ],
-        ),
+        "run" => exec_run(),
         "list" => page(
             [text(FILTERS), text(WATCH)],
             &[
@@ -521,6 +486,49 @@ fn exec(verb: &str) -> Page {
         ),
         _ => exec_at_a_glance(verb),
     }
+}
+
+fn exec_run() -> Page {
+    page(
+        [
+            text(
+                "The source directory is mounted at /app, which is also the working directory. The input directory \
+                 is mounted read-only at /app/data, and the output directory at /app/output. The program runs with \
+                 your user id, so the files that it writes belong to you. docker needs the directories `data` and \
+                 `output` in the source tree as mount points: longshore creates those that are missing, and removes them \
+                 when no run needs them. If you may not write to the source tree, its entries are mounted one by one. The \
+                 program gets no stdin: pass data as files with --input, or as an argument, for example `-- \"$(cat)\"`.",
+            ),
+            text(
+                "With -m (--entry), `python3 -m NAME` runs a module of the source tree or of the image. With --command, the \
+                 words after `--` are the whole command, and python is not started before it. One of the three is needed.",
+            ),
+            text(
+                "With --cache NAME, HOME, XDG_CACHE_HOME, PIP_CACHE_DIR and HF_HOME lie below /cache, a volume that all of your \
+                 runs with this name share, so that what one has downloaded is there for the next. The volume is named \
+                 longshore-cache-UID-NAME; `docker volume rm` removes it. A variable that you set yourself wins.",
+            ),
+            text(
+                "A path that -v or --mount names must exist. The engine's socket is refused, and so is a target that would \
+                 hide another mount. A new volume belongs to root, unless the image has a directory at its target: the \
+                 volume then gets the owner and the files of that directory.",
+            ),
+            text(FOLLOW),
+            text(FOREGROUND),
+            text(START),
+            text(STAMP),
+            text(ON_EXIT),
+            Note::Text(format!("{} {NUMBERS}", keys_line::<RunSpec>())),
+        ],
+        &[
+            "id=$(longshore exec run --image web --src src --main train.py \\\n    --input data --output out -- --epochs 3)",
+            "longshore exec logs -f \"$id\"",
+            "longshore exec run --spec run.json --wait    # exits with its exit code",
+            "longshore exec run --spec run.json --name nightly --if-running skip \\\n    --on-exit 'echo \"$LONGSHORE_ID $LONGSHORE_OUTCOME\" >>~/runs.txt'",
+            "longshore exec run --image web --src src --command -- \\\n    python3 -c 'import jobs'",
+            "longshore exec run --image web --src src --main serve.py -p 8080:80 \\\n    -v ./models:/models:ro",
+        ],
+    )
 }
 
 fn exec_at_a_glance(verb: &str) -> Page {
