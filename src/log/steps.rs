@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use crate::recipe::steps::announced;
+
 /// How much of a line is held back.
 const LONGEST: usize = 16 << 10;
 /// The longest colour (SGR) that is recognised before a step, in bytes.
@@ -42,7 +44,7 @@ pub struct Steps {
     /// The beginning of the line has passed.
     in_line: bool,
     /// Numbers of BuildKit's that have begun: it repeats the line when it turns to another step in between.
-    begun: BTreeSet<String>,
+    begun: BTreeSet<u32>,
 }
 
 type Pass<'a> = dyn FnMut(Part) -> io::Result<()> + 'a;
@@ -100,22 +102,13 @@ impl Steps {
     }
 
     fn heading(&mut self, line: &str) -> Option<String> {
-        let (count, what) = match line.strip_prefix('#') {
-            None => line.strip_prefix("Step ")?.split_once(" : ")?,
-            Some(rest) => {
-                let (number, rest) = rest.split_once(' ')?;
-                let (stage, what) = rest.strip_prefix('[')?.split_once("] ")?;
-                // `[2/3]` and `[stage-0 2/3]` are steps, `[internal]` is not.
-                let count = stage.rsplit(' ').next()?;
-                if !is_count(count) || !self.begun.insert(number.to_owned()) {
-                    return None;
-                }
-                (count, what)
-            }
-        };
-        let words = self.words(what);
+        let step = announced(line)?;
+        if step.vertex.is_some_and(|vertex| !self.begun.insert(vertex)) {
+            return None;
+        }
+        let words = self.words(step.instruction);
         let more = if words.chars().nth(NAME).is_some() { "…" } else { "" };
-        is_count(count).then(|| format!("{count} {}{more}", words.chars().take(NAME).collect::<String>()))
+        Some(format!("{}/{} {}{more}", step.number, step.of, words.chars().take(NAME).collect::<String>()))
     }
 
     /// What an instruction does. Those of the recipe's own script are told by its words.
@@ -137,12 +130,6 @@ impl Steps {
         }
         if said.is_empty() { "trust certificates".to_owned() } else { said.join(", ").trim_end().to_owned() }
     }
-}
-
-/// `3/7`
-fn is_count(text: &str) -> bool {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.split_once('/').is_some_and(|(step, of)| is_number(step) && is_number(of))
 }
 
 /// Whether a line that begins like this may begin a step.

@@ -23,24 +23,43 @@ pub fn step(line: &[u8]) -> Option<Step> {
         return None;
     }
     let line = plain(&String::from_utf8_lossy(line));
-    let (number, of, instruction) = legacy(&line).or_else(|| buildkit(&line))?;
-    (1..=of).contains(&number).then(|| Step { number, of, text: words(instruction) })
+    let Announced { number, of, instruction, .. } = announced(&line)?;
+    Some(Step { number, of, text: words(instruction) })
+}
+
+/// A step that a line announces, in the builder's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announced<'a> {
+    /// Its number, from 1.
+    pub number: u32,
+    /// How many steps the build has.
+    pub of: u32,
+    /// The instruction of the Dockerfile.
+    pub instruction: &'a str,
+    /// BuildKit's number for it, which stands before each line of its output.
+    pub vertex: Option<u32>,
+}
+
+/// The step that a line without escape sequences announces.
+#[must_use]
+pub fn announced(line: &str) -> Option<Announced<'_>> {
+    legacy(line).or_else(|| buildkit(line)).filter(|step| (1..=step.of).contains(&step.number))
 }
 
 /// `Step 4/6 : RUN …`
-fn legacy(line: &str) -> Option<(u32, u32, &str)> {
+fn legacy(line: &str) -> Option<Announced<'_>> {
     let (fraction, instruction) = line.strip_prefix("Step ")?.split_once(" : ")?;
     let (number, of) = counted(fraction)?;
-    Some((number, of, instruction))
+    Some(Announced { number, of, instruction, vertex: None })
 }
 
 /// `#6 [stage-0 2/3] RUN …` or `#6 [2/3] RUN …`; what is `[internal]` is no step.
-fn buildkit(line: &str) -> Option<(u32, u32, &str)> {
+fn buildkit(line: &str) -> Option<Announced<'_>> {
     let (vertex, rest) = line.strip_prefix('#')?.split_once(" [")?;
-    vertex.parse::<u32>().ok()?;
+    let vertex = Some(vertex.parse().ok()?);
     let (place, instruction) = rest.split_once("] ")?;
     let (number, of) = counted(place.rsplit(' ').next()?)?;
-    Some((number, of, instruction))
+    Some(Announced { number, of, instruction, vertex })
 }
 
 fn counted(fraction: &str) -> Option<(u32, u32)> {
