@@ -80,6 +80,7 @@ fn the_spec_of_a_run_starts_the_same_run() {
     let asked = fake.run(&[&args[..4], &["--dry-run".into(), "--json".into()], &args[4..]].concat()).code(0).json();
     let id = fake.run(&args).code(0).id();
     fake.end_of(&id);
+    fake.wait_until_quiet();
     fake.forget_calls();
     let printed = fake.run(&["exec", "inspect", &id, "--spec"]).code(0);
     assert_eq!(fake.calls(), Vec::<String>::new(), "the engine was asked");

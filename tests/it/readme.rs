@@ -283,6 +283,9 @@ impl Readme {
             text = text.replace(&filtered(&self.real, by), word);
         }
         let rules = [
+            // What was redrawn, and erased at the end.
+            (r"[^\n]*\x1b\[J", ""),
+            (r"succeeded in (?:<duration>|[0-9smh]+)", "succeeded"),
             (r"\x1b\[[0-9;]*m", ""),
             (r"<(?:run|build)-\d+>", "<id>"),
             (r"\b[0-9a-hjkmnp-tv-z]{12}\b", "<id>"),

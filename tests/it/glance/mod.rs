@@ -4,6 +4,7 @@ mod both;
 mod lists;
 mod logs;
 mod real;
+mod sessions;
 mod status;
 mod watch;
 

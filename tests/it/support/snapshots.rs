@@ -155,6 +155,7 @@ static FILTERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"<age>  (?:\d+(?:ms|[smhd]))+ +", "<age>  <took>  "),
         (r"(?m)<age>  (?:\d+(?:ms|[smhd]))+(\\r)?$", "<age>  <took>$1"),
         (r"(?m) {3,}(?:\d+(?:ms|[smhd]))+$", "  <took>"),
+        (r" {3,}(?:\d+(?:ms|[smhd]))+ {3,}", "  <took>  "),
         (r"\bUp (?:Less than a second|About an? \w+|\d+ \w+)", "Up <age>"),
         (r"\bTook +(?:\d+(?:ms|[smhd]))+", "Took  <took>"),
         (r"\b(CREATED|ENDED|TOOK|SIZE) {2,}", "$1  "),
@@ -167,7 +168,7 @@ static FILTERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             r"(?m)^    (?:Error response from daemon: |Cannot connect to the Docker daemon |Error: No such ).*$",
             "    <the engine's words>",
         ),
-        (r"\bin \d+(?:\.\d+)?(?:ms|s)\b", "in <duration>"),
+        (r"\b(in|after) \d+(?:\.\d+)?(?:ms|s)\b", "$1 <duration>"),
     ];
     filters.map(|(pattern, name)| (Regex::new(pattern).unwrap(), name)).into()
 });
