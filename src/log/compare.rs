@@ -16,8 +16,8 @@ use crate::names::Tail;
 /// How many last lines are compared if no loss is suspected.
 const COMPARED: Tail = Tail::Lines(20);
 
-/// How the names of temporary copies begin.
-const COPY: &str = ".fetched.";
+/// How the names of temporary copies begin. One that is locked is in use.
+pub const COPY: &str = ".fetched.";
 
 /// Removes the copies that killed processes left. They can be as large as the log.
 pub fn sweep(job: &Job) {

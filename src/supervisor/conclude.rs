@@ -19,7 +19,7 @@ use crate::job::record::{Exit, Kind, LogState, Outcome};
 use crate::job::request::Requests;
 use crate::job::standing::{self, Sighting};
 use crate::job::store::Store;
-use crate::job::{CONTEXT, CONTROL, IMAGE_ID, Job, LOG, MISSING, WAITING};
+use crate::job::{CONTEXT, CONTROL, FORGOTTEN, HOOK_RESULT, IMAGE_ID, Job, LOG, MISSING, WAITING};
 use crate::log::compare::{self, ClientEnd, Outage, verify};
 use crate::names::Tail;
 use crate::recipe::failure::Reason;
@@ -121,6 +121,15 @@ pub fn tidy(task: &Task) {
     let _ = task.job.dir.remove_tree(CONTEXT);
     compare::sweep(&task.job);
     for name in [WAITING, IMAGE_ID, MISSING] {
+        let _ = task.job.dir.remove(name);
+    }
+    // What a killed supervisor was writing. Two files may be written by another process now.
+    let is_in_use = |name: &str| {
+        let others = [FORGOTTEN, HOOK_RESULT].iter().any(|file| name.starts_with(&format!(".{file}.")));
+        others || name.starts_with(compare::COPY)
+    };
+    let names = task.job.dir.names().unwrap_or_default();
+    for name in names.iter().filter(|name| name.starts_with('.') && !is_in_use(name)) {
         let _ = task.job.dir.remove(name);
     }
 }

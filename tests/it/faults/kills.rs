@@ -170,6 +170,16 @@ fn a_build_whose_client_was_killed_is_a_failure() {
 }
 
 #[test]
+fn a_file_that_a_killed_supervisor_was_writing_is_removed() {
+    let fake = Fake::new();
+    let id = fake.start_unattended("exit 3");
+    fake.write(&format!("state/longshore/run/{id}/.begun.json.0927c9ac520ae614a43e"), "{");
+    fake.open_gate();
+    assert_eq!(fake.end_of(&id)["exitCode"], 3);
+    wait_until("it is removed", || names(&fake.job("run", &id)).iter().all(|name| !name.starts_with('.')));
+}
+
+#[test]
 fn random_kills_make_no_status_wrong_and_lose_no_line_unmarked() {
     let fake = Fake::new();
     // Always the same kills, at moments that never are the same.
