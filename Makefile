@@ -13,7 +13,7 @@ WITH_ENGINE = mkdir -p .cache && tools/shells && base=$$(tools/engine) && \
 	LONGSHORE_TEST_PYTHON=$$python
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test snapshots soak check deny fuzz bench papers install deb clean toolchain
+.PHONY: help build demo test snapshots soak check deny fuzz bench papers picture install deb clean toolchain
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -52,6 +52,9 @@ bench: build ## compare the times of longshore and docker
 
 papers: ## regenerate man pages, schemas and the lists in the README
 	UPDATE_PAPERS=1 cargo test --locked papers
+
+picture: build ## draw the picture of the README from a real session, docs/longshore.svg
+	tools/picture
 
 install: build ## install binary, man pages and completions under PREFIX (/usr/local)
 	install -D -m 755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/longshore'
