@@ -16,19 +16,8 @@ use crate::names::Tail;
 /// How many last lines are compared if no loss is suspected.
 const COMPARED: Tail = Tail::Lines(20);
 
-/// How the names of temporary copies begin. One that is locked is in use.
-pub const COPY: &str = ".fetched.";
-
-/// Removes the copies that killed processes left. They can be as large as the log.
-pub fn sweep(job: &Job) {
-    let names = job.dir.names().unwrap_or_default().into_iter();
-    for name in names.filter(|name| name.starts_with(COPY)) {
-        let is_in_use = job.dir.open_file(&name).is_ok_and(|file| file.try_lock().is_err());
-        if !is_in_use {
-            let _ = job.dir.remove(&name);
-        }
-    }
-}
+/// How the names of temporary copies begin. One that is in use is locked.
+const COPY: &str = ".fetched.";
 
 /// Whether docker's client may have lost lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use crate::job::request::Requests;
 use crate::job::standing::{self, Sighting};
 use crate::job::store::Store;
 use crate::job::{CONTEXT, CONTROL, FORGOTTEN, HOOK_RESULT, IMAGE_ID, Job, LOG, MISSING, WAITING};
-use crate::log::compare::{self, ClientEnd, Outage, verify};
+use crate::log::compare::{ClientEnd, Outage, verify};
 use crate::names::Tail;
 use crate::recipe::failure::Reason;
 use crate::shell::ended;
@@ -119,18 +119,21 @@ fn remove_own_points(task: &Task) {
 /// Removes the files that no ended job needs.
 pub fn tidy(task: &Task) {
     let _ = task.job.dir.remove_tree(CONTEXT);
-    compare::sweep(&task.job);
     for name in [WAITING, IMAGE_ID, MISSING] {
         let _ = task.job.dir.remove(name);
     }
-    // What a killed supervisor was writing. Two files may be written by another process now.
-    let is_in_use = |name: &str| {
-        let others = [FORGOTTEN, HOOK_RESULT].iter().any(|file| name.starts_with(&format!(".{file}.")));
-        others || name.starts_with(compare::COPY)
-    };
-    let names = task.job.dir.names().unwrap_or_default();
-    for name in names.iter().filter(|name| name.starts_with('.') && !is_in_use(name)) {
-        let _ = task.job.dir.remove(name);
+    remove_temporary(&task.job);
+}
+
+/// Removes what killed processes were writing. A copy of a log, which can be as large as the log, is locked while it is in
+/// use. Two other files may be written by another process now.
+fn remove_temporary(job: &Job) {
+    let is_written = |name: &str| [FORGOTTEN, HOOK_RESULT].iter().any(|file| name.starts_with(&format!(".{file}.")));
+    let is_locked = |name: &str| job.dir.open_file(name).is_ok_and(|file| file.try_lock().is_err());
+    for name in job.dir.names().unwrap_or_default().iter().filter(|name| name.starts_with('.')) {
+        if !is_written(name) && !is_locked(name) {
+            let _ = job.dir.remove(name);
+        }
     }
 }
 
