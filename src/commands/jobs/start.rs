@@ -118,8 +118,8 @@ pub fn begin(
     make: impl for<'s> Fn(&'s Store, &Record) -> Result<Option<Making<'s>>>,
 ) -> Result<Begun> {
     let store = Store::make(env, record.kind)?;
-    record.last_took = last_took(&store, record);
     if policy == IfRunning::Fail {
+        record.last_took = last_took(&store, record);
         return attempt(env, voice, &store, record, values, &make).map(Begun::Started);
     }
     for _ in 0..TURNS {
