@@ -15,7 +15,8 @@ struct Typed {
 
 const HOSTILE: &str = "danger=$(touch pwned) 'x' \"y\" `touch pwned`\\;x";
 
-/// A world with two runs and some files, in which `longshore` is on the path.
+/// A world with two runs and some files, in which `longshore` is on the path. Random ids have no `i` and no `u`, so that no id
+/// begins with `ni` or `tu` as the names do.
 fn world() -> (Fake, [String; 2]) {
     let mut fake = Fake::new();
     let bin = fake.path("bin");
@@ -28,7 +29,7 @@ fn world() -> (Fake, [String; 2]) {
     fake.write("my src/main.py", "");
     fake.write("my src/it's.py", "");
     let ended = fake.ended_run_with("true", &["--name", "nightly", "--label", "team=blue sky", "--label", HOSTILE]);
-    let running = fake.start_gated_with("true", &["--name", "train"]);
+    let running = fake.start_gated_with("true", &["--name", "tune"]);
     (fake, [ended, running])
 }
 
@@ -64,8 +65,8 @@ const LINES: [(&str, &str); 17] = [
     ("longshore exec sto", "longshore exec stop "),
     ("longshore exec list --sta", "longshore exec list --status "),
     ("longshore exec list --status=succ", "longshore exec list --status=succeeded "),
-    ("longshore exec wait tr", "longshore exec wait train "),
-    ("longshore exec wait \"tr", "longshore exec wait \"train\" "),
+    ("longshore exec wait tu", "longshore exec wait tune "),
+    ("longshore exec wait \"tu", "longshore exec wait \"tune\" "),
     ("echo x | longshore exec wait ni", "echo x | longshore exec wait nightly "),
     // It has ended.
     ("longshore exec stop ni", "longshore exec stop ni"),
@@ -111,7 +112,7 @@ fn bash_completes_what_is_there() {
     let setup = format!(". {}", script("longshore.bash"));
     completes_lines(&fake, "bash", &setup);
     let shown = type_at(&fake, "bash", &setup, &["longshore exec stop "]).remove(0).shown;
-    assert!(shown.contains("train") && shown.contains(&ids[1]) && !shown.contains("nightly"), "{shown}");
+    assert!(shown.contains("tune") && shown.contains(&ids[1]) && !shown.contains("nightly"), "{shown}");
     end(&fake, &ids);
 }
 
@@ -127,8 +128,8 @@ fn zsh_completes_what_is_there_with_descriptions() {
     let sourced = "autoload -Uz compinit; compinit -u -D; source <(longshore completions zsh)";
     for setup in [installed.as_str(), sourced] {
         let shown = type_at(&fake, "zsh", setup, &["longshore exec stop "]).remove(0).shown;
-        assert!(shown.contains(&format!("train  {:>w$}-- {}, running, ", "", ids[1], w = 7)), "{shown}");
-        assert!(shown.contains(&format!("{}  -- train, running, ", ids[1])) && !shown.contains("nightly"), "{shown}");
+        assert!(shown.contains(&format!("tune  {:>w$}-- {}, running, ", "", ids[1], w = 8)), "{shown}");
+        assert!(shown.contains(&format!("{}  -- tune, running, ", ids[1])) && !shown.contains("nightly"), "{shown}");
     }
     end(&fake, &ids);
 }
@@ -144,7 +145,7 @@ fn fish_completes_what_is_there_with_descriptions() {
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let described = offered("longshore exec stop ");
-    let starts = [format!("train\t{}, running, ", ids[1]), format!("{}\ttrain, running, ", ids[1]), "latest\t".into()];
+    let starts = [format!("tune\t{}, running, ", ids[1]), format!("{}\ttune, running, ", ids[1]), "latest\t".into()];
     assert_eq!(described.len(), starts.len(), "{described:?}");
     assert!(described.iter().zip(&starts).all(|(line, start)| line.starts_with(start)), "{described:?}");
     for (line, expected) in [
