@@ -12,9 +12,11 @@ use crate::names::{Invalid, Tail};
 
 pub use containers::*;
 pub use jobs::*;
+pub use queue::*;
 
 mod containers;
 mod jobs;
+mod queue;
 
 /// What is required stands first. clap cannot know it, because a spec may have it.
 const IMAGE_CREATE_USAGE: &str = "\
@@ -117,6 +119,9 @@ pub enum Command {
     /// Create, start, stop and inspect containers, with the JSON of the Engine API
     #[command(subcommand)]
     Container(Container),
+    /// Run jobs in turn: queues, their limits and their jobs
+    #[command(subcommand)]
+    Queue(Queue),
     /// List builds and runs: short for `image builds` and `exec list`
     Ps(JobList),
     /// Show the output of builds and runs: short for `image logs` and `exec logs`

@@ -3,6 +3,8 @@
 //! There is one [`Page`] for each command, by its words after `longshore`. [`Page::text`] is the end of `--help`. The man
 //! pages are made from the same pages. A line of an example is never wrapped at 80 columns, so that it can be pasted.
 
+mod queue;
+
 use crate::spec::{RecipeSpec, RunSpec, keys_line};
 
 /// The width that every list and example fits.
@@ -183,6 +185,7 @@ pub fn of(command: &str) -> Page {
         Some(("image", verb)) => image(verb),
         Some(("exec", verb)) => exec(verb),
         Some(("container", verb)) => container(verb),
+        Some(("queue", verb)) => queue::of(verb),
         Some(_) => Page::default(),
     }
 }
@@ -207,6 +210,16 @@ fn top(command: &str) -> Page {
                  a word that docker does not know is looked up among the runs, as `exec` does it.",
             )],
             &["longshore container list -a", "longshore container logs -f web"],
+        ),
+        "queue" => page(
+            [text(
+                "A queue is made by the first job that names it, and then runs one job at a time. There is no server: jobs wait \
+                 by themselves, and the next one starts when one ends. Each state directory has queues of its own.",
+            )],
+            &[
+                "longshore queue set train --slots 2",
+                "for seed in 1 2 3; do\n    longshore exec run --spec run.json --queue train -- --seed $seed\ndone",
+            ],
         ),
         "ps" => page(
             [
@@ -307,7 +320,7 @@ const REMEMBERED: &str = "For thirty days, commands that are given the id or the
     and how it had ended. In JSON, `error.job` has that.";
 const ENDED_ONLY: &str = "--all, --status and --older-than remove jobs that have ended, and print the plan first. A job whose \
     record cannot be read goes only with --status corrupt. See also `longshore prune`.";
-const FILTERS: &str = "Keys of --filter: id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, status. If a \
+const FILTERS: &str = "Keys of --filter: id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, queue, status. If a \
     key is given more than once, one of its values must match. If several keys are given, all of them must match.";
 const BOTH: &str = "Each ID is that of a build or of a run: an id, a prefix of one, a name, or `latest` for the newest job. If a \
     build and a run have the same name, it is an error that says what to type for each.";
@@ -357,6 +370,8 @@ fn image(verb: &str) -> Page {
                 text("The build runs in the background, and its log is kept."),
                 text(REQUIREMENTS),
                 text(CONDITIONS),
+                text(queue::WAITING),
+                text(queue::AFTER),
                 text(FOLLOW),
                 text(FOREGROUND),
                 text(START),
@@ -437,7 +452,7 @@ fn exec(verb: &str) -> Page {
                 ),
                 text(
                     "It runs on the engine of the first run, unless --context or --host is given. In JSON, `rerunOf` of the \
-                     new run is the id of the first. What belongs to one start is not repeated: --if-running, --stamp, --on-exit \
+                     new run is the id of the first. What belongs to one start is not repeated: --queue, --after, --if-running, --stamp, --on-exit \
                      and --foreground are those of this command line. `exec run --help` explains them.",
                 ),
                 text(FOLLOW),

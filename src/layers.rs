@@ -24,7 +24,7 @@ const LAYERS: [&[&str]; 16] = [
 ];
 
 /// The layers inside `commands`: `jobs` and `stats` are used by the others, which do not use each other.
-const COMMANDS: [&[&str]; 2] = [&["jobs", "stats"], &["complete", "container", "doctor", "exec", "image"]];
+const COMMANDS: [&[&str]; 2] = [&["jobs", "stats"], &["complete", "container", "doctor", "exec", "image", "queue"]];
 
 /// Every file of the program below `dir` with the text before its tests.
 fn sources(dir: &Path, found: &mut Vec<(PathBuf, String)>) {

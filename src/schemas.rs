@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::commands::DryRun;
 use crate::commands::answers::{
-    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, FileChange, ImageRemoved, Pruned, Report, RunStarted,
-    RunStatus, Status, Stayed, Top,
+    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, FileChange, ImageRemoved, Pruned, QueueChanged,
+    QueueView, Report, Resumed, RunStarted, RunStatus, Status, Stayed, Top,
 };
 use crate::job::view::View;
 use crate::output::{FailureDocument, Logs, Row};
@@ -18,8 +18,12 @@ use crate::spec::{RecipeSpec, RunSpec};
 use crate::usage::Version;
 
 /// Types that have a file of their own, or a place in one, to which other files refer.
-const PLACES: [(&str, &str); 3] =
-    [("View", "job.json"), ("FailureDocument", "error.json"), ("ErrorDocument", "error.json#/properties/error")];
+const PLACES: [(&str, &str); 4] = [
+    ("View", "job.json"),
+    ("QueueView", "queue.json"),
+    ("FailureDocument", "error.json"),
+    ("ErrorDocument", "error.json#/properties/error"),
+];
 
 /// A file of `schemas/`.
 pub struct File {
@@ -69,7 +73,8 @@ pub fn documents() -> Vec<File> {
         "How longshore and its engine are",
         "What `doctor` prints. More checks, and more values in `details`, may be added.",
     );
-    let all = jobs().into_iter().chain(starts()).chain(dry_runs()).chain(containers()).chain(removals());
+    let all =
+        jobs().into_iter().chain(starts()).chain(dry_runs()).chain(containers()).chain(removals()).chain(queues());
     all.chain([doctor]).collect()
 }
 
@@ -86,6 +91,24 @@ fn removals() -> [File; 2] {
             "Images were removed",
             "What `image rm` prints: for one image an object, for several an array with an object each, in their order, in \
              which a failure has the shape of error.json.",
+        ),
+    ]
+}
+
+fn queues() -> [File; 4] {
+    [
+        File::document::<QueueView>("queue", "A queue", "What `queue set` prints. More keys may be added."),
+        File::document::<Vec<QueueView>>("queues", "Queues", "What `queue list` prints: the queues, by name."),
+        File::document::<Answers<QueueChanged>>(
+            "queue-changed",
+            "Queues were changed",
+            "What `queue pause` and `queue rm` print: for one queue an object, for several an array with an object each, in \
+             their order, in which a failure has the shape of error.json.",
+        ),
+        File::document::<Resumed>(
+            "queue-resume",
+            "Queues were resumed",
+            "What `queue resume` prints: the queues that were named, and the jobs that got a new supervisor.",
         ),
     ]
 }
@@ -221,6 +244,11 @@ pub fn job_id(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": "^[0-9a-z]+$"})
 }
 
+/// For a field: ids of jobs.
+pub fn job_ids(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": {"type": "string", "pattern": "^[0-9a-z]+$"}})
+}
+
 /// For a field: a job's id, or null.
 pub fn job_id_or_null(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": ["string", "null"], "pattern": "^[0-9a-z]+$"})
@@ -241,11 +269,11 @@ pub fn run_spec(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"anyOf": [{"$ref": "run-spec.json"}, {"type": "null"}]})
 }
 
-/// For a job: one that runs has no end, and one that has exited says how.
+/// For a job: one that is queued or runs has no end, and one that has exited says how.
 pub fn an_end_only_if_exited(schema: &mut Schema) {
     let none = json!({"type": "null"});
     let text = json!({"type": "string"});
-    schema.insert("if".into(), json!({"properties": {"status": {"const": "running"}}}));
+    schema.insert("if".into(), json!({"properties": {"status": {"enum": ["queued", "running"]}}}));
     schema.insert(
         "then".into(),
         json!({"properties": {"outcome": none, "exitCode": none, "signal": none, "finished": none, "log": none}}),

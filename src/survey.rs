@@ -1,6 +1,8 @@
 //! The current status of jobs: from the files and locks of their directories and, only if these are not enough, from
 //! the engine. This module only reads.
 
+mod queued;
+
 use std::io;
 
 use anyhow::Result;
@@ -8,17 +10,19 @@ use anyhow::Result;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::record::Record;
-use crate::job::standing::{Sighting, derive, settled};
+use crate::job::standing::{Sighting, Standing, derive, settled};
 use crate::job::store::{Extent, Store};
 use crate::job::view::View;
 use crate::job::{Here, Job};
 use crate::names::JobId;
 use crate::runner::{Lookout, Runner, Subject};
+use queued::Lines;
 
 /// The current status of one job.
 #[must_use]
 pub fn view(env: &Env, job: &Job) -> View {
-    see(&Host::new(env), job, &mut |subject| Runner::of(env, subject.record).look(subject))
+    let look = &mut |subject: Subject| Runner::of(env, subject.record).look(subject);
+    see(&Host::new(env), job, &mut Lines::new(env), look)
 }
 
 /// The current status of the jobs of a store.
@@ -28,15 +32,15 @@ pub fn view(env: &Env, job: &Job) -> View {
 pub fn views(env: &Env, store: &Store, extent: Extent) -> Result<Vec<View>> {
     let host = Host::new(env);
     let is_ours = |id: &str| JobId::parse(id).is_ok_and(|id| store.job(&id).is_some());
-    let mut lookout = Lookout::new(env, &is_ours);
+    let (mut lookout, mut lines) = (Lookout::new(env, &is_ours), Lines::new(env));
     let one = |job: Result<Job, (JobId, io::Error)>| match job {
-        Ok(job) => see(&host, &job, &mut |subject| lookout.look(subject)),
+        Ok(job) => see(&host, &job, &mut lines, &mut |subject| lookout.look(subject)),
         Err((id, error)) => View::unreadable(id, store.kind, &format!("its directory cannot be read: {error}")),
     };
     Ok(store.all(extent)?.map(one).collect())
 }
 
-fn see(host: &Host, job: &Job, look: &mut dyn FnMut(Subject) -> Sighting) -> View {
+fn see(host: &Host, job: &Job, lines: &mut Lines, look: &mut dyn FnMut(Subject) -> Sighting) -> View {
     let facts = job.facts(&host.here);
     let standing = settled(&facts).unwrap_or_else(|| {
         let sighting = match Subject::of(&facts) {
@@ -49,7 +53,11 @@ fn see(host: &Host, job: &Job, look: &mut dyn FnMut(Subject) -> Sighting) -> Vie
         };
         derive(&facts, &sighting)
     });
-    View { forgotten: job.is_forgotten(), ..View::new(&facts, &standing) }
+    let mut view = View { forgotten: job.is_forgotten(), ..View::new(&facts, &standing) };
+    if let (Standing::Queued(_), Ok(record)) = (&standing, &facts.record) {
+        lines.tell(&mut view, record);
+    }
+    view
 }
 
 /// This host, read once for all jobs.

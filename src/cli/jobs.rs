@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
-use super::{StatsFlags, age, duration, tail};
+use super::{StatsFlags, Turn, age, duration, tail};
 use crate::job::prune::STATUSES as ENDED;
 use crate::names::{ImageRef, Signal, Tail};
 use crate::spec::{RecipeSpec, RunSpec};
@@ -74,6 +74,9 @@ pub struct Stay {
     /// Run this with `sh -c` when the job has ended, whatever its outcome
     #[arg(long, value_name = "COMMAND")]
     pub on_exit: Option<String>,
+    /// What to wait for before the start
+    #[command(flatten)]
+    pub turn: Turn,
 }
 
 /// What to do if a name is that of a running job.
@@ -216,8 +219,8 @@ pub struct JobList {
     /// List only jobs that match
     #[arg(long = "filter", value_name = "KEY=VALUE")]
     pub filters: Vec<String>,
-    /// List only jobs with this status or outcome: running, exited, succeeded, failed, cancelled, timeout, lost,
-    /// unknown, corrupt
+    /// List only jobs with this status or outcome: queued, running, exited, succeeded, failed, cancelled, timeout, skipped,
+    /// lost, unknown, corrupt
     #[arg(long = "status", value_name = "STATUS")]
     pub statuses: Vec<String>,
     /// List only the newest N jobs

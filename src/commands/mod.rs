@@ -6,6 +6,7 @@ mod doctor;
 mod exec;
 mod image;
 mod jobs;
+mod queue;
 mod stats;
 
 use std::io::{Read as _, Write as _};
@@ -52,6 +53,7 @@ pub mod answers {
     pub use super::jobs::Done;
     pub use super::jobs::prune::Report as Pruned;
     pub use super::jobs::stay::{BuildStarted, RunStarted, Stayed};
+    pub use super::queue::{Changed as QueueChanged, QueueView, Resumed};
 }
 
 /// What `inspect` answers: the engine's own object.
@@ -72,6 +74,7 @@ pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
         Command::Image(verb) => image::run(env, voice, verb),
         Command::Exec(verb) => exec::run(env, voice, verb),
         Command::Container(command) => container::run(env, voice, command),
+        Command::Queue(verb) => queue::run(env, voice, verb),
         Command::Ps(args) => jobs::list::list(env, voice, Scope::Both, &args),
         Command::Logs(args) => jobs::logs::logs(env, voice, Scope::Both, &args.jobs, &args.how),
         Command::Wait(args) => jobs::wait::wait(env, voice, Scope::Both, &args),

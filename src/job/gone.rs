@@ -131,6 +131,7 @@ impl Gone {
             Outcome::Failed => "it had failed",
             Outcome::Cancelled => "it had been cancelled",
             Outcome::Timeout => "its time limit had passed",
+            Outcome::Skipped => "it had been skipped",
             Outcome::Lost => "its exit code was lost",
             Outcome::Unknown => "its end was not known",
             Outcome::Corrupt => "its record could not be read",

@@ -13,6 +13,7 @@ pub mod glance;
 pub mod gone;
 pub mod points;
 pub mod prune;
+pub mod queue;
 pub mod record;
 pub mod request;
 pub mod select;
@@ -21,6 +22,7 @@ pub mod store;
 pub mod tombstone;
 pub mod upkeep;
 pub mod view;
+pub mod waits;
 pub mod witness;
 
 use std::fs::{File, TryLockError};
@@ -35,6 +37,7 @@ use crate::fault;
 use crate::fs::Dir;
 use crate::names::JobId;
 use after::{HookFacts, HookResult, SMALL_RESULT};
+use queue::Held;
 use record::{Begun, Exit, Kind, Record};
 use request::{Answer, Request, Requests};
 use standing::{Damaged, Facts};
@@ -76,6 +79,8 @@ pub const HOOK_DUE: &str = "on-exit";
 pub const HOOK_RESULT: &str = "on-exit.json";
 /// The output of the command of `--on-exit`.
 pub const HOOK_OUTPUT: &str = "on-exit.log";
+/// The room that a queue gave to it.
+pub const GRANTED: &str = "granted.json";
 /// The build context.
 pub const CONTEXT: &str = "ctx";
 /// The file to which the docker client writes the id of the image.
@@ -221,6 +226,21 @@ impl Job {
         Some(HookFacts { output: self.dir.path().join(HOOK_OUTPUT), result })
     }
 
+    /// Records the room that its queue gave to it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn grant(&self, held: &Held) -> Result<()> {
+        self.write_json(GRANTED, held)
+    }
+
+    /// The room that its queue gave to it. Only GPUs are worth a look into another file.
+    fn granted(&self, record: &Record) -> Held {
+        let may_have = record.waits.queue.is_some() && record.run().is_some_and(|run| run.gpus.is_some());
+        let read = || serde_json::from_slice(&self.dir.read(GRANTED, SMALL_RESULT).ok()?).ok();
+        may_have.then(read).flatten().unwrap_or_default()
+    }
+
     /// Reads the facts from the directory, in a safe order: the exit record, the lock, and the exit record again, because a
     /// job may end between the first two.
     #[must_use]
@@ -237,6 +257,9 @@ impl Job {
         let locked = matches!(lock, Ok(true));
         let log_lock = if ended || locked { Ok(false) } else { is_locked(&self.dir, LOG) };
         let record = self.record();
+        let begun = if ended { None } else { self.begun() };
+        let waits = record.as_ref().is_ok_and(|record| !record.waits.is_nothing());
+        let gpus = record.as_ref().map(|record| self.granted(record).devices).unwrap_or_default();
         Facts {
             id: self.id.clone(),
             kind: self.kind,
@@ -244,7 +267,9 @@ impl Job {
             record,
             log_locked: matches!(log_lock, Ok(true)),
             lock_error: lock.and(log_lock).err().map(|error| error.to_string()),
-            begun: if ended { None } else { self.begun() },
+            queued: waits && !ended && !self.dir.has(BEGUN),
+            begun,
+            gpus,
             waiting: locked && self.dir.has(WAITING),
             requests: if ended { Requests::default() } else { self.requests() },
             image_id: if ended { None } else { self.image_id() },
@@ -341,6 +366,23 @@ impl Job {
         let ended =
             self.dir.has(EXIT) || !runs().with_context(|| format!("could not read the locks of {}", self.id))?;
         Ok(ended)
+    }
+
+    /// Waits until its supervisor and its docker client are gone. A lock that cannot be read counts as free, after a pause.
+    pub fn await_locks(&self) {
+        for name in [LOCK, LOG] {
+            let free = self.dir.open_file(name).is_ok_and(|file| {
+                loop {
+                    match file.lock_shared() {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        locked => break locked.is_ok(),
+                    }
+                }
+            });
+            if !free {
+                std::thread::sleep(TRY_PAUSE);
+            }
+        }
     }
 
     /// Whether a docker client has its log open, or may have it open because the lock cannot be read.

@@ -12,7 +12,7 @@ use super::record::{Kind, Outcome};
 use super::view::View;
 
 /// The statuses by which jobs can be removed.
-pub const STATUSES: [&str; 7] = ["exited", "succeeded", "failed", "cancelled", "timeout", "lost", "corrupt"];
+pub const STATUSES: [&str; 8] = ["exited", "succeeded", "failed", "cancelled", "timeout", "skipped", "lost", "corrupt"];
 
 /// Which jobs are to be removed. Without any limit: all that have ended.
 #[derive(Debug, Clone, Default)]

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::after::After;
 use super::format1;
+use super::waits::Waits;
 use crate::names::{
-    CacheName, Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, Module, Mount, MountPath,
-    NetworkName, Publish, SOURCE_TARGET, UserSpec, without_latest,
+    CacheName, Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, Invalid, JobId, LogDriver, MainFile, Module, Mount,
+    MountPath, NetworkName, Publish, SOURCE_TARGET, UserSpec, without_latest,
 };
 use crate::terminal::plain;
 
@@ -100,6 +101,9 @@ pub struct Record {
     /// How long the last job with its name took that succeeded, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_took: Option<f64>,
+    /// What it waits for before it starts.
+    #[serde(default, skip_serializing_if = "Waits::is_nothing")]
+    pub waits: Waits,
     /// What follows its end.
     #[serde(default, skip_serializing_if = "After::is_nothing")]
     pub after: After,
@@ -291,6 +295,8 @@ pub enum Outcome {
     Cancelled,
     /// Its time limit passed.
     Timeout,
+    /// It was not started, because a job that it waited for did not succeed.
+    Skipped,
     /// It ended, and its exit code cannot be found out.
     Lost,
     /// The engine cannot be asked now.
@@ -308,6 +314,7 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Timeout => "timeout",
+            Self::Skipped => "skipped",
             Self::Lost => "lost",
             Self::Unknown => "unknown",
             Self::Corrupt => "corrupt",
@@ -415,6 +422,18 @@ impl Record {
         }
     }
 
+    /// The same job with these GPUs, if a queue gave it any.
+    ///
+    /// # Errors
+    /// [`Invalid`] for a device that is no index and no UUID.
+    pub fn with_devices(&self, devices: &[String]) -> Result<Self, Invalid> {
+        let mut record = self.clone();
+        if let (Work::Run(run), false) = (&mut record.work, devices.is_empty()) {
+            run.gpus = Some(Gpus::of_devices(devices)?);
+        }
+        Ok(record)
+    }
+
     /// For tests: a record like any other.
     #[cfg(test)]
     pub fn example(id: &JobId, kind: Kind, name: Option<&str>) -> Self {
@@ -465,6 +484,7 @@ impl Record {
             host: "here".into(),
             rerun_of: None,
             last_took: None,
+            waits: Waits::default(),
             after: After::default(),
             work,
         }

@@ -24,6 +24,19 @@ pub enum Verb {
     Timeout,
 }
 
+impl Verb {
+    /// The word of the command.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Kill => "kill",
+            Self::Cancel => "cancel",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

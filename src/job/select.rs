@@ -209,11 +209,22 @@ pub fn removed(gone: &Gone, now: DateTime<Utc>) -> Failure {
 }
 
 /// The keys of `--filter`.
-pub const KEYS: [&str; 6] = ["id", "image", "label", "name", "outcome", "status"];
+pub const KEYS: [&str; 7] = ["id", "image", "label", "name", "outcome", "queue", "status"];
 
 /// The statuses and outcomes that select jobs.
-pub const STATUSES: [&str; 9] =
-    ["running", "exited", "succeeded", "failed", "cancelled", "timeout", "lost", "unknown", "corrupt"];
+pub const STATUSES: [&str; 11] = [
+    "queued",
+    "running",
+    "exited",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "timeout",
+    "skipped",
+    "lost",
+    "unknown",
+    "corrupt",
+];
 
 /// Selects the jobs of a list. One value of each key must match.
 #[derive(Debug, Default)]
@@ -226,6 +237,7 @@ enum Key {
     Name,
     Image,
     Id,
+    Queue,
 }
 
 impl Filters {
@@ -247,6 +259,7 @@ impl Filters {
                 "name" => Key::Name,
                 "image" => Key::Image,
                 "id" => Key::Id,
+                "queue" => Key::Queue,
                 _ => {
                     return Err(Failure::usage(format!("invalid filter {filter:?}: unknown key {key:?}"))
                         .hint(format!("the keys are: {}", KEYS.join(", ")))
@@ -269,7 +282,7 @@ impl Filters {
     /// Whether a job matches.
     #[must_use]
     pub fn accept(&self, view: &View) -> bool {
-        [Key::Status, Key::Label, Key::Name, Key::Image, Key::Id].into_iter().all(|key| {
+        [Key::Status, Key::Label, Key::Name, Key::Image, Key::Id, Key::Queue].into_iter().all(|key| {
             let mut values = self.0.iter().filter(|(wanted, _)| *wanted == key).peekable();
             values.peek().is_none() || values.any(|(_, value)| fits(view, key, value))
         })
@@ -289,6 +302,7 @@ fn fits(view: &View, key: Key, value: &str) -> bool {
             let value = without_latest(value);
             view.image.as_ref().is_some_and(|image| image == value || image.starts_with(&format!("{value}:")))
         }
+        Key::Queue => view.queue.as_deref() == Some(value),
         Key::Id => view.id.as_str().starts_with(value),
         Key::Label => match Label::parse(value) {
             Ok(label) => view.labels.get(label.key.as_str()) == Some(&label.value),

@@ -38,6 +38,10 @@ pub struct Facts {
     pub begun: Option<Begun>,
     /// Whether the supervisor waits for the engine to answer.
     pub waiting: bool,
+    /// Whether it was asked to wait before its start, and has not started.
+    pub queued: bool,
+    /// The GPUs that its queue gave to it.
+    pub gpus: Vec<String>,
     /// The requests to end it.
     pub requests: Requests,
     /// The image id that the client wrote, if it is valid.
@@ -62,6 +66,8 @@ impl Facts {
             lock_error: None,
             begun: None,
             waiting: false,
+            queued: false,
+            gpus: Vec::new(),
             requests: Requests::default(),
             image_id: None,
             starting: false,
@@ -160,10 +166,23 @@ pub struct Ended {
 /// The status of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Standing {
+    /// It waits for its start.
+    Queued(Queued),
     /// It runs.
     Running(Running),
     /// It has ended.
     Ended(Exit),
+}
+
+/// Why a job that waits for its start is known to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queued {
+    /// Its supervisor lives.
+    Supervised,
+    /// Its supervisor lives, and waits for an engine that does not answer. It is the job's turn.
+    Waiting,
+    /// Its supervisor is gone. The job was certainly not started, so it gets another one.
+    Unsupervised,
 }
 
 /// Why a job is known to run.
@@ -186,6 +205,9 @@ pub fn settled(facts: &Facts) -> Option<Standing> {
             Err(Damaged(why)) => ended(Outcome::Corrupt, why.clone()),
         }));
     }
+    if facts.queued && facts.locked {
+        return Some(Standing::Queued(if facts.waiting { Queued::Waiting } else { Queued::Supervised }));
+    }
     if facts.locked {
         return Some(Standing::Running(if facts.waiting { Running::Waiting } else { Running::Supervised }));
     }
@@ -198,6 +220,7 @@ pub fn settled(facts: &Facts) -> Option<Standing> {
     }
     match &facts.record {
         Err(Damaged(why)) => Some(Standing::Ended(ended(Outcome::Corrupt, why.clone()))),
+        Ok(_) if facts.queued => Some(Standing::Queued(Queued::Unsupervised)),
         Ok(_) => None,
     }
 }

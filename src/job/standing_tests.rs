@@ -44,6 +44,8 @@ fn facts(kind: Kind) -> Facts {
         lock_error: None,
         begun: Some(begun("20.10.24")),
         waiting: false,
+        queued: false,
+        gpus: Vec::new(),
         requests: Requests::default(),
         image_id: None,
         starting: false,
@@ -92,7 +94,7 @@ fn shown(exit: &Exit) -> Shown {
 fn end(facts: &Facts, sighting: &Sighting) -> Exit {
     match derive(facts, sighting) {
         Standing::Ended(exit) => exit,
-        Standing::Running(how) => panic!("it runs: {how:?}"),
+        standing => panic!("it has not ended: {standing:?}"),
     }
 }
 
@@ -113,6 +115,27 @@ fn a_terminal_record_wins_over_everything() {
             assert_eq!(derive(&facts, &sighting), Standing::Ended(exit.clone()), "{sighting:?}");
         }
     }
+}
+
+#[test]
+fn a_job_that_was_to_wait_and_did_not_begin_is_queued_whatever_the_engine_says() {
+    let table = [
+        (true, false, Queued::Supervised),
+        (true, true, Queued::Waiting),
+        (false, false, Queued::Unsupervised),
+        (false, true, Queued::Unsupervised),
+    ];
+    for (locked, waiting, expected) in table {
+        let facts = Facts { queued: true, begun: None, locked, waiting, ..facts(Kind::Run) };
+        for sighting in sightings() {
+            assert_eq!(derive(&facts, &sighting), Standing::Queued(expected), "{sighting:?}");
+        }
+    }
+    // A client that writes has begun, whatever else is missing. A record that cannot be read says nothing of a queue.
+    let writes = Facts { queued: true, begun: None, log_locked: true, ..facts(Kind::Run) };
+    assert_eq!(settled(&writes), Some(Standing::Running(Running::Unsupervised)));
+    let ended = Facts { exit: Some(Ok(Exit::new(Outcome::Skipped))), queued: true, ..facts(Kind::Run) };
+    assert_eq!(settled(&ended), Some(Standing::Ended(Exit::new(Outcome::Skipped))));
 }
 
 #[test]

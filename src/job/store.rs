@@ -9,6 +9,7 @@
 //! STATE/.sweep.lock                   held by the process that finishes what killed processes left
 //! STATE/.names.lock                   held while a name changes its job or a directory gets its lock
 //! STATE/.points/  .points.lock        mount points in source directories; see `points`
+//! STATE/.queues/                      the queues; see `queue`
 //! ```
 //!
 //! A job appears by one rename and disappears by one rename. A name is never part of a path; only its digest is.
@@ -126,9 +127,7 @@ impl Store {
     /// [`error::Kind::State`], with the reason: it belongs to another user, is writable by others, is read-only, is on a
     /// file system whose locks are not reliable, or is in another user's home under sudo.
     pub fn make(env: &Env, kind: Kind) -> Result<Self> {
-        let place = env.state_dir()?;
-        let root = Dir::make(place).map_err(|error| unusable(env, &error))?;
-        check(env, &root)?;
+        let root = make_root(env)?;
         let dir = root.make_subdir(kind.word()).map_err(|error| unusable(env, &error))?;
         Ok(Self { kind, root, dir })
     }
@@ -328,6 +327,16 @@ fn wanted_names(record: &Record) -> impl Iterator<Item = &str> {
 
 pub(super) fn digest(name: &str) -> String {
     Sha256::digest(name.as_bytes()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// Opens the state directory for writing. Creates it if it is missing.
+///
+/// # Errors
+/// As [`Store::make`].
+pub(super) fn make_root(env: &Env) -> Result<Dir> {
+    let root = Dir::make(env.state_dir()?).map_err(|error| unusable(env, &error))?;
+    check(env, &root)?;
+    Ok(root)
 }
 
 /// Opens the state directory; `None` if it does not exist yet.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::after::{Hook, HookFacts, HookResult};
 use super::record::{Exit, Kind, LogState, Outcome, Record, Run};
-use super::standing::{Facts, Running, Standing};
+use super::standing::{Facts, Queued, Running, Standing};
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::names::JobId;
 use crate::stamp::Stamp;
@@ -25,8 +25,8 @@ pub struct View {
     pub kind: Kind,
     /// The run's name if it has one, or the name of the image being built, without the tag `latest`.
     pub name: Option<String>,
-    /// Whether it still runs.
-    #[cfg_attr(test, schemars(extend("enum" = ["running", "exited"])))]
+    /// Whether it still runs. `queued`, before its start, is only the status of a job that was asked to wait.
+    #[cfg_attr(test, schemars(extend("enum" = ["queued", "running", "exited"])))]
     pub status: &'static str,
     /// How it ended; null while it runs. `lost`: it ended, and how cannot be proven. `unknown`: the engine cannot be asked
     /// right now. `corrupt`: its record cannot be read.
@@ -51,6 +51,19 @@ pub struct View {
     pub image_id: Option<String>,
     /// Of a run that has ended: the container it ran in.
     pub container_id: Option<String>,
+    /// The queue in which it takes its turn; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// While it waits in a queue: its place in the line, 1 for the next job to start; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
+    /// While it is queued: what it waits for, in words; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    /// The GPUs that its queue gave to a run; otherwise absent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub gpus: Vec<String>,
     /// The user's labels.
     pub labels: BTreeMap<String, String>,
     /// What the log is worth; null while it runs. `recovered`: fetched whole from the engine after the docker client was
@@ -165,6 +178,10 @@ impl View {
             image: record.map(|record| record.image.shown().to_owned()),
             image_id: None,
             container_id: None,
+            queue: record.and_then(|record| record.waits.queue.as_ref()).map(ToString::to_string),
+            position: None,
+            waiting_for: None,
+            gpus: facts.gpus.clone(),
             labels: record.map(|record| record.labels.clone()).unwrap_or_default(),
             log: None,
             recovered: false,
@@ -175,6 +192,7 @@ impl View {
             forgotten: false,
         };
         match standing {
+            Standing::Queued(queued) => view.wait(*queued),
             Standing::Running(Running::Supervised) => {}
             Standing::Running(Running::Waiting) => view.reason = Some("the engine is unreachable".into()),
             Standing::Running(Running::Unsupervised) => view.reason = Some("its supervisor was killed".into()),
@@ -188,6 +206,27 @@ impl View {
     pub fn unreadable(id: JobId, kind: Kind, why: &str) -> Self {
         let corrupt = Exit { reason: Some(why.to_owned()), ..Exit::new(Outcome::Corrupt) };
         Self::new(&Facts::unreadable(id, kind, why), &Standing::Ended(corrupt))
+    }
+
+    /// What a job waits for, as far as its own directory says. What it says of a job with a supervisor is added by the reader,
+    /// who can look at the queue and at the other jobs.
+    fn wait(&mut self, queued: Queued) {
+        self.status = "queued";
+        let what = match queued {
+            Queued::Supervised => return,
+            Queued::Waiting => "the engine, which does not answer",
+            Queued::Unsupervised => "another supervisor, because its own was killed",
+        };
+        self.waiting_for = Some(what.to_owned());
+        if queued == Queued::Unsupervised {
+            self.hint = Some("start it with: longshore queue resume".to_owned());
+        }
+    }
+
+    /// Whether it waits for its start.
+    #[must_use]
+    pub fn is_queued(&self) -> bool {
+        self.status == "queued"
     }
 
     fn end(&mut self, exit: &Exit) {
@@ -218,7 +257,7 @@ impl View {
         }
     }
 
-    /// Whether it still runs.
+    /// Whether it has not ended: it runs, or waits for its start.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.outcome.is_none()
@@ -233,7 +272,7 @@ impl View {
             Some(Outcome::Succeeded) => 0,
             Some(Outcome::Timeout) => 124,
             Some(Outcome::Failed | Outcome::Cancelled) => code.or(signal).filter(|code| *code != 0).unwrap_or(1),
-            Some(Outcome::Lost | Outcome::Unknown | Outcome::Corrupt) | None => 125,
+            Some(Outcome::Skipped | Outcome::Lost | Outcome::Unknown | Outcome::Corrupt) | None => 125,
         }
     }
 }

@@ -13,6 +13,11 @@ checked_text! {
 }
 
 checked_text! {
+    /// The name of a queue, with the grammar of a job's name.
+    QueueName, "queue name", check_dns_name
+}
+
+checked_text! {
     /// A job's id: twelve digits of Crockford's base 32 in lower case, which has no `i`, `l`, `o` and `u`.
     JobId, "job id", check_job_id
 }
@@ -103,15 +108,19 @@ impl From<Label> for String {
 }
 
 fn check_job_name(text: &str) -> Checked {
+    if text == "latest" {
+        return Err(no("\"latest\" is reserved for the newest job"));
+    }
+    check_dns_name(text)
+}
+
+fn check_dns_name(text: &str) -> Checked {
     only(text, |c| is_lower_alphanumeric(c) || "._-".contains(c), "a-z, 0-9, \".\", \"_\" and \"-\"")?;
     if !text.starts_with(is_lower_alphanumeric) {
         return Err(no("it must begin with a letter or a digit"));
     }
     if text.len() > 63 {
         return Err(no("it must have at most 63 characters"));
-    }
-    if text == "latest" {
-        return Err(no("\"latest\" is reserved for the newest job"));
     }
     Ok(text.to_owned())
 }

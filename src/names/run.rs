@@ -46,7 +46,36 @@ impl MainFile {
     }
 }
 
+/// The GPUs that a job asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GpuWish<'a> {
+    /// All that there are.
+    All,
+    /// So many.
+    Count(usize),
+    /// These, by index or UUID.
+    Devices(Vec<&'a str>),
+}
+
 impl Gpus {
+    /// These devices.
+    ///
+    /// # Errors
+    /// [`Invalid`] for a text that is no index and no UUID, and for no device.
+    pub fn of_devices(devices: &[String]) -> Result<Self, Invalid> {
+        Self::parse(&format!("device={}", devices.join(",")))
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub fn wish(&self) -> GpuWish<'_> {
+        match (self.0.strip_prefix("device="), self.0.parse()) {
+            (Some(devices), _) => GpuWish::Devices(devices.split(',').collect()),
+            (None, Ok(count)) => GpuWish::Count(count),
+            (None, Err(_)) => GpuWish::All,
+        }
+    }
+
     /// The argument of `docker run --gpus`. docker reads it as CSV, so a list of devices is one quoted field; without
     /// the quotes `device=0,1` would ask for device 0 and a count of one.
     #[must_use]

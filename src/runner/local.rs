@@ -55,6 +55,10 @@ pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
         let could_not = format!("could not build image {:?}", build.tag.shown());
         return engine.ping().map_err(|error| error.failure(&could_not));
     }
+    if !record.waits.after.is_empty() {
+        // A build that it waits for may make the image.
+        return engine.ping().map_err(|error| error.failure(&format!("could not run in image {:?}", image.as_str())));
+    }
     match engine.has_image(image.as_str()) {
         Ok(true) => Ok(()),
         Ok(false) => {

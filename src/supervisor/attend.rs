@@ -116,6 +116,11 @@ impl Attendant {
         self.deadline = limit.and_then(|limit| Instant::now().checked_add(limit.saturating_sub(passed)));
     }
 
+    /// Sleeps until it is woken, at the latest until then. For a job that waits for its start: nothing is carried out.
+    pub fn listen(&mut self, until: Option<Instant>) {
+        let _ = self.next_event(None, until);
+    }
+
     /// Waits until the job has ended and its state is certain.
     pub fn attend(&mut self, client: Option<Child>) -> Seen {
         let client = client.map(|client| self.until_ended(client));
@@ -225,7 +230,8 @@ impl Attendant {
         self.task.runner().look(self.task.subject(image_id.as_deref()))
     }
 
-    fn mark_waiting(&self, unreachable: bool) {
+    /// Shows in the job's directory whether the engine does not answer.
+    pub fn mark_waiting(&self, unreachable: bool) {
         let dir = &self.task.job.dir;
         if unreachable != dir.has(WAITING) {
             let now = self.task.env.now().to_rfc3339();
@@ -377,7 +383,8 @@ impl Attendant {
             if left == Some(Duration::ZERO) {
                 return Event::Due;
             }
-            let is_build = self.task.record.kind == Kind::Build;
+            // Before its start nothing is written.
+            let is_build = child.is_some() && self.task.record.kind == Kind::Build;
             self.was_full |= is_build && self.task.job.dir.is_full();
             let sleep = left.into_iter().chain(is_build.then_some(DISK_LOOK)).min();
             let timeout = sleep.and_then(|sleep| Timespec::try_from(sleep).ok());

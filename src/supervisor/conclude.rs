@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::attend::Seen;
 use super::points::remove_points;
-use super::{Task, after};
+use super::{Task, after, waiting};
 use crate::error::Failure;
 use crate::fault;
 use crate::job::record::{Exit, Kind, LogState, Outcome};
@@ -35,6 +35,8 @@ const TRIES: u32 = 3;
 pub enum End {
     /// It could not be started.
     NotStarted(anyhow::Error),
+    /// It ended while it waited for its start.
+    Unstarted(Exit),
     /// It was started, or it was cancelled before its start.
     Seen(Seen),
 }
@@ -46,8 +48,13 @@ pub fn conclude(task: &Task, end: End) -> Option<after::Running<'_>> {
         return after::start(task, &exit.ok()?);
     }
     fault::point("concluding");
+    if matches!(&end, End::Seen(Seen { sighting: Sighting::Ended(_), .. })) {
+        // Its container has ended. The next job need not wait until the log is compared.
+        waiting::leave(task);
+    }
     let mut exit = match &end {
         End::NotStarted(error) => not_started(&task.job, error),
+        End::Unstarted(exit) => exit.clone(),
         End::Seen(seen) if task.record.kind == Kind::Build => of_build(task, seen),
         End::Seen(seen) => of_run(task, seen),
     };
@@ -62,7 +69,7 @@ pub fn conclude(task: &Task, end: End) -> Option<after::Running<'_>> {
     }
     let sighting = match end {
         End::Seen(seen) => seen.sighting,
-        End::NotStarted(_) => Sighting::Absent,
+        End::NotStarted(_) | End::Unstarted(_) => Sighting::Absent,
     };
     let mut running = None;
     complete(task, exit, &sighting, |exit| running = after::start(task, exit));
@@ -87,7 +94,9 @@ fn complete(task: &Task, mut exit: Exit, sighting: &Sighting, then: impl FnOnce(
         return;
     }
     fault::point("recorded");
+    waiting::leave(task);
     then(&exit);
+    waiting::note_time(task, &exit);
     tidy(task);
     remove_own_points(task);
     if is_cleared(task, &exit, saved, sighting) {

@@ -10,6 +10,8 @@ mod ending;
 mod launch;
 mod points;
 mod recovery;
+mod waiting;
+mod watch;
 
 use std::process::Child;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -17,7 +19,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::env::Env;
+use crate::error::{Failure, Kind as ErrorKind};
 use crate::fault;
+use crate::job::queue::Held;
 use crate::job::record::{Begun, Kind, Record};
 use crate::job::request::{Answer, Requests};
 use crate::job::store::Store;
@@ -25,10 +29,12 @@ use crate::job::{Job, LOCK, LOG};
 use crate::names::JobId;
 use crate::runner::{Runner, Started, Subject, Values};
 use attend::Attendant;
+use ending::BACKOFF;
 use launch::Caller;
 pub use launch::{Way, launch};
 pub use points::remove_points;
 pub use recovery::{Recovery, Swept, clear, recover, sweep};
+use waiting::{Waited, Waiting};
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__supervise";
@@ -66,6 +72,13 @@ impl Task {
         self.log.get().is_some_and(|written| self.job.dir.identity(LOG).ok().as_ref() != Some(written))
     }
 
+    /// Whether a start that failed in this way is tried again: the job was asked to wait, nothing was started, and the engine
+    /// does not answer.
+    fn may_wait(&self, error: &anyhow::Error) -> bool {
+        let is_away = Failure::of(error).kind == ErrorKind::EngineUnreachable;
+        is_away && !self.record.waits.is_nothing() && self.job.begun().is_none()
+    }
+
     /// Records the answer to a request.
     fn answer(&self, answer: Answer) {
         let _ = self.job.answer(&answer);
@@ -98,21 +111,13 @@ pub fn supervise(env: &Env, kind: &str, id: &str, way: Way) -> Result<()> {
     if way == Way::Conclude {
         return conclude_only(env, kind, id);
     }
-    let mut admitted = admit(env, kind, id)?;
+    let mut admitted = admit(env, kind, id, way)?;
     fault::point("admitted");
-    let started = match way {
-        Way::Start => start(&mut admitted).map(Some),
-        Way::Adopt | Way::Conclude => Ok(None),
+    let end = match way {
+        Way::Start => start_in_turn(&mut admitted),
+        Way::Adopt | Way::Conclude => conclude::End::Seen(admitted.attendant.attend_adopted()),
     };
-    let Admitted { store, task, mut attendant, .. } = admitted;
-    let end = match started {
-        Ok(Some(client)) => {
-            sweep_aside(env);
-            conclude::End::Seen(attendant.attend(client))
-        }
-        Ok(None) => conclude::End::Seen(attendant.attend_adopted()),
-        Err(error) => conclude::End::NotStarted(error),
-    };
+    let Admitted { store, task, .. } = admitted;
     let running = conclude::conclude(&task, end);
     if let Some(running) = running {
         running.finish();
@@ -136,12 +141,15 @@ fn conclude_only(env: &Env, kind: &str, id: &str) -> Result<()> {
 
 /// Takes the job over from the command: checks the lock, starts a session, and reads the values of the variables. The
 /// command returns now: what follows are questions to the engine that take too long to wait for.
-fn admit(env: &Env, kind: &str, id: &str) -> Result<Admitted> {
+fn admit(env: &Env, kind: &str, id: &str, way: Way) -> Result<Admitted> {
     let (store, task) = take(env, kind, id)?;
     let task = Arc::new(task);
     let attendant = Attendant::detach(Arc::clone(&task))?;
     let mut caller = Caller::take()?;
     let values = caller.values()?;
+    if way == Way::Start {
+        waiting::enter(&task)?;
+    }
     caller.ready();
     Ok(Admitted { store, task, attendant, values })
 }
@@ -156,11 +164,43 @@ fn take(env: &Env, kind: &str, id: &str) -> Result<(Store, Task)> {
     Ok((store, Task::new(env, job, record)))
 }
 
-/// Records the engine, and starts docker's client.
-fn start(admitted: &mut Admitted) -> Result<Option<Child>> {
+/// Waits until the job may be started, starts it, and attends it until its end.
+fn start_in_turn(admitted: &mut Admitted) -> conclude::End {
+    let mut waiting = Waiting::new(&admitted.task);
+    let held = match waiting.wait(&mut admitted.attendant) {
+        Ok(Waited::Turn(held)) => held,
+        Ok(Waited::Over(exit)) => return conclude::End::Unstarted(exit),
+        Err(error) => return conclude::End::NotStarted(error),
+    };
+    let mut pause = BACKOFF.0;
+    loop {
+        match start(admitted, &held) {
+            Ok(client) => {
+                sweep_aside(&admitted.task.env);
+                return conclude::End::Seen(admitted.attendant.attend(client));
+            }
+            // A job that was to wait does so until the engine is there again.
+            Err(error) if admitted.task.may_wait(&error) => {
+                if let Some(exit) = waiting.pause(&mut admitted.attendant, pause) {
+                    return conclude::End::Unstarted(exit);
+                }
+                pause = (pause * 2).min(BACKOFF.1);
+            }
+            Err(error) => return conclude::End::NotStarted(error),
+        }
+    }
+}
+
+/// Records the engine, and starts docker's client. The GPUs of a run are those that its queue gave to it.
+fn start(admitted: &mut Admitted, held: &Held) -> Result<Option<Child>> {
     let task = Arc::clone(&admitted.task);
-    let values = std::mem::take(&mut admitted.values);
-    let Started { client, begun } = task.runner().start(&task.env, &task.job, &task.record, &values)?;
+    let record = task.record.with_devices(&held.devices)?;
+    if !held.devices.is_empty() {
+        task.job.grant(held)?;
+    }
+    let Started { client, begun } = task.runner().start(&task.env, &task.job, &record, &admitted.values)?;
+    admitted.values = Values::default();
+    admitted.attendant.mark_waiting(false);
     fault::point("client-started");
     admitted.attendant.count_time();
     let _ = task.begun.set(begun);
@@ -175,7 +215,7 @@ fn sweep_aside(env: &Env) {
     let _ = std::thread::Builder::new().spawn(move || {
         fault::point("sweeping");
         // Supervisors that were started are children of this process, and have to be waited for.
-        for (_, mut adopted) in sweep(&env).adopted {
+        for (_, _, mut adopted) in sweep(&env).adopted {
             let _ = adopted.wait();
         }
     });

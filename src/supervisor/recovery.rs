@@ -13,8 +13,9 @@ use super::conclude::{conclude_found, is_cleared, save, tidy};
 use super::launch::{Way, launch};
 use super::points::remove_points;
 use crate::env::Env;
-use crate::job::record::{Kind, Record};
-use crate::job::standing::{Running, Sighting, Standing, derive, settled};
+use crate::job::queue::Queue;
+use crate::job::record::{Exit, Kind, Outcome, Record};
+use crate::job::standing::{Queued, Running, Sighting, Standing, derive, settled};
 use crate::job::store::{Extent, Spent, Store};
 use crate::job::tombstone::Tombstone;
 use crate::job::{CONTROL, EXIT, Here, Job};
@@ -26,7 +27,7 @@ use crate::runner::{Runner, Subject, Values};
 pub enum Recovery {
     /// Nothing: it has ended, or it has a supervisor, or a docker client that still builds.
     Settled,
-    /// A new supervisor attends it.
+    /// It has a new supervisor, which attends it, or waits for its start.
     Adopted(Child),
     /// Its end was recorded.
     Finished,
@@ -52,6 +53,7 @@ pub fn recover(env: &Env, job: &Job) -> Result<Recovery> {
     let facts = job.facts(&here);
     let is_alone = match settled(&facts) {
         None => true,
+        Some(Standing::Queued(Queued::Unsupervised)) => true,
         // A client that still writes the log is no supervisor: the time limit of the run would not be kept.
         Some(Standing::Running(Running::Unsupervised)) => job.kind == Kind::Run,
         Some(_) => false,
@@ -59,6 +61,9 @@ pub fn recover(env: &Env, job: &Job) -> Result<Recovery> {
     let Some(subject) = Subject::of(&facts).filter(|_| is_alone) else { return Ok(Recovery::Settled) };
     if is_foreign(env, job, subject.record) {
         return Ok(Recovery::Open);
+    }
+    if facts.queued {
+        return wait_again(env, job, subject.record);
     }
     match Runner::of(env, subject.record).look(subject) {
         Sighting::Alive(_) => adopt(job),
@@ -98,6 +103,23 @@ fn adopt(job: &Job) -> Result<Recovery> {
     launch(job, lock, Way::Adopt, &Values::default()).map(Recovery::Adopted)
 }
 
+/// Starts another supervisor for a job that was certainly not started: it waits on, in its old place. The values of variables
+/// were known to the old supervisor only.
+fn wait_again(env: &Env, job: &Job, record: &Record) -> Result<Recovery> {
+    if record.run().is_some_and(|run| !run.env.is_empty()) {
+        let reason = "its supervisor was killed before it was started, and with it the values of its variables";
+        let hint = format!("start it again with: longshore exec rerun {}", job.id);
+        let exit =
+            Exit { reason: Some(reason.to_owned()), hint: Some(hint), recovered: true, ..Exit::new(Outcome::Lost) };
+        return finish_as(env, job, record, exit, &Sighting::Absent);
+    }
+    let Some(lock) = job.take_over()? else { return Ok(Recovery::Busy) };
+    if job.dir.has(EXIT) || job.begun().is_some() {
+        return Ok(Recovery::Settled);
+    }
+    launch(job, lock, Way::Start, &Values::default()).map(Recovery::Adopted)
+}
+
 /// Records the end of a job.
 fn finish(env: &Env, job: &Job, sighting: &Sighting) -> Result<Recovery> {
     let Some(_held) = job.hold_ending()? else { return Ok(Recovery::Busy) };
@@ -108,6 +130,19 @@ fn finish(env: &Env, job: &Job, sighting: &Sighting) -> Result<Recovery> {
     let (Ok(record), Standing::Ended(exit)) = (&facts.record, derive(&facts, sighting)) else {
         return Ok(Recovery::Settled);
     };
+    conclude_as(env, job, record, exit, sighting)
+}
+
+/// Records this end of a job that has no supervisor.
+fn finish_as(env: &Env, job: &Job, record: &Record, exit: Exit, sighting: &Sighting) -> Result<Recovery> {
+    let Some(_held) = job.hold_ending()? else { return Ok(Recovery::Busy) };
+    if job.dir.has(EXIT) || job.is_supervised() {
+        return Ok(Recovery::Settled);
+    }
+    conclude_as(env, job, record, exit, sighting)
+}
+
+fn conclude_as(env: &Env, job: &Job, record: &Record, exit: Exit, sighting: &Sighting) -> Result<Recovery> {
     let Some(task) = task(env, job, record.clone()) else { return Ok(Recovery::Settled) };
     conclude_found(&task, exit, sighting);
     anyhow::ensure!(job.dir.has(EXIT), "could not record the end of {} {}", job.kind.word(), job.id);
@@ -153,8 +188,8 @@ fn remove_remains(env: &Env, job: &Job) -> Result<Recovery> {
 /// What a sweep did.
 #[derive(Debug, Default)]
 pub struct Swept {
-    /// Runs that got a new supervisor, which is a child of this process.
-    pub adopted: Vec<(JobId, Child)>,
+    /// Jobs that got a new supervisor, which is a child of this process.
+    pub adopted: Vec<(Kind, JobId, Child)>,
     /// Jobs whose end was recorded, or whose container was removed.
     pub finished: Vec<(Kind, JobId)>,
     /// Forgotten jobs that were removed, and builds whose context was removed.
@@ -184,6 +219,10 @@ pub fn sweep(env: &Env) -> Swept {
             Err(error) => swept.failed.push(format!("could not finish {}s: {error}", kind.word())),
         }
     }
+    for (settings, queue) in Queue::all(env).unwrap_or_default() {
+        let tidied = queue.tidy();
+        swept.failed.extend(tidied.err().map(|error| format!("could not tidy queue {}: {error:#}", settings.name)));
+    }
     swept
 }
 
@@ -193,9 +232,10 @@ fn sweep_store(env: &Env, store: &Store, swept: &mut Swept) {
     store.sweep_gone(env.now());
     // Each job is opened once, because there may be thousands.
     for job in store.all(Extent::Everything).into_iter().flatten().flatten() {
-        if job.is_unfinished() {
+        // Of thousands that wait, each is supervised.
+        if job.is_unfinished() && !job.is_supervised() {
             match recover(env, &job) {
-                Ok(Recovery::Adopted(child)) => swept.adopted.push((job.id.clone(), child)),
+                Ok(Recovery::Adopted(child)) => swept.adopted.push((kind, job.id.clone(), child)),
                 Ok(Recovery::Finished) => swept.finished.push((kind, job.id.clone())),
                 Ok(_) => {}
                 Err(error) => swept.failed.push(format!("could not finish {} {}: {error:#}", kind.word(), job.id)),

@@ -151,6 +151,7 @@ pub fn filters(env: &Env, kind: Kind, current: &str) -> Vec<Offer> {
         "name" => names(env, kind, value),
         "image" => images(env, kind),
         "id" => ids(env, kind),
+        "queue" => plain(super::wanted::queue_names(env).iter().map(String::as_str)),
         _ => Vec::new(),
     };
     prefixed(key, values)

@@ -14,6 +14,7 @@ use super::reply::{Offer, Paths};
 use super::source;
 use crate::cli::CONTAINER_STATUSES;
 use crate::env::Env;
+use crate::job::queue::Queue;
 use crate::job::record::Kind;
 use crate::job::select::{STATUSES, Scope};
 use crate::names::Signal;
@@ -41,6 +42,8 @@ pub enum Wanted {
     ImageFilters,
     /// Labels that jobs have.
     Labels(Kind),
+    /// Names of queues.
+    Queues,
     /// Statuses and outcomes of jobs.
     Statuses,
     /// States of containers.
@@ -82,6 +85,8 @@ impl Wanted {
             (["exec", ..], _, Some("main"), _) => Some(Self::Main),
             (_, _, Some("volume"), _) => Some(Self::Sources),
             (_, _, _, "IMAGE") => Some(Self::Images),
+            (_, _, Some("after" | "after-any"), _) => Some(Self::Jobs(Scope::Both, Fit::RunningFirst)),
+            (_, _, _, "QUEUE") => Some(Self::Queues),
             (_, _, _, "SIGNAL") => Some(Self::Signals),
             _ => match arg.get_value_hint() {
                 ValueHint::DirPath => Some(Self::Paths(Paths::Directories)),
@@ -161,6 +166,7 @@ impl Source {
             Wanted::ContainerFilters => docker::container_filters(env, line, current),
             Wanted::ImageFilters => docker::image_filters(env, line, current),
             Wanted::Labels(kind) => jobs::labels(env, kind, false),
+            Wanted::Queues => queues(env),
             Wanted::Statuses => plain(STATUSES.iter().copied()),
             Wanted::States => plain(CONTAINER_STATUSES),
             Wanted::Signals => signals(current),
@@ -168,6 +174,21 @@ impl Source {
             Wanted::Main => source::files(env, line.value_of("--src"), current),
         }
     }
+}
+
+/// The names of the queues.
+pub fn queue_names(env: &Env) -> Vec<String> {
+    Queue::all(env).unwrap_or_default().into_iter().map(|(settings, _)| settings.name.to_string()).collect()
+}
+
+/// The queues, with how many jobs they have.
+fn queues(env: &Env) -> Vec<Offer> {
+    let about = |queue: &Queue| {
+        let members = queue.members().unwrap_or_default();
+        format!("{} running, {} waiting", members.running.len(), members.line.len() + members.held.len())
+    };
+    let queues = Queue::all(env).unwrap_or_default();
+    queues.iter().map(|(settings, queue)| Offer::new(settings.name.as_str(), about(queue))).collect()
 }
 
 /// What there is of each kind, each once. `latest` comes last.

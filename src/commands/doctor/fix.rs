@@ -49,7 +49,10 @@ pub fn fix(env: &Env) -> Vec<Fix> {
 
 fn told(swept: &Swept) -> Vec<Fix> {
     let job = |message: String, id: &str| Fix { success: true, message, id: Some(id.to_owned()) };
-    let adopted = swept.adopted.iter().map(|(id, _)| job(format!("run {id} has a supervisor again"), id.as_str()));
+    let adopted = swept
+        .adopted
+        .iter()
+        .map(|(kind, id, _)| job(format!("{} {id} has a supervisor again", kind.word()), id.as_str()));
     let finished =
         swept.finished.iter().map(|(kind, id)| job(format!("{} {id} is finished", kind.word()), id.as_str()));
     let removed = swept.removed.iter().map(|(kind, id, spent)| {

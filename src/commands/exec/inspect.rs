@@ -53,6 +53,9 @@ pub fn inspect(env: &Env, voice: &Voice, args: &ExecInspect) -> Result<u8> {
 /// scripts read are there all the same. Of a run that still runs, an engine that does not answer proves nothing.
 fn account_of(env: &Env, job: &Job, view: &View) -> Result<Value> {
     let deadline = Instant::now() + STARTING;
+    if view.is_queued() {
+        return Ok(no_account(job, view));
+    }
     let Ok(record) = job.record() else { return Ok(no_account(job, view)) };
     let runner = Runner::of(env, &record);
     let begun = job.begun();

@@ -81,6 +81,8 @@ impl Status {
         let reason = job.reason.clone().filter(|_| !job.is_running());
         let mut more = vec![
             ("Reason", reason),
+            ("Waits for", job.waiting_for.clone()),
+            ("Queue", self.queue()),
             ("Hint", job.hint.clone()),
             ("Since", self.since()),
             ("Took", self.took()),
@@ -105,6 +107,12 @@ impl Status {
         Some(if self.job.is_running() { format!("{took} until now") } else { took })
     }
 
+    /// `gpu, at place 3`
+    fn queue(&self) -> Option<String> {
+        let place = self.job.position.map(|place| format!(", at place {place}")).unwrap_or_default();
+        self.job.queue.as_ref().map(|queue| format!("{queue}{place}"))
+    }
+
     fn labels(&self) -> Option<String> {
         let labels: Vec<String> = self.job.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
         Some(labels.join(", ")).filter(|labels| !labels.is_empty())
@@ -127,6 +135,6 @@ fn asked(job: &View, run: &Run) -> [(&'static str, Option<String>); 5] {
         ("Input", run.input.as_ref().map(path)),
         ("Output", run.output.as_ref().map(path)),
         ("Limits", Some(limits.join(", ")).filter(|limits| !limits.is_empty())),
-        ("Container", (job.is_running() || run.keep).then(|| container_name(&job.id))),
+        ("Container", (job.is_running() && !job.is_queued() || run.keep).then(|| container_name(&job.id))),
     ]
 }

@@ -49,6 +49,10 @@ pub fn status(env: &Env, voice: &Voice, args: &OneImage) -> Result<u8> {
 fn last_line(view: &View) -> String {
     let status = jobs::status(view);
     match &view.reason {
+        _ if view.is_queued() => match &view.waiting_for {
+            Some(what) => format!("{status}: it waits for {what}"),
+            None => status,
+        },
         _ if view.is_running() => status,
         Some(reason) => format!("{}: {status}: {reason}", view.status),
         None => format!("{}: {status}", view.status),

@@ -135,6 +135,9 @@ impl<'a> Jobs<'a> {
             "LABELS" if is_build => {
                 view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
             }
+            "REASON" if view.is_queued() => {
+                view.waiting_for.as_ref().map(|what| format!("waits for {what}")).unwrap_or_default()
+            }
             // The status of a running job has the reason in it.
             "REASON" => view.reason.clone().filter(|_| !view.is_running()).unwrap_or_default(),
             _ => String::new(),

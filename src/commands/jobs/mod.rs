@@ -12,6 +12,7 @@ pub mod prune;
 pub mod start;
 pub mod stay;
 pub mod stop;
+mod turn;
 pub mod wait;
 mod watch;
 
@@ -60,14 +61,14 @@ impl Reply for Done {
     }
 }
 
-/// The status in a few words: `running`, `succeeded`, `failed (7)`, `lost`.
+/// The status in a few words: `queued`, `running`, `succeeded`, `failed (7)`, `lost`.
 pub fn status(view: &View) -> String {
     match (view.outcome, view.exit_code) {
         (None, _) => match (view.forgotten, &view.reason) {
-            (false, Some(reason)) => format!("running ({reason})"),
-            (true, Some(reason)) => format!("running (forgotten; {reason})"),
-            (true, None) => "running (forgotten)".into(),
-            (false, None) => "running".into(),
+            (false, Some(reason)) => format!("{} ({reason})", view.status),
+            (true, Some(reason)) => format!("{} (forgotten; {reason})", view.status),
+            (true, None) => format!("{} (forgotten)", view.status),
+            (false, None) => view.status.into(),
         },
         // Every build that failed has the code 1, which says nothing.
         (Some(outcome), Some(1)) if view.kind == Kind::Build => outcome.word().into(),

@@ -9,7 +9,7 @@ use std::thread::ScopedJoinHandle;
 
 use anyhow::Result;
 
-use super::name;
+use super::{name, turn};
 use crate::cli::{IfRunning, Stay};
 use crate::engine::Engine;
 use crate::env::Env;
@@ -20,6 +20,7 @@ use crate::job::after::{After, Hook};
 use crate::job::points::Making;
 use crate::job::record::{FORMAT, Kind, Outcome, Record, Work};
 use crate::job::store::Store;
+use crate::job::waits::Waits;
 use crate::names::{ImageRef, JobId, Label};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
@@ -48,12 +49,13 @@ pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record
         host: env.host(),
         rerun_of: None,
         last_took: None,
+        waits: Waits::default(),
         after: After::default(),
         work,
     }
 }
 
-/// The record with what follows the end of the job. Nothing is changed yet.
+/// The record with what the job waits for and what follows its end. Nothing is changed yet.
 ///
 /// # Errors
 /// A usage error in the options of a start.
@@ -61,9 +63,10 @@ pub fn followed(env: &Env, how: &Stay, record: Record) -> Result<Record> {
     if how.if_running.is_some() && record.name.is_none() {
         return Err(Failure::usage("--if-running needs a name").hint("give the run a --name").into());
     }
+    let waits = turn::waits(env, &how.turn, &record)?;
     let stamp = how.stamp.as_deref().map(Stamp::resolve).transpose()?;
     let on_exit = how.on_exit.as_deref().map(|command| hook(env, command, &record)).transpose()?;
-    Ok(Record { after: After { stamp, on_exit, umask: env.umask() }, ..record })
+    Ok(Record { waits, after: After { stamp, on_exit, umask: env.umask() }, ..record })
 }
 
 /// The command that follows. Variables of the run are left out, because they may be secrets.

@@ -19,6 +19,12 @@ pub fn leftovers(state: &Path) -> Vec<String> {
             left.extend(left_in_job.map(|name| format!("{kind}/{id}/{name}")));
         }
     }
+    for queue in job_ids(&state.join(".queues")) {
+        for place in ["held", "line", "running"] {
+            let entries = names(&state.join(".queues").join(&queue).join(place)).into_iter();
+            left.extend(entries.map(|entry| format!(".queues/{queue}/{place}/{entry}")));
+        }
+    }
     left
 }
 
