@@ -528,6 +528,9 @@ fn exec_run() -> Page {
                  hide another mount. A new volume belongs to root, unless the image has a directory at its target: the \
                  volume then gets the owner and the files of that directory.",
             ),
+            text(queue::WAITING),
+            text(queue::AFTER),
+            text(queue::RETRY),
             text(FOLLOW),
             text(FOREGROUND),
             text(START),

@@ -125,6 +125,9 @@ pub struct JobLogs {
     /// Ids, prefixes, names, or `latest`
     #[arg(value_name = "ID", required = true)]
     pub jobs: Vec<String>,
+    /// Of one run with --retry: show the log of this attempt, 1 for the first one [default: the last one]
+    #[arg(long, value_name = "N", conflicts_with = "follow")]
+    pub attempt: Option<usize>,
     /// How to show them
     #[command(flatten)]
     pub how: LogFlags,

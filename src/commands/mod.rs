@@ -76,7 +76,7 @@ pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
         Command::Container(command) => container::run(env, voice, command),
         Command::Queue(verb) => queue::run(env, voice, verb),
         Command::Ps(args) => jobs::list::list(env, voice, Scope::Both, &args),
-        Command::Logs(args) => jobs::logs::logs(env, voice, Scope::Both, &args.jobs, &args.how),
+        Command::Logs(args) => jobs::logs::logs_of_runs(env, voice, Scope::Both, &args),
         Command::Wait(args) => jobs::wait::wait(env, voice, Scope::Both, &args),
         Command::Stop(args) => jobs::stop::stop(env, voice, Scope::Both, &args),
         Command::Doctor(args) => doctor::run(env, voice, &args),

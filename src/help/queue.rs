@@ -12,6 +12,13 @@ pub const AFTER: &str = "--after and --after-any take ids and names of builds an
     option. If a job of --after does not succeed, the new one ends as `skipped`, and so do those that wait for it. The image of a \
     run need not be there yet. A job has ended when its --on-exit command has, too.";
 
+/// The same, of `--retry`.
+pub const RETRY: &str = "With --retry N, a run that fails is tried again up to N times, after --retry-delay (1s), which doubles with \
+    each attempt up to an hour. Each attempt has a container and a log of its own; `logs` shows the last one, `logs --attempt 1` the \
+    first. In JSON, `attempts` has how each ended. Outcome, exit code and `wait` speak of the last one. `stop` and `kill` end it for \
+    good. --timeout counts for each attempt. After a reboot, or if values of --env were lost with a killed process, it is not tried \
+    again. --keep keeps the last container.";
+
 /// The page of a command.
 pub fn of(verb: &str) -> Page {
     match verb {

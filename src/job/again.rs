@@ -1,7 +1,9 @@
 //! From the record of a run back to what asks for the same run again. Pure.
 
+use std::time::Duration;
+
 use super::record::{Program, Record, Run};
-use crate::names::{Argument, Invalid, JobName, Label, LabelKey, Variable};
+use crate::names::{Argument, Invalid, JobName, Label, LabelKey, Retries, Variable};
 use crate::spec::RunSpec;
 use crate::units;
 
@@ -46,6 +48,9 @@ pub fn spec(record: &Record, run: &Run) -> Result<RunSpec, Invalid> {
         shm_size: run.shm_size,
         network: run.network.clone(),
         timeout: run.timeout.map(limit).transpose()?,
+        retry: run.retry.as_ref().map(|retry| Retries::parse(&retry.times.to_string())).transpose()?,
+        retry_delay: run.retry.as_ref().and_then(|retry| Duration::try_from_secs_f64(retry.delay).ok()),
+        retry_on: run.retry.as_ref().and_then(|retry| retry.on.clone()),
         user: Some(run.user),
         keep: run.keep,
         log_driver: Some(run.log_driver),

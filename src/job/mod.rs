@@ -7,6 +7,7 @@
 
 pub mod after;
 pub mod again;
+pub mod attempts;
 pub mod caches;
 mod format1;
 pub mod glance;
@@ -235,7 +236,8 @@ impl Job {
     }
 
     /// The room that its queue gave to it. Only GPUs are worth a look into another file.
-    fn granted(&self, record: &Record) -> Held {
+    #[must_use]
+    pub fn granted(&self, record: &Record) -> Held {
         let may_have = record.waits.queue.is_some() && record.run().is_some_and(|run| run.gpus.is_some());
         let read = || serde_json::from_slice(&self.dir.read(GRANTED, SMALL_RESULT).ok()?).ok();
         may_have.then(read).flatten().unwrap_or_default()
@@ -259,6 +261,10 @@ impl Job {
         let record = self.record();
         let begun = if ended { None } else { self.begun() };
         let waits = record.as_ref().is_ok_and(|record| !record.waits.is_nothing());
+        let retries = record.as_ref().ok().and_then(Record::run).is_some_and(|run| run.retry.is_some());
+        let attempts = if retries { self.attempts() } else { Vec::new() };
+        let started = begun.as_ref().map(|begun| begun.started);
+        let resting = !ended && !attempts.is_empty() && self.is_between_attempts();
         let gpus = record.as_ref().map(|record| self.granted(record).devices).unwrap_or_default();
         Facts {
             id: self.id.clone(),
@@ -267,11 +273,13 @@ impl Job {
             record,
             log_locked: matches!(log_lock, Ok(true)),
             lock_error: lock.and(log_lock).err().map(|error| error.to_string()),
-            queued: waits && !ended && !self.dir.has(BEGUN),
+            queued: waits && !ended && attempts.is_empty() && !self.dir.has(BEGUN),
+            attempts,
+            resting,
             begun,
             gpus,
             waiting: locked && self.dir.has(WAITING),
-            requests: if ended { Requests::default() } else { self.requests() },
+            requests: if ended { Requests::default() } else { self.requests().of_attempt(started) },
             image_id: if ended { None } else { self.image_id() },
             starting: !ended && !locked && self.may_be_starting(here),
             same_boot: None,

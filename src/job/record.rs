@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::after::After;
+use super::attempts::Retry;
 use super::format1;
 use super::waits::Waits;
 use crate::names::{
@@ -183,6 +184,9 @@ pub struct Run {
     pub network: Option<NetworkName>,
     /// Time limit in seconds.
     pub timeout: Option<f64>,
+    /// How it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
     /// Keep the container after the run.
     pub keep: bool,
     /// The log driver for the engine's copy of the output.
@@ -456,6 +460,7 @@ impl Record {
                 gpus: None,
                 network: None,
                 timeout: None,
+                retry: None,
                 keep: false,
                 log_driver: LogDriver::Local,
             }),

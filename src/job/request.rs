@@ -175,6 +175,20 @@ impl Requests {
         self.asked.iter().skip(from)
     }
 
+    /// Without the time limits of earlier attempts: an attempt has a limit of its own.
+    #[must_use]
+    pub fn of_attempt(mut self, started: Option<DateTime<Utc>>) -> Self {
+        self.asked
+            .retain(|request| request.verb != Verb::Timeout || started.is_some_and(|started| request.at >= started));
+        self
+    }
+
+    /// The request that ends a job that does not run now: a stop, a kill or a cancel, and no time limit of an attempt.
+    #[must_use]
+    pub fn to_end(&self) -> Option<&Request> {
+        self.asked.iter().find(|request| request.ends() && request.verb != Verb::Timeout && !self.refused(request))
+    }
+
     /// The answer to a request, if there is one yet.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Option<&Answer> {

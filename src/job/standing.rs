@@ -40,6 +40,10 @@ pub struct Facts {
     pub waiting: bool,
     /// Whether it was asked to wait before its start, and has not started.
     pub queued: bool,
+    /// How the attempts ended that are followed by another one.
+    pub attempts: Vec<Exit>,
+    /// Whether the last attempt has ended and the next one has not started.
+    pub resting: bool,
     /// The GPUs that its queue gave to it.
     pub gpus: Vec<String>,
     /// The requests to end it.
@@ -67,6 +71,8 @@ impl Facts {
             begun: None,
             waiting: false,
             queued: false,
+            attempts: Vec::new(),
+            resting: false,
             gpus: Vec::new(),
             requests: Requests::default(),
             image_id: None,
@@ -192,7 +198,9 @@ pub enum Running {
     Supervised,
     /// Its supervisor lives and waits for an engine that does not answer.
     Waiting,
-    /// Its supervisor is gone, and the client or the container still runs.
+    /// Its supervisor lives, an attempt has ended, and the next one has not started.
+    Resting,
+    /// Its supervisor is gone, and the client or the container still runs, or there is to be another attempt.
     Unsupervised,
 }
 
@@ -208,6 +216,9 @@ pub fn settled(facts: &Facts) -> Option<Standing> {
     if facts.queued && facts.locked {
         return Some(Standing::Queued(if facts.waiting { Queued::Waiting } else { Queued::Supervised }));
     }
+    if facts.locked && facts.resting {
+        return Some(Standing::Running(Running::Resting));
+    }
     if facts.locked {
         return Some(Standing::Running(if facts.waiting { Running::Waiting } else { Running::Supervised }));
     }
@@ -220,6 +231,7 @@ pub fn settled(facts: &Facts) -> Option<Standing> {
     }
     match &facts.record {
         Err(Damaged(why)) => Some(Standing::Ended(ended(Outcome::Corrupt, why.clone()))),
+        Ok(_) if facts.resting => Some(Standing::Running(Running::Unsupervised)),
         Ok(_) if facts.queued => Some(Standing::Queued(Queued::Unsupervised)),
         Ok(_) => None,
     }
@@ -251,10 +263,13 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
         }),
         Sighting::Alive(_) => Standing::Running(Running::Unsupervised),
         Sighting::NeverStarted(container) => Standing::Ended(never_started(container, container.code, &facts.requests)),
-        Sighting::Ended(end) => Standing::Ended(match doubt(end, &Evidence::of(facts)) {
-            None => exit_of(end, &facts.requests, memory_limit(facts)),
-            Some(why) => lost(end, &why),
-        }),
+        Sighting::Ended(end) => {
+            let exit = match doubt(end, &Evidence::of(facts)) {
+                None => exit_of(end, &facts.requests, memory_limit(facts)),
+                Some(why) => lost(end, &why),
+            };
+            if is_tried_again(facts, &exit) { Standing::Running(Running::Unsupervised) } else { Standing::Ended(exit) }
+        }
     };
     if let Standing::Ended(exit) = &mut standing {
         exit.recovered = true;
@@ -267,6 +282,13 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
         exit.started = exit.started.or(facts.begun.as_ref().map(|begun| begun.started));
     }
     standing
+}
+
+/// Whether the next supervisor tries a run again that ended like this: it knows all that the next attempt needs.
+fn is_tried_again(facts: &Facts, exit: &Exit) -> bool {
+    let run = facts.record.as_ref().ok().and_then(Record::run).filter(|run| run.env.is_empty());
+    let pause = run.and_then(|run| run.retry.as_ref()?.pause(facts.attempts.len() + 1, exit));
+    pause.is_some() && facts.same_boot == Some(true) && facts.requests.to_end().is_none()
 }
 
 /// The reason of a run about which nothing can be said yet.

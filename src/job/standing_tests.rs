@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::job::record::FORMAT;
+use crate::job::attempts::Retry;
+use crate::job::record::{FORMAT, Work};
 use crate::job::request::Request;
 use crate::job::view::View;
 
@@ -45,6 +46,8 @@ fn facts(kind: Kind) -> Facts {
         begun: Some(begun("20.10.24")),
         waiting: false,
         queued: false,
+        attempts: Vec::new(),
+        resting: false,
         gpus: Vec::new(),
         requests: Requests::default(),
         image_id: None,
@@ -136,6 +139,28 @@ fn a_job_that_was_to_wait_and_did_not_begin_is_queued_whatever_the_engine_says()
     assert_eq!(settled(&writes), Some(Standing::Running(Running::Unsupervised)));
     let ended = Facts { exit: Some(Ok(Exit::new(Outcome::Skipped))), queued: true, ..facts(Kind::Run) };
     assert_eq!(settled(&ended), Some(Standing::Ended(Exit::new(Outcome::Skipped))));
+}
+
+#[test]
+fn a_run_that_is_to_be_tried_again_has_not_ended() {
+    let of = |times, attempts, retries: bool| {
+        let mut record = record(Kind::Run);
+        let Work::Run(run) = &mut record.work else { panic!("it is a run") };
+        run.retry = retries.then_some(Retry { times, delay: 0.0, on: None });
+        let attempts = vec![Exit::new(Outcome::Failed); attempts];
+        Facts { record: Ok(record), attempts, ..facts(Kind::Run) }.on_boot(BOOT)
+    };
+    let runs = Standing::Running(Running::Unsupervised);
+    assert_eq!(derive(&of(1, 0, true), &seen(ended_with(3))), runs);
+    assert_eq!(end(&of(1, 1, true), &seen(ended_with(3))).outcome, Outcome::Failed, "that was the last one");
+    assert_eq!(end(&of(1, 0, true), &seen(ended_with(0))).outcome, Outcome::Succeeded);
+    assert_eq!(end(&of(1, 0, true).on_boot("another"), &seen(ended_with(3))).exit_code, Some(3));
+    assert_eq!(end(&of(1, 0, false), &seen(ended_with(3))).exit_code, Some(3));
+    let stopped = Facts { requests: request(Verb::Stop, 15, 5), ..of(1, 0, true) };
+    assert_eq!(end(&stopped, &seen(ended_with(143))).outcome, Outcome::Cancelled);
+    let between = |locked| settled(&Facts { resting: true, locked, begun: None, ..of(1, 1, true) });
+    assert_eq!(between(true), Some(Standing::Running(Running::Resting)));
+    assert_eq!(between(false), Some(runs));
 }
 
 #[test]

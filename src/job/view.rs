@@ -60,6 +60,10 @@ pub struct View {
     /// While it is queued: what it waits for, in words; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
+    /// Of a run with `--retry`: the attempts that have ended, the first one first; otherwise absent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub attempts: Vec<Attempt>,
     /// The GPUs that its queue gave to a run; otherwise absent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, schemars(length(min = 1)))]
@@ -88,6 +92,51 @@ pub struct View {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, schemars(extend("const" = true)))]
     pub forgotten: bool,
+}
+
+/// How an attempt of a run ended.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The program's exit code; null when it is not known.
+    pub exit_code: Option<i32>,
+    /// The number of the signal it died of.
+    pub signal: Option<i32>,
+    /// Why, in words, where there is something to say.
+    pub reason: Option<String>,
+    /// When it started.
+    pub started: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished: Option<DateTime<Utc>>,
+    /// The container it ran in.
+    pub container_id: Option<String>,
+    /// What its log is worth; as for the job.
+    pub log: LogState,
+}
+
+impl Attempt {
+    fn of(exit: &Exit) -> Self {
+        Self {
+            outcome: exit.outcome,
+            exit_code: exit.exit_code,
+            signal: exit.signal,
+            reason: exit.reason.as_deref().map(plain),
+            started: exit.started,
+            finished: exit.finished,
+            container_id: exit.container_id.clone(),
+            log: exit.log,
+        }
+    }
+
+    /// `failed (3)`
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let code = self.exit_code.map(|code| format!(" ({code})")).unwrap_or_default();
+        format!("{}{code}", self.outcome.word())
+    }
 }
 
 /// A stamp file.
@@ -181,6 +230,7 @@ impl View {
             queue: record.and_then(|record| record.waits.queue.as_ref()).map(ToString::to_string),
             position: None,
             waiting_for: None,
+            attempts: facts.attempts.iter().map(Attempt::of).collect(),
             gpus: facts.gpus.clone(),
             labels: record.map(|record| record.labels.clone()).unwrap_or_default(),
             log: None,
@@ -194,6 +244,11 @@ impl View {
         match standing {
             Standing::Queued(queued) => view.wait(*queued),
             Standing::Running(Running::Supervised) => {}
+            Standing::Running(Running::Resting) => {
+                let count = facts.attempts.len();
+                let last = view.attempts.last().map(Attempt::shown).unwrap_or_default();
+                view.reason = Some(format!("attempt {count} {last}; the next one follows"));
+            }
             Standing::Running(Running::Waiting) => view.reason = Some("the engine is unreachable".into()),
             Standing::Running(Running::Unsupervised) => view.reason = Some("its supervisor was killed".into()),
             Standing::Ended(exit) => view.end(exit),
@@ -241,6 +296,11 @@ impl View {
         self.finished = exit.finished;
         self.container_id.clone_from(&exit.container_id);
         self.image_id.clone_from(&exit.image_id);
+        // A run that was ended between two attempts had no other one.
+        let is_attempt = exit.started.is_some() || exit.outcome != Outcome::Cancelled;
+        if !self.attempts.is_empty() && is_attempt {
+            self.attempts.push(Attempt::of(exit));
+        }
         self.log = Some(exit.log);
         self.recovered = exit.recovered;
         if let Some(stamp) = &mut self.stamp {

@@ -13,6 +13,8 @@ use crate::names::Tail;
 pub struct Follower {
     file: File,
     position: u64,
+    /// The log of the next attempt, once this one has ended.
+    next: Option<File>,
 }
 
 impl Follower {
@@ -23,7 +25,7 @@ impl Follower {
     pub fn new(job: &Job, tail: Tail) -> io::Result<Self> {
         let mut file = open(job)?;
         let position = seek_tail(&mut file, tail)?;
-        Ok(Self { file, position })
+        Ok(Self { file, position, next: None })
     }
 
     /// The number of bytes up to the current position.
@@ -42,18 +44,21 @@ impl Follower {
             return Err(io::Error::other("it was truncated while it was read"));
         }
         if length == self.position {
-            return Ok(0);
+            let Some(next) = self.next.take() else { return Ok(0) };
+            (self.file, self.position) = (next, 0);
+            return self.advance(out);
         }
         let copied = io::copy(&mut (&mut self.file).take(length - self.position), out)?;
         self.position += copied;
         Ok(copied)
     }
 
-    /// Checks that the log is still the file that is read here, or was removed together with the job.
+    /// Checks that the log is still the file that is read here, or was removed together with the job. The log of an attempt
+    /// that is followed by another one is moved aside; the next one is read then.
     ///
     /// # Errors
     /// When another file has its name, or that cannot be told.
-    pub fn check_place(&self, job: &Job) -> io::Result<()> {
+    pub fn check_place(&mut self, job: &Job) -> io::Result<()> {
         for name in [LOG, LOG_RECOVERED] {
             match job.dir.open_file(name) {
                 Ok(file) if same_file(&file, &self.file)? => return Ok(()),
@@ -61,8 +66,26 @@ impl Follower {
                 _ => {}
             }
         }
+        if self.next.is_none() {
+            self.next = self.log_after(job);
+        }
+        if self.next.is_some() {
+            return Ok(());
+        }
         // Asked last: a job is renamed away before its files are removed.
         if job.is_removed() { Ok(()) } else { Err(io::Error::other("it was replaced while it was read")) }
+    }
+
+    /// The log of the attempt after the one whose log is read here.
+    fn log_after(&self, job: &Job) -> Option<File> {
+        let count = job.attempts().len();
+        let is_ours = |number: &usize| {
+            let logs = [job.log_of_attempt(*number), job.first_log_of_attempt(*number)];
+            logs.into_iter().flatten().any(|file| same_file(&file, &self.file).unwrap_or(false))
+        };
+        let ours = (1..=count).find(is_ours)?;
+        let next = if ours < count { job.log_of_attempt(ours + 1) } else { job.dir.open_file(LOG) };
+        next.ok()
     }
 
     /// Whether docker's client still has the log open, also if its name is gone.

@@ -24,6 +24,9 @@ const CHUNK: usize = 64 * 1024;
 /// # Errors
 /// When neither can be read.
 pub fn open(job: &Job) -> io::Result<File> {
+    if job.is_between_attempts() {
+        return job.log_of_attempt(job.attempts().len()).or_else(|_| job.dir.open_file(LOG));
+    }
     match job.dir.open_file(LOG_RECOVERED) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => job.dir.open_file(LOG),
         opened => opened,

@@ -53,6 +53,11 @@ pub fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::
     measured(from, units::limit)
 }
 
+/// A time, which may be none.
+pub fn pause<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    measured(from, units::duration)
+}
+
 /// True or false.
 pub fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     match Value::deserialize(from)? {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{field, instead};
 use crate::names::{
-    Argument, CacheName, Cpus, Gpus, ImageRef, JobName, Label, LogDriver, MainFile, Module, Mount, NetworkName,
-    Publish, UserSpec, Variable, Volume,
+    Argument, CacheName, Causes, Cpus, Gpus, ImageRef, JobName, Label, LogDriver, MainFile, Module, Mount, NetworkName,
+    Publish, Retries, UserSpec, Variable, Volume,
 };
 use crate::units;
 
@@ -131,6 +131,25 @@ pub struct RunSpec {
     )]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
     pub timeout: Option<Duration>,
+    /// Try it so many more times if it fails, each time in a new container
+    #[arg(long, value_name = "N")]
+    #[serde(deserialize_with = "field::number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
+    pub retry: Option<Retries>,
+    /// The pause before the second attempt; it doubles with each one [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = units::duration)]
+    #[serde(
+        deserialize_with = "field::pause",
+        serialize_with = "field::write_limit",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
+    pub retry_delay: Option<Duration>,
+    /// Try it again only after these ends: exit codes, lost, timeout [default: any failure]
+    #[arg(long, value_name = "ENDS")]
+    #[serde(deserialize_with = "field::number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
+    pub retry_on: Option<Causes>,
     /// The user to run as: caller (you), image (the image's user), or UID[:GID]
     #[arg(long, value_name = "USER")]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
@@ -179,6 +198,9 @@ impl RunSpec {
             shm_size: self.shm_size.or(file.shm_size),
             network: self.network.or(file.network),
             timeout: self.timeout.or(file.timeout),
+            retry: self.retry.or(file.retry),
+            retry_delay: self.retry_delay.or(file.retry_delay),
+            retry_on: self.retry_on.or(file.retry_on),
             user: self.user.or(file.user),
             keep: self.keep || file.keep,
             log_driver: self.log_driver.or(file.log_driver),
@@ -213,7 +235,7 @@ mod tests {
     const FULL: &str = r#"{"srcPath": "s", "mainSrc": "m.py", "entry": "a.b", "command": true, "imageTag": "web",
         "inputPath": "i", "outputPath": "o", "volumes": ["./v:/v:ro", "data:/w"], "mounts": ["type=tmpfs,target=/t"], "publish": ["127.0.0.1:8080:80/tcp"], "cache": "pip",
         "args": ["-x", "", "a b"], "env": {"A": "1=2", "B": null}, "labels": {"k": "v", "l": null}, "name": "n",
-        "cpus": 1.5, "memory": "2g", "gpus": 2, "shmSize": 1024, "network": "none", "timeout": "1h", "user": "0:0",
+        "cpus": 1.5, "memory": "2g", "gpus": 2, "shmSize": 1024, "network": "none", "timeout": "1h", "retry": 3, "retryDelay": "10s", "retryOn": "2,lost", "user": "0:0",
         "keep": true, "logDriver": "json-file"}"#;
 
     #[test]
@@ -242,6 +264,9 @@ mod tests {
             "--shm-size=1024",
             "--network=none",
             "--timeout=3600",
+            "--retry=3",
+            "--retry-delay=10s",
+            "--retry-on=2,lost",
             "--user=0:0",
             "--keep",
             "--log-driver=json-file",
@@ -300,7 +325,8 @@ mod tests {
             "inputPath": "i", "outputPath": "o", "volumes": ["./v:/v:ro", "data:/w"], "mounts": ["type=tmpfs,target=/t"],
             "publish": ["127.0.0.1:8080:80"], "cache": "pip", "args": ["-x", "", "a b"], "env": {"A": null, "B": null}, "labels": {"k": "v", "l": ""},
             "name": "n", "cpus": "1.5", "memory": 2_147_483_648_u64, "gpus": "2", "shmSize": 1024, "network": "none",
-            "timeout": "1h", "user": "0:0", "keep": true, "logDriver": "json-file"});
+            "timeout": "1h", "retry": "3", "retryDelay": "10s", "retryOn": "2,lost", "user": "0:0", "keep": true,
+            "logDriver": "json-file"});
         assert_eq!(written, expected);
         assert_eq!(serde_json::to_string(&RunSpec::default()).unwrap(), "{}");
         let limits = ["0.5", "90", "1.0000001", "1d"].map(|limit| body(&format!("{{\"timeout\": {limit:?}}}")));

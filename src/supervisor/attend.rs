@@ -116,6 +116,13 @@ impl Attendant {
         self.deadline = limit.and_then(|limit| Instant::now().checked_add(limit.saturating_sub(passed)));
     }
 
+    /// The same supervisor for the next attempt of its job.
+    pub fn renew(&mut self, task: Arc<Task>) {
+        self.task = task;
+        (self.deadline, self.timed_out, self.outage, self.was_full) = (None, None, Outage::None, false);
+        self.ending = Arc::default();
+    }
+
     /// Sleeps until it is woken, at the latest until then. For a job that waits for its start: nothing is carried out.
     pub fn listen(&mut self, until: Option<Instant>) {
         let _ = self.next_event(None, until);

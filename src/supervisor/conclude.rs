@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use super::attend::Seen;
 use super::points::remove_points;
-use super::{Task, after, waiting};
+use super::{Task, after, attempts, waiting};
 use crate::error::Failure;
 use crate::fault;
 use crate::job::record::{Exit, Kind, LogState, Outcome};
 use crate::job::request::Requests;
 use crate::job::standing::{self, Sighting};
 use crate::job::store::Store;
-use crate::job::{CONTEXT, CONTROL, FORGOTTEN, HOOK_RESULT, IMAGE_ID, Job, LOG, MISSING, WAITING};
+use crate::job::{BEGUN, CONTEXT, CONTROL, FORGOTTEN, HOOK_RESULT, IMAGE_ID, Job, LOG, MISSING, WAITING};
 use crate::log::compare::{ClientEnd, Outage, verify};
 use crate::names::Tail;
 use crate::recipe::failure::Reason;
@@ -41,17 +41,45 @@ pub enum End {
     Seen(Seen),
 }
 
-/// Records the end of a job, removes what is left of it, and starts the command that follows.
-pub fn conclude(task: &Task, end: End) -> Option<after::Running<'_>> {
+/// What follows an end.
+#[derive(Debug)]
+pub enum Concluded<'a> {
+    /// The end of the job is recorded, and the command that follows was started, if there is one.
+    Ended(Option<after::Running<'a>>),
+    /// The end of an attempt is recorded, and the next one follows after this pause.
+    Again(Duration),
+}
+
+/// Records the end of a job, removes what is left of it, and starts the command that follows; or records the end of an
+/// attempt that is followed by another one. Without the values of its variables, a run cannot be tried again.
+pub fn conclude(task: &Task, end: End, has_values: bool) -> Concluded<'_> {
     let _held = task.job.hold_ending_for(ENDING);
     if let Some(exit) = task.job.exit() {
-        return after::start(task, &exit.ok()?);
+        return Concluded::Ended(exit.ok().and_then(|exit| after::start(task, &exit)));
     }
     fault::point("concluding");
-    if matches!(&end, End::Seen(Seen { sighting: Sighting::Ended(_), .. })) {
-        // Its container has ended. The next job need not wait until the log is compared.
+    if task.retry().is_none() && matches!(&end, End::Seen(Seen { sighting: Sighting::Ended(_), .. })) {
+        // Its container has ended. The next job of its queue need not wait until the log is compared.
         waiting::leave(task);
     }
+    let is_over = matches!(end, End::Unstarted(_));
+    let (mut exit, sighting) = judged(task, end);
+    match attempts::next(task, &exit).filter(|_| !is_over) {
+        Some(pause) if has_values && end_attempt(task, &exit, &sighting) => return Concluded::Again(pause),
+        Some(_) if !has_values => {
+            let why = "it was not tried again, because the values of its variables were lost with its supervisor";
+            let reason = exit.reason.take().map(|reason| reason + "; ").unwrap_or_default();
+            exit.reason = Some(reason + why);
+        }
+        _ => {}
+    }
+    let mut running = None;
+    complete(task, exit, &sighting, |exit| running = after::start(task, exit));
+    Concluded::Ended(running)
+}
+
+/// The exit record for an end, after the log was compared.
+fn judged(task: &Task, end: End) -> (Exit, Sighting) {
     let mut exit = match &end {
         End::NotStarted(error) => not_started(&task.job, error),
         End::Unstarted(exit) => exit.clone(),
@@ -59,21 +87,28 @@ pub fn conclude(task: &Task, end: End) -> Option<after::Running<'_>> {
         End::Seen(seen) => of_run(task, seen),
     };
     exit.finished = exit.finished.or_else(|| Some(task.env.now()));
-    if let End::Seen(seen) = &end {
-        if seen.was_full {
-            exit.doubt_log(LogState::Incomplete, "the disk was full while it was built");
-        }
-        // An adopted run has no client of its supervisor.
-        exit.recovered = seen.client.is_none() && task.record.kind == Kind::Run;
-        verify_log(task, &seen.sighting, seen.client, seen.outage, &mut exit);
+    let End::Seen(seen) = end else { return (exit, Sighting::Absent) };
+    if seen.was_full {
+        exit.doubt_log(LogState::Incomplete, "the disk was full while it was built");
     }
-    let sighting = match end {
-        End::Seen(seen) => seen.sighting,
-        End::NotStarted(_) | End::Unstarted(_) => Sighting::Absent,
-    };
-    let mut running = None;
-    complete(task, exit, &sighting, |exit| running = after::start(task, exit));
-    running
+    // An adopted run has no client of its supervisor.
+    exit.recovered = seen.client.is_none() && task.record.kind == Kind::Run;
+    verify_log(task, &seen.sighting, seen.client, seen.outage, &mut exit);
+    (exit, seen.sighting)
+}
+
+/// Records the end of an attempt, and removes its container. Returns whether the next one may follow: nothing that only
+/// the container has would be lost with it.
+fn end_attempt(task: &Task, exit: &Exit, sighting: &Sighting) -> bool {
+    let exit = Exit { started: exit.started.or(task.begun.get().map(|begun| begun.started)), ..exit.clone() };
+    let may_go = save(task, sighting) && may_be_removed(task, &exit, sighting);
+    if !may_go || task.job.end_attempt(task.job.attempts().len() + 1, &exit).is_err() {
+        return false;
+    }
+    fault::point("attempt-ended");
+    // If the engine does not answer, it is tried again before the next start.
+    let _ = attempts::clear(task);
+    true
 }
 
 /// The same for a job whose supervisor was killed, so that nobody watched the engine. The lock under which ends are
@@ -85,7 +120,9 @@ pub fn conclude_found(task: &Task, mut exit: Exit, sighting: &Sighting) {
 
 /// `then` is done as soon as the end is recorded.
 fn complete(task: &Task, mut exit: Exit, sighting: &Sighting, then: impl FnOnce(&Exit)) {
-    exit.started = exit.started.or(task.begun.get().map(|begun| begun.started));
+    // A run that was ended between two attempts has no start.
+    let begun = task.begun.get().filter(|_| task.job.dir.has(BEGUN));
+    exit.started = exit.started.or(begun.map(|begun| begun.started));
     let saved = save(task, sighting);
     fault::point("saved");
     after::make_stamp(task, &mut exit);
@@ -150,9 +187,14 @@ fn remove_temporary(job: &Job) {
 /// while it has the only copy of something that could not be saved.
 pub fn is_cleared(task: &Task, exit: &Exit, saved: bool, sighting: &Sighting) -> bool {
     let Some(container) = sighting.container() else { return true };
-    let has_output = matches!(sighting, Sighting::Ended(_)) && task.runner().keeps_copy(&task.record);
-    let may_go = saved && (exit.log.is_whole() || exit.saved || !has_output);
+    let may_go = saved && may_be_removed(task, exit, sighting);
     task.record.run().is_some_and(|run| run.keep) || may_go && task.runner().remove(container)
+}
+
+/// Whether the container does not have the only copy of output.
+fn may_be_removed(task: &Task, exit: &Exit, sighting: &Sighting) -> bool {
+    let has_output = matches!(sighting, Sighting::Ended(_)) && task.runner().keeps_copy(&task.record);
+    exit.log.is_whole() || exit.saved || !has_output
 }
 
 /// The exit record of a job that ended before docker was started. The reason is appended to the log.
@@ -198,7 +240,7 @@ fn of_run(task: &Task, seen: &Seen) -> Exit {
 
 /// The recorded requests, and the supervisor's own, which a full disk may have kept from being recorded.
 fn requests(task: &Task, seen: &Seen) -> Requests {
-    let mut requests = task.requests();
+    let mut requests = task.requests().of_attempt(task.begun.get().map(|begun| begun.started));
     requests.add(seen.timed_out.as_ref());
     requests
 }

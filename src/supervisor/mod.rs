@@ -4,6 +4,7 @@
 //! is lost if the supervisor is killed. `recovery` finishes what a killed supervisor left.
 
 mod after;
+mod attempts;
 mod attend;
 mod conclude;
 mod ending;
@@ -15,12 +16,14 @@ mod watch;
 
 use std::process::Child;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::fault;
+use crate::job::attempts::Retry;
 use crate::job::queue::Held;
 use crate::job::record::{Begun, Kind, Record};
 use crate::job::request::{Answer, Requests};
@@ -29,6 +32,7 @@ use crate::job::{Job, LOCK, LOG};
 use crate::names::JobId;
 use crate::runner::{Runner, Started, Subject, Values};
 use attend::Attendant;
+use conclude::{Concluded, End};
 use ending::BACKOFF;
 use launch::Caller;
 pub use launch::{Way, launch};
@@ -76,7 +80,13 @@ impl Task {
     /// does not answer.
     fn may_wait(&self, error: &anyhow::Error) -> bool {
         let is_away = Failure::of(error).kind == ErrorKind::EngineUnreachable;
-        is_away && !self.record.waits.is_nothing() && self.job.begun().is_none()
+        let was_to_wait = !self.record.waits.is_nothing() || !self.job.attempts().is_empty();
+        is_away && was_to_wait && self.job.begun().is_none()
+    }
+
+    /// How it is tried again, if it is.
+    fn retry(&self) -> Option<&Retry> {
+        self.record.run().and_then(|run| run.retry.as_ref())
     }
 
     /// Records the answer to a request.
@@ -102,6 +112,14 @@ struct Admitted {
     values: Values,
 }
 
+impl Admitted {
+    /// Whether this process knows the values of the job's variables, without which it cannot be started once more.
+    fn has_values(&self, way: Way) -> bool {
+        let has_variables = self.task.record.run().is_some_and(|run| !run.env.is_empty());
+        !has_variables || way == Way::Start && !self.values.0.is_empty()
+    }
+}
+
 /// The whole life of a supervisor.
 ///
 /// # Errors
@@ -113,15 +131,23 @@ pub fn supervise(env: &Env, kind: &str, id: &str, way: Way) -> Result<()> {
     }
     let mut admitted = admit(env, kind, id, way)?;
     fault::point("admitted");
-    let end = match way {
-        Way::Start => start_in_turn(&mut admitted),
-        Way::Adopt | Way::Conclude => conclude::End::Seen(admitted.attendant.attend_adopted()),
+    let is_between = admitted.task.job.is_between_attempts();
+    let mut end = match way {
+        Way::Start if !is_between => start_in_turn(&mut admitted),
+        Way::Start => attempts::again(&mut admitted, Duration::ZERO),
+        Way::Adopt | Way::Conclude => End::Seen(admitted.attendant.attend_adopted()),
     };
-    let Admitted { store, task, .. } = admitted;
-    let running = conclude::conclude(&task, end);
-    if let Some(running) = running {
-        running.finish();
+    loop {
+        let task = Arc::clone(&admitted.task);
+        match conclude::conclude(&task, end, admitted.has_values(way)) {
+            Concluded::Ended(running) => {
+                running.into_iter().for_each(after::Running::finish);
+                break;
+            }
+            Concluded::Again(pause) => end = attempts::again(&mut admitted, pause),
+        }
     }
+    let Admitted { store, task, .. } = admitted;
     if task.job.is_forgotten() {
         store.remove_forgotten(&task.job, env.now());
     }
@@ -165,28 +191,32 @@ fn take(env: &Env, kind: &str, id: &str) -> Result<(Store, Task)> {
 }
 
 /// Waits until the job may be started, starts it, and attends it until its end.
-fn start_in_turn(admitted: &mut Admitted) -> conclude::End {
+fn start_in_turn(admitted: &mut Admitted) -> End {
     let mut waiting = Waiting::new(&admitted.task);
-    let held = match waiting.wait(&mut admitted.attendant) {
-        Ok(Waited::Turn(held)) => held,
-        Ok(Waited::Over(exit)) => return conclude::End::Unstarted(exit),
-        Err(error) => return conclude::End::NotStarted(error),
-    };
+    match waiting.wait(&mut admitted.attendant) {
+        Ok(Waited::Turn(held)) => start_and_attend(admitted, &mut waiting, &held),
+        Ok(Waited::Over(exit)) => End::Unstarted(exit),
+        Err(error) => End::NotStarted(error),
+    }
+}
+
+/// Starts the job and attends it until its end. A job that was to wait does so until the engine answers.
+fn start_and_attend(admitted: &mut Admitted, waiting: &mut Waiting, held: &Held) -> End {
     let mut pause = BACKOFF.0;
     loop {
-        match start(admitted, &held) {
+        match start(admitted, held) {
             Ok(client) => {
                 sweep_aside(&admitted.task.env);
-                return conclude::End::Seen(admitted.attendant.attend(client));
+                return End::Seen(admitted.attendant.attend(client));
             }
-            // A job that was to wait does so until the engine is there again.
             Err(error) if admitted.task.may_wait(&error) => {
+                admitted.attendant.mark_waiting(true);
                 if let Some(exit) = waiting.pause(&mut admitted.attendant, pause) {
-                    return conclude::End::Unstarted(exit);
+                    return End::Unstarted(exit);
                 }
                 pause = (pause * 2).min(BACKOFF.1);
             }
-            Err(error) => return conclude::End::NotStarted(error),
+            Err(error) => return End::NotStarted(error),
         }
     }
 }
@@ -199,7 +229,9 @@ fn start(admitted: &mut Admitted, held: &Held) -> Result<Option<Child>> {
         task.job.grant(held)?;
     }
     let Started { client, begun } = task.runner().start(&task.env, &task.job, &record, &admitted.values)?;
-    admitted.values = Values::default();
+    if task.retry().is_none() {
+        admitted.values = Values::default();
+    }
     admitted.attendant.mark_waiting(false);
     fault::point("client-started");
     admitted.attendant.count_time();

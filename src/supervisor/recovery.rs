@@ -15,7 +15,7 @@ use super::points::remove_points;
 use crate::env::Env;
 use crate::job::queue::Queue;
 use crate::job::record::{Exit, Kind, Outcome, Record};
-use crate::job::standing::{Queued, Running, Sighting, Standing, derive, settled};
+use crate::job::standing::{Facts, Queued, Running, Sighting, Standing, derive, settled};
 use crate::job::store::{Extent, Spent, Store};
 use crate::job::tombstone::Tombstone;
 use crate::job::{CONTROL, EXIT, Here, Job};
@@ -54,6 +54,7 @@ pub fn recover(env: &Env, job: &Job) -> Result<Recovery> {
     let is_alone = match settled(&facts) {
         None => true,
         Some(Standing::Queued(Queued::Unsupervised)) => true,
+        // Between two attempts there is no client.
         // A client that still writes the log is no supervisor: the time limit of the run would not be kept.
         Some(Standing::Running(Running::Unsupervised)) => job.kind == Kind::Run,
         Some(_) => false,
@@ -62,8 +63,8 @@ pub fn recover(env: &Env, job: &Job) -> Result<Recovery> {
     if is_foreign(env, job, subject.record) {
         return Ok(Recovery::Open);
     }
-    if facts.queued {
-        return wait_again(env, job, subject.record);
+    if facts.queued || facts.resting && !facts.locked {
+        return wait_again(env, job, &facts, subject.record);
     }
     match Runner::of(env, subject.record).look(subject) {
         Sighting::Alive(_) => adopt(job),
@@ -73,6 +74,8 @@ pub fn recover(env: &Env, job: &Job) -> Result<Recovery> {
         Sighting::NeverStarted(container) if container.why.is_none() && !job.has_been_missing(&here)? => {
             Ok(Recovery::Starting)
         }
+        // The supervisor decides whether it is tried again.
+        Sighting::Ended(_) if may_be_tried_again(&facts, subject.record) => adopt(job),
         sighting => {
             let finished = finish(env, job, &sighting);
             follow_up(env, job)?;
@@ -103,18 +106,30 @@ fn adopt(job: &Job) -> Result<Recovery> {
     launch(job, lock, Way::Adopt, &Values::default()).map(Recovery::Adopted)
 }
 
-/// Starts another supervisor for a job that was certainly not started: it waits on, in its old place. The values of variables
-/// were known to the old supervisor only.
-fn wait_again(env: &Env, job: &Job, record: &Record) -> Result<Recovery> {
-    if record.run().is_some_and(|run| !run.env.is_empty()) {
-        let reason = "its supervisor was killed before it was started, and with it the values of its variables";
-        let hint = format!("start it again with: longshore exec rerun {}", job.id);
-        let exit =
-            Exit { reason: Some(reason.to_owned()), hint: Some(hint), recovered: true, ..Exit::new(Outcome::Lost) };
+/// Whether a run whose container has ended may be tried again. After a reboot nothing is.
+fn may_be_tried_again(facts: &Facts, record: &Record) -> bool {
+    record.run().is_some_and(|run| run.retry.is_some()) && facts.same_boot == Some(true)
+}
+
+/// Starts another supervisor for a job that was certainly not started, or not for its next attempt: it waits on, in its old
+/// place. The values of variables were known to the old supervisor only.
+fn wait_again(env: &Env, job: &Job, facts: &Facts, record: &Record) -> Result<Recovery> {
+    let needs_values = record.run().is_some_and(|run| !run.env.is_empty());
+    let is_rebooted = facts.resting && facts.same_boot != Some(true);
+    if needs_values || is_rebooted {
+        let reason = match (facts.resting, is_rebooted) {
+            (true, true) => "the host was rebooted before its next attempt",
+            (true, false) => {
+                "its supervisor was killed before its next attempt, and with it the values of its variables"
+            }
+            _ => "its supervisor was killed before it was started, and with it the values of its variables",
+        };
+        let hint = Some(format!("start it again with: longshore exec rerun {}", job.id));
+        let exit = Exit { reason: Some(reason.to_owned()), hint, recovered: true, ..Exit::new(Outcome::Lost) };
         return finish_as(env, job, record, exit, &Sighting::Absent);
     }
     let Some(lock) = job.take_over()? else { return Ok(Recovery::Busy) };
-    if job.dir.has(EXIT) || job.begun().is_some() {
+    if job.dir.has(EXIT) || job.begun().is_some() && !job.is_between_attempts() {
         return Ok(Recovery::Settled);
     }
     launch(job, lock, Way::Start, &Values::default()).map(Recovery::Adopted)

@@ -83,6 +83,11 @@ impl Waiting {
         Self { task: Arc::clone(task), open, deadline, dispatches: false, looks_at_jobs: false, looks_at_queue: false }
     }
 
+    /// That of a job between two attempts, which has nothing more to wait for.
+    pub fn between_attempts(task: &Arc<Task>) -> Self {
+        Self { open: Vec::new(), deadline: None, ..Self::new(task) }
+    }
+
     /// Waits until the job is to be started or has ended.
     ///
     /// # Errors
@@ -102,10 +107,9 @@ impl Waiting {
         }
     }
 
-    /// Waits for the given time, because the engine did not answer. Returns the end of the job, if it ends meanwhile.
+    /// Waits for the given time. Returns the end of the job, if it ends meanwhile.
     pub fn pause(&mut self, attendant: &mut Attendant, length: Duration) -> Option<Exit> {
         let end = Instant::now() + length;
-        attendant.mark_waiting(true);
         loop {
             let over = self.over();
             if over.is_some() || Instant::now() >= end {
@@ -121,14 +125,17 @@ impl Waiting {
         self.asked_to_end().or_else(|| self.too_late()).or_else(|| self.skipped())
     }
 
-    /// Any request ends a job that was not started, also one that would only send a signal to its program.
+    /// Any request ends a job that was not started, also one that would only send a signal to its program. Between two
+    /// attempts, that one was for the last one.
     fn asked_to_end(&self) -> Option<Exit> {
         let requests = self.task.requests();
-        let request = requests.since(0).next()?;
+        let is_first = self.task.job.attempts().is_empty();
+        let request = if is_first { requests.since(0).next() } else { requests.to_end() }?;
         self.task.answer(Answer::new(request, Ok(Effect::Sent)));
         let (noun, verb) = (self.task.record.kind.noun(), request.verb.word());
+        let before = if is_first { "it was started" } else { "its next attempt" };
         Some(Exit {
-            reason: Some(format!("ended by longshore {noun} {verb} before it was started")),
+            reason: Some(format!("ended by longshore {noun} {verb} before {before}")),
             ..Exit::new(Outcome::Cancelled)
         })
     }

@@ -21,6 +21,7 @@ mod programs;
 mod prune;
 mod readme;
 mod requirements;
+mod retry;
 mod scripts;
 mod secrets;
 mod soak;

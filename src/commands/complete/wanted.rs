@@ -241,13 +241,14 @@ mod tests {
     use crate::cli::published;
 
     /// Values that nothing completes: text, numbers, and lists in a syntax of docker's.
-    const FREE: [&str; 22] = [
+    const FREE: [&str; 23] = [
         "[module:]NAME",
         "[[IP:]HOST:]PORT[/PROTO]",
         "AGE",
         "ARGS",
         "COMMAND",
         "DURATION",
+        "ENDS",
         "GPUS",
         "KEY=VALUE",
         "KEY[=VALUE]",

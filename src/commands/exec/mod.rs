@@ -35,7 +35,7 @@ pub fn run(env: &Env, voice: &Voice, command: Exec) -> Result<u8> {
         Exec::List(args) => jobs::list::list(env, voice, RUNS, &args),
         Exec::Status(args) => status::status(env, voice, &args),
         Exec::Inspect(args) => inspect::inspect(env, voice, &args),
-        Exec::Logs(args) => jobs::logs::logs(env, voice, RUNS, &args.jobs, &args.how),
+        Exec::Logs(args) => jobs::logs::logs_of_runs(env, voice, RUNS, &args),
         Exec::Wait(args) => jobs::wait::wait(env, voice, RUNS, &args),
         Exec::Stop(args) => jobs::stop::stop(env, voice, RUNS, &args),
         Exec::Kill(args) => kill::kill(env, voice, &args),

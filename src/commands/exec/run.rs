@@ -1,6 +1,7 @@
 //! `exec run`: makes a run from flags and spec, and starts it under a supervisor. `exec rerun` starts its runs here, too.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -14,6 +15,7 @@ use crate::commands::{DryRun, read_file, read_spec};
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
+use crate::job::attempts::Retry;
 use crate::job::record::{Record, Run, Work};
 use crate::names::{CACHE_TARGET, EnvKey, EnvValue, JobId, LogDriver, UserSpec, Variable};
 use crate::output::Voice;
@@ -46,6 +48,7 @@ pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
     let variables = variables(env, &spec.env)?;
     check_ports(&spec)?;
     check_cache(&spec)?;
+    check_retry(&spec)?;
     let paths = paths::resolve(&Given {
         src: wanted.src,
         main: wanted.program.file(),
@@ -121,6 +124,22 @@ fn variables(env: &Env, asked: &[Variable]) -> Result<Vec<(EnvKey, EnvValue)>> {
     Ok(merged)
 }
 
+/// The pause before a second attempt, unless another is given.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+fn retry(spec: &RunSpec) -> Option<Retry> {
+    let delay = spec.retry_delay.unwrap_or(RETRY_DELAY).as_secs_f64();
+    spec.retry.map(|retries| Retry { times: retries.count(), delay, on: spec.retry_on.clone() })
+}
+
+fn check_retry(spec: &RunSpec) -> Result<(), Failure> {
+    let alone = [("--retry-delay", spec.retry_delay.is_some()), ("--retry-on", spec.retry_on.is_some())];
+    match alone.iter().find(|(_, is_given)| *is_given && spec.retry.is_none()) {
+        Some((flag, _)) => Err(Failure::usage(format!("{flag} needs --retry")).hint("say how often with: --retry N")),
+        None => Ok(()),
+    }
+}
+
 fn record(env: &Env, engine: &Engine, spec: &RunSpec, wanted: &Wanted, paths: &Paths, names: Vec<EnvKey>) -> Record {
     let work = Work::Run(Run {
         source: paths.src.clone(),
@@ -140,6 +159,7 @@ fn record(env: &Env, engine: &Engine, spec: &RunSpec, wanted: &Wanted, paths: &P
         gpus: spec.gpus.clone(),
         network: spec.network.clone(),
         timeout: spec.timeout.map(|timeout| timeout.as_secs_f64()),
+        retry: retry(spec),
         keep: spec.keep,
         log_driver: spec.log_driver.unwrap_or(LogDriver::Local),
     });

@@ -13,14 +13,15 @@ use serde_json::Value;
 
 use super::wait::{Awaited, wait_for};
 use super::{LOOK, Waiting, check, forgotten, look, settle};
-use crate::cli::LogFlags;
+use crate::cli::{JobLogs, LogFlags};
 use crate::env::Env;
+use crate::error::{Failure, Kind as ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::job::record::{Kind, LogState, Work};
 use crate::job::select::Scope;
 use crate::job::standing::Sighting;
 use crate::job::view::View;
-use crate::job::{EXIT, Job};
+use crate::job::{BEGUN, EXIT, Job};
 use crate::log::steps::{Recipe, Steps};
 use crate::log::{self, Follower, compare};
 use crate::names::{JobId, Tail};
@@ -39,6 +40,35 @@ impl LogFlags {
     fn bytes(&self) -> Bytes {
         if self.raw { Bytes::Exact } else { Bytes::Safe }
     }
+}
+
+/// Shows the logs of runs, or of jobs of both kinds, and returns the exit code.
+pub fn logs_of_runs(env: &Env, voice: &Voice, scope: Scope, args: &JobLogs) -> Result<u8> {
+    match (args.attempt, &args.jobs[..]) {
+        (None, typed) => logs(env, voice, scope, typed, &args.how),
+        (Some(number), [one]) => log_of_attempt(env, voice, &scope.find(env, one, |_| "logs")?, number, &args.how),
+        (Some(_), _) => Err(Failure::usage("--attempt takes one run").hint("give one id").into()),
+    }
+}
+
+/// Shows the log of one attempt of a run. That of the last one is the job's own.
+fn log_of_attempt(env: &Env, voice: &Voice, job: &Job, number: usize, how: &LogFlags) -> Result<u8> {
+    let env = &settle(env, voice, job);
+    let ended = job.attempts().len();
+    let last = if job.is_between_attempts() { ended } else { ended + 1 };
+    if number == 0 || number > last {
+        let had = if last == 1 { "1 attempt".to_owned() } else { format!("{last} attempts") };
+        let message = format!("{} {} has no attempt {number}: it had {had}", job.kind.word(), job.id);
+        return Err(Failure::new(ErrorKind::NotFound, message).hint("the first one is 1").into());
+    }
+    if number > ended {
+        return log_of(env, voice, job, how);
+    }
+    let file = job.log_of_attempt(number).and_then(|file| log::so_far(file, how.tail));
+    let mut sink = sink(voice, job, how, &Logs::default())?;
+    sink.copy(file.with_context(|| format!("could not read the log of attempt {number} of {}", job.id))?)?;
+    sink.finish()?;
+    Ok(0)
 }
 
 /// Shows the logs of jobs and returns the exit code.
@@ -209,10 +239,15 @@ fn idleness(job: &Job, follower: &Follower, before: Option<Idle>) -> Option<Idle
         return Some(Idle::Ended);
     }
     match before {
-        _ if job.has_client() => None,
+        _ if job.has_client() || is_to_start(job) => None,
         None => Some(Idle::NoClient(Instant::now())),
         known => known,
     }
+}
+
+/// Whether a supervisor waits, or has just begun, to start the job or its next attempt.
+fn is_to_start(job: &Job) -> bool {
+    (!job.dir.has(BEGUN) || job.is_between_attempts()) && job.is_supervised()
 }
 
 /// What the log has, and the engine's copy has more, of a run without a client; `None` if the log is all there is.

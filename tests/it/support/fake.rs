@@ -253,7 +253,16 @@ impl Fake {
         output.stdout
     }
 
-    /// What the container of a run has really printed.
+    /// The logs of all attempts of a run, one after the other; of most runs there is one.
+    fn logs_of_attempts(&self, view: &Value) -> Vec<u8> {
+        let id = view["id"].as_str().unwrap();
+        let Some(attempts) = view["attempts"].as_array() else { return self.log(id) };
+        let log =
+            |number: usize| self.run(&["exec", "logs", "--raw", "--attempt", &number.to_string(), id]).code(0).stdout;
+        (1..=attempts.len()).map(log).collect::<String>().into_bytes()
+    }
+
+    /// What the containers of a run have really printed, one for each attempt.
     pub fn true_log(&self, id: &str) -> Vec<u8> {
         std::fs::read(self.engine(&format!("truth/longshore-{id}.log"))).unwrap_or_default()
     }
@@ -418,7 +427,7 @@ impl Fake {
             assert_eq!(code, truth, "the exit code is not the true one: {view}");
         }
         if outcome != "corrupt" && view["log"] != "incomplete" && truth.is_some() {
-            let (log, truth) = (self.log(id), self.true_log(id));
+            let (log, truth) = (self.logs_of_attempts(view), self.true_log(id));
             assert!(log == truth, "{} bytes of log, {} in truth: {view}", log.len(), truth.len());
         }
     }
