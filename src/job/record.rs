@@ -13,7 +13,7 @@ use super::after::After;
 use super::format1;
 use crate::names::{
     CacheName, Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, JobId, LogDriver, MainFile, Module, Mount, MountPath,
-    NetworkName, Publish, SOURCE_TARGET, UserSpec, without_latest,
+    NetworkName, Parameters, Publish, SOURCE_TARGET, UserSpec, without_latest,
 };
 use crate::terminal::plain;
 
@@ -100,6 +100,12 @@ pub struct Record {
     /// How long the last job with its name took that succeeded, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_took: Option<f64>,
+    /// The group of runs that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Of a job of a sweep: the parameters that it was started with.
+    #[serde(default, skip_serializing_if = "Parameters::is_empty")]
+    pub parameters: Parameters,
     /// What follows its end.
     #[serde(default, skip_serializing_if = "After::is_nothing")]
     pub after: After,
@@ -465,6 +471,8 @@ impl Record {
             host: "here".into(),
             rerun_of: None,
             last_took: None,
+            group: None,
+            parameters: Parameters::default(),
             after: After::default(),
             work,
         }

@@ -10,7 +10,7 @@ use super::store::{Extent, Store};
 use super::view::View;
 use crate::env::Env;
 use crate::error::{self, Failure};
-use crate::names::{ImageName, JobId, JobName, Label, nearest, without_latest};
+use crate::names::{GroupName, ImageName, JobId, JobName, Label, nearest, without_latest};
 use crate::terminal::escape_value;
 
 /// Where a job is looked for.
@@ -209,7 +209,7 @@ pub fn removed(gone: &Gone, now: DateTime<Utc>) -> Failure {
 }
 
 /// The keys of `--filter`.
-pub const KEYS: [&str; 6] = ["id", "image", "label", "name", "outcome", "status"];
+pub const KEYS: [&str; 7] = ["group", "id", "image", "label", "name", "outcome", "status"];
 
 /// The statuses and outcomes that select jobs.
 pub const STATUSES: [&str; 9] =
@@ -226,6 +226,7 @@ enum Key {
     Name,
     Image,
     Id,
+    Group,
 }
 
 impl Filters {
@@ -247,6 +248,7 @@ impl Filters {
                 "name" => Key::Name,
                 "image" => Key::Image,
                 "id" => Key::Id,
+                "group" => Key::Group,
                 _ => {
                     return Err(Failure::usage(format!("invalid filter {filter:?}: unknown key {key:?}"))
                         .hint(format!("the keys are: {}", KEYS.join(", ")))
@@ -266,10 +268,17 @@ impl Filters {
         Ok(Self(parsed))
     }
 
+    /// The same, and one of these groups if there are any.
+    #[must_use]
+    pub fn in_groups(mut self, groups: &[GroupName]) -> Self {
+        self.0.extend(groups.iter().map(|group| (Key::Group, group.to_string())));
+        self
+    }
+
     /// Whether a job matches.
     #[must_use]
     pub fn accept(&self, view: &View) -> bool {
-        [Key::Status, Key::Label, Key::Name, Key::Image, Key::Id].into_iter().all(|key| {
+        [Key::Status, Key::Label, Key::Name, Key::Image, Key::Id, Key::Group].into_iter().all(|key| {
             let mut values = self.0.iter().filter(|(wanted, _)| *wanted == key).peekable();
             values.peek().is_none() || values.any(|(_, value)| fits(view, key, value))
         })
@@ -289,6 +298,7 @@ fn fits(view: &View, key: Key, value: &str) -> bool {
             let value = without_latest(value);
             view.image.as_ref().is_some_and(|image| image == value || image.starts_with(&format!("{value}:")))
         }
+        Key::Group => view.group.as_deref() == Some(value),
         Key::Id => view.id.as_str().starts_with(value),
         Key::Label => match Label::parse(value) {
             Ok(label) => view.labels.get(label.key.as_str()) == Some(&label.value),

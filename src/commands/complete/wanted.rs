@@ -47,6 +47,8 @@ pub enum Wanted {
     States,
     /// Names of signals.
     Signals,
+    /// Names of groups of runs.
+    Groups,
     /// A file in the source directory.
     Main,
     /// The source of a mount: a volume or a path.
@@ -83,6 +85,7 @@ impl Wanted {
             (_, _, Some("volume"), _) => Some(Self::Sources),
             (_, _, _, "IMAGE") => Some(Self::Images),
             (_, _, _, "SIGNAL") => Some(Self::Signals),
+            (_, _, _, "GROUP") => Some(Self::Groups),
             _ => match arg.get_value_hint() {
                 ValueHint::DirPath => Some(Self::Paths(Paths::Directories)),
                 ValueHint::FilePath | ValueHint::AnyPath => Some(Self::Paths(Paths::Files)),
@@ -164,6 +167,7 @@ impl Source {
             Wanted::Statuses => plain(STATUSES.iter().copied()),
             Wanted::States => plain(CONTAINER_STATUSES),
             Wanted::Signals => signals(current),
+            Wanted::Groups => jobs::groups(env),
             Wanted::Sources => docker::sources(env, line),
             Wanted::Main => source::files(env, line.value_of("--src"), current),
         }

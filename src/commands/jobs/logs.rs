@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::wait::{Awaited, wait_for};
+use super::which::Words;
 use super::{LOOK, Waiting, check, forgotten, look, settle};
 use crate::cli::LogFlags;
 use crate::env::Env;
@@ -42,10 +43,10 @@ impl LogFlags {
 }
 
 /// Shows the logs of jobs and returns the exit code.
-pub fn logs(env: &Env, voice: &Voice, scope: Scope, typed: &[String], how: &LogFlags) -> Result<u8> {
+pub fn logs(env: &Env, voice: &Voice, scope: Scope, words: &Words, how: &LogFlags) -> Result<u8> {
     let found = |typed: &String| scope.find(env, typed, |_| "logs");
-    match typed {
-        [one] => log_of(env, voice, &found(one)?, how),
+    match &words.all[..] {
+        [one] if !words.are_several => log_of(env, voice, &found(one)?, how),
         several => many::logs(env, voice, several.iter().map(found).collect(), how),
     }
 }

@@ -14,6 +14,7 @@ pub mod stay;
 pub mod stop;
 pub mod wait;
 mod watch;
+pub mod which;
 
 use std::time::{Duration, Instant};
 

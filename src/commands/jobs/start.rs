@@ -20,7 +20,7 @@ use crate::job::after::{After, Hook};
 use crate::job::points::Making;
 use crate::job::record::{FORMAT, Kind, Outcome, Record, Work};
 use crate::job::store::Store;
-use crate::names::{ImageRef, JobId, Label};
+use crate::names::{ImageRef, JobId, Label, Parameters};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
 use crate::stamp::Stamp;
@@ -48,6 +48,8 @@ pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record
         host: env.host(),
         rerun_of: None,
         last_took: None,
+        group: None,
+        parameters: Parameters::default(),
         after: After::default(),
         work,
     }

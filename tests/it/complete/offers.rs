@@ -116,6 +116,19 @@ fn builds_are_offered_by_name_and_by_id_once_it_is_begun() {
 }
 
 #[test]
+fn the_names_of_groups_are_offered() {
+    let fake = Fake::new();
+    let args = fake.run_args("exit 0", &["--each", "n=1,2", "--group", "rates", "--wait", "--", "{n}"]);
+    fake.run(&args).code(0);
+    fake.ended_run_with("exit 0", &["--group", "nightly"]);
+    for line in ["exec list --group ", "exec run --group ", "wait --group ", "prune --group ", "exec forget --group "] {
+        assert_eq!(fake.words(&format!("longshore {line}")), ["nightly", "rates"], "{line}");
+    }
+    assert_eq!(fake.words("longshore exec list --filter group=r"), ["group=rates"]);
+    assert_eq!(about(&fake.offered("longshore wait --group r"), "rates"), "2 runs");
+}
+
+#[test]
 fn a_forgotten_job_is_not_offered() {
     let fake = Fake::new();
     let running = fake.start_gated_with("true", &["--name", "train"]);
