@@ -295,6 +295,19 @@ impl Fake {
 }
 
 #[test]
+fn a_sweep_may_have_more_runs_than_there_are_descriptors() {
+    let fake = Fake::new();
+    let limited = ["sh", "-c", "ulimit -Sn 40; exec \"$@\"", "sh"];
+    let args = fake.run_args("exit 0", &["--each", "n=1..50", "--group", "many", "--wait", "--", "{n}"]);
+    let ran = Ran::from(fake.through(&limited, &args).output().unwrap()).code(0);
+    assert_eq!(ran.stdout.lines().count(), 50, "{ran}");
+    let waited = Ran::from(fake.through(&limited, &["exec", "wait", "--group", "many"]).output().unwrap()).code(0);
+    assert_eq!(waited.stdout, ran.stdout);
+    let forgotten = Ran::from(fake.through(&limited, &["exec", "forget", "--group", "many"]).output().unwrap());
+    assert_eq!(forgotten.code(0).stdout.lines().count(), 50);
+}
+
+#[test]
 fn a_rerun_keeps_the_parameters_and_joins_a_group_only_if_asked() {
     let fake = Fake::new();
     let swept = fake.swept(SHOW, &["--each", "seed=5", "--group", "g", "--", "--seed", "{seed}"]);

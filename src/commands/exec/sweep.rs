@@ -16,12 +16,13 @@ use crate::commands::jobs::wait::{Awaited, wait_while};
 use crate::commands::{read_input, read_spec};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
+use crate::fs::allow_many_files;
 use crate::interrupt::Interrupt;
 use crate::job::Job;
 use crate::job::record::Kind;
 use crate::job::store::Store;
 use crate::job::view::View;
-use crate::names::{GroupName, Parameters};
+use crate::names::{GroupName, JobId, Parameters};
 use crate::output::{Form, Voice};
 use crate::spec::RunSpec;
 use crate::sweep::{self, Axis, Each, Placed, Sweep, Use, check_apart, fill};
@@ -51,14 +52,14 @@ pub fn sweep(env: &Env, voice: &Voice, args: &ExecRun) -> Result<u8> {
     let mut begun = Begun { group: &group, jobs: Vec::new(), told: Ok(()) };
     let started = begun.start_all(env, voice, &store, &mut plan, &interrupt, args.stay.wait);
     if !begun.jobs.is_empty() {
-        let ids: Vec<&str> = begun.jobs.iter().map(|job| job.id.as_str()).collect();
+        let ids: Vec<&str> = begun.jobs.iter().map(JobId::as_str).collect();
         id_file.write(&ids.join("\n"))?;
     }
     started?;
     let (jobs, told) = (begun.jobs, begun.told);
     let parameters = plan.into_iter().map(|planned| planned.parameters).collect();
     if args.stay.wait {
-        return wait_for_all(env, voice, &group, &jobs, parameters, &interrupt);
+        return wait_for_all(env, voice, &group, &opened(&store, &jobs)?, parameters, &interrupt);
     }
     // Whoever reads the ids may have gone, and the runs were started all the same.
     told?;
@@ -157,7 +158,8 @@ fn check_names(env: &Env, store: &Store, plan: &[Planned]) -> Result<()> {
 /// The runs that were started so far.
 struct Begun<'a> {
     group: &'a GroupName,
-    jobs: Vec<Job>,
+    /// Their ids. A job has a directory open, and descriptors are few.
+    jobs: Vec<JobId>,
     /// Whether their ids could be printed.
     told: Result<()>,
 }
@@ -183,7 +185,7 @@ impl Begun<'_> {
             if self.told.is_ok() && !is_quiet {
                 self.told = voice.text(|page| page.line(job.id.as_str()));
             }
-            self.jobs.push(job);
+            self.jobs.push(job.id);
         }
         Ok(())
     }
@@ -200,6 +202,13 @@ impl Begun<'_> {
         let hint = format!("{own}the runs that were started go on; end them with: longshore exec stop --group {group}");
         failure.because(&so_far).hint(hint)
     }
+}
+
+/// The jobs, with their directories open.
+fn opened(store: &Store, ids: &[JobId]) -> Result<Vec<Job>, Failure> {
+    allow_many_files();
+    let gone = |id: &JobId| Failure::new(ErrorKind::NotFound, format!("run {id} was forgotten before it ended"));
+    ids.iter().map(|id| store.job(id).ok_or_else(|| gone(id))).collect()
 }
 
 /// Waits for all of them, as `exec wait` with several ids.
@@ -236,7 +245,8 @@ fn wait_for_all(
     drop(progress);
     let is_success = ends.iter().all(|end| end.as_ref().is_some_and(|view| view.wait_code() == 0));
     if voice.form() != Form::Text {
-        voice.reply(&Swept::ended(group, jobs, parameters, ends, is_success))?;
+        let jobs: Vec<JobId> = jobs.iter().map(|job| job.id.clone()).collect();
+        voice.reply(&Swept::ended(group, &jobs, parameters, ends, is_success))?;
     }
     Ok(u8::from(!is_success))
 }

@@ -16,6 +16,7 @@ use super::which::Words;
 use super::{LOOK, Waiting, check, forgotten, look, settle};
 use crate::cli::LogFlags;
 use crate::env::Env;
+use crate::fs::allow_many_files;
 use crate::interrupt::Interrupt;
 use crate::job::record::{Kind, LogState, Work};
 use crate::job::select::Scope;
@@ -44,6 +45,7 @@ impl LogFlags {
 
 /// Shows the logs of jobs and returns the exit code.
 pub fn logs(env: &Env, voice: &Voice, scope: Scope, words: &Words, how: &LogFlags) -> Result<u8> {
+    allow_many_files();
     let found = |typed: &String| scope.find(env, typed, |_| "logs");
     match &words.all[..] {
         [one] if !words.are_several => log_of(env, voice, &found(one)?, how),

@@ -13,6 +13,7 @@ use super::{LOOK, Waiting, check, forgotten};
 use crate::cli::WaitFlags;
 use crate::env::{Env, LEAST_PATIENCE};
 use crate::error::{Failure, Kind as ErrorKind, Verb, exit_code};
+use crate::fs::allow_many_files;
 use crate::interrupt::Interrupt;
 use crate::job::record::{Kind, Outcome};
 use crate::job::select::Scope;
@@ -114,6 +115,7 @@ impl<'a> Awaited<'a> {
 
 /// Waits for one job, for the first of several, or for each of them.
 pub fn wait(env: &Env, voice: &Voice, scope: Scope, words: &Words, how: &WaitFlags) -> Result<u8> {
+    allow_many_files();
     let deadline = how.timeout.map(|timeout| Instant::now() + timeout);
     let interrupt = Interrupt::ctrl_c()?;
     let found = |typed: &String| scope.find(env, typed, |_| "wait");

@@ -4,7 +4,6 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Planned;
-use crate::job::Job;
 use crate::job::view::View;
 use crate::names::{GroupName, JobId, Parameters};
 use crate::output::{Form, Page, Reply, Voice};
@@ -53,15 +52,15 @@ impl Reply for Swept {}
 
 impl Swept {
     /// Runs that were just started.
-    pub fn started(group: &GroupName, jobs: &[Job], parameters: Vec<Parameters>) -> Self {
-        let job = |(job, parameters): (&Job, _)| SweptJob::Started { exec_id: job.id.clone(), parameters };
+    pub fn started(group: &GroupName, jobs: &[JobId], parameters: Vec<Parameters>) -> Self {
+        let job = |(id, parameters): (&JobId, _)| SweptJob::Started { exec_id: id.clone(), parameters };
         Self { group: group.to_string(), jobs: jobs.iter().zip(parameters).map(job).collect(), success: None }
     }
 
     /// Runs that were waited for. One whose end is not known, because it was forgotten, is there as it was started.
     pub fn ended(
         group: &GroupName,
-        jobs: &[Job],
+        jobs: &[JobId],
         parameters: Vec<Parameters>,
         ends: Vec<Option<View>>,
         is_success: bool,
