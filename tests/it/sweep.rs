@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Ran;
+use crate::cron::{beside, end};
 use crate::support::fake::{Fake, assert_failure_document, job_ids};
 use crate::support::schema;
 use crate::support::snapshots::{snapshot, together};
+use crate::support::{Ran, wait_until};
 
 /// A program that prints its arguments and the variable `X`, and fails for the seed 13.
 const SHOW: &str = "echo \"$* $X\"; [ \"$2\" != 13 ]";
@@ -305,6 +306,37 @@ fn a_sweep_may_have_more_runs_than_there_are_descriptors() {
     assert_eq!(waited.stdout, ran.stdout);
     let forgotten = Ran::from(fake.through(&limited, &["exec", "forget", "--group", "many"]).output().unwrap());
     assert_eq!(forgotten.code(0).stdout.lines().count(), 50);
+}
+
+#[test]
+fn ctrl_c_leaves_the_runs_and_names_their_group() {
+    let fake = Fake::new();
+    let flags = ["--each", "n=1,2", "--group", "g", "--wait", "--", "{n}"];
+    let child = beside(&fake, &fake.run_args(&fake.gated("echo on", ""), &flags));
+    wait_until("both runs are on record", || job_ids(&fake.jobs("run")).len() == 2);
+    for id in job_ids(&fake.jobs("run")) {
+        fake.wait_for_output(&id, "on");
+    }
+    fake.signal("INT", child.id());
+    let ran = end(child).code(130);
+    assert_eq!(ran.stdout, "");
+    assert_eq!(
+        ran.stderr,
+        "error: interrupted; the runs of the group \"g\" go on\nhint: wait for them again with: longshore exec wait --group g   \
+         or end them with: longshore exec stop --group g\n"
+    );
+    fake.open_gate();
+    fake.run(&["exec", "wait", "--group", "g"]).code(0);
+}
+
+#[test]
+fn a_reader_who_goes_does_not_keep_runs_from_being_started() {
+    let fake = Fake::new();
+    let args = fake.run_args("exit 0", &["--each", "n=1..5", "--group", "g", "--", "{n}"]);
+    let headed = fake.through(&["sh", "-c", "\"$@\" | head -n 1", "sh"], &args).output().unwrap();
+    assert_eq!((String::from_utf8(headed.stdout).unwrap().lines().count(), headed.stderr.len()), (1, 0));
+    let waited = fake.run(&["exec", "wait", "--group", "g"]).code(0);
+    assert_eq!(waited.stdout.lines().count(), 5);
 }
 
 #[test]
