@@ -142,7 +142,7 @@ fn filters_labels_and_fixed_values_are_offered() {
     let fake = Fake::new();
     let id = fake.ended_run_with("true", &["--name", "nightly", "--label", "team=blue sky", "--label", "gpu="]);
     for (line, expected) in [
-        ("exec list --filter ", &["id=", "image=", "label=", "name=", "outcome=", "status="][..]),
+        ("exec list --filter ", &["group=", "id=", "image=", "label=", "name=", "outcome=", "status="][..]),
         ("exec list --filter=st", &["--filter=status="]),
         ("exec list --filter status=f", &["status=failed"]),
         ("exec list --filter label=", &["label=gpu", "label=gpu=", "label=team", "label=team=blue sky"]),
@@ -162,7 +162,10 @@ fn filters_labels_and_fixed_values_are_offered() {
         ("completions z", &["zsh"]),
         ("exec s", &["status", "stop", "stats"]),
         ("exec list --sta", &["--status"]),
-        ("exec wait -", &["--any", "--timeout", "--help", "--json", "--verbose", "--context", "--host", "--color"]),
+        (
+            "exec wait -",
+            &["--group", "--any", "--timeout", "--help", "--json", "--verbose", "--context", "--host", "--color"],
+        ),
         // What is hidden stays so, and what is wrong has nothing to offer.
         ("__", &[]),
         ("nonsense ", &[]),
