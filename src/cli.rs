@@ -42,6 +42,7 @@ longshore image forget <ID>...
                               [--dry-run]";
 const EXEC_FORGET_USAGE: &str = "\
 longshore exec forget <ID>...
+       longshore exec forget --group <GROUP> [<ID>...]
        longshore exec forget --all [--dry-run]
        longshore exec forget [--status <STATUS>] [--older-than <AGE>]
                              [--dry-run]";
@@ -123,11 +124,11 @@ pub enum Command {
     #[command(subcommand)]
     Queue(Queue),
     /// List builds and runs: short for `image builds` and `exec list`
-    Ps(JobList),
+    Ps(RunList),
     /// Show the output of builds and runs: short for `image logs` and `exec logs`
     Logs(JobLogs),
     /// Wait until builds and runs have ended: short for `image wait` and `exec wait`
-    Wait(Wait),
+    Wait(JobWait),
     /// End builds and runs: short for `image cancel` and `exec stop`
     Stop(JobStop),
     /// Check what longshore needs, and what killed processes left; says what to do about it
@@ -186,7 +187,7 @@ pub enum Image {
     /// Show the output of builds
     Logs(ImageLogs),
     /// Wait until builds have ended, and pass on how
-    Wait(Wait),
+    Wait(ImageWait),
     /// End a running build
     Cancel(ImageCancel),
     /// Remove the logs and records of builds; does not stop them, and keeps the images
@@ -211,7 +212,7 @@ pub enum Exec {
     Rerun(Box<ExecRerun>),
     /// List runs
     #[command(visible_aliases = ["ls", "ps"])]
-    List(JobList),
+    List(RunList),
     /// Show how a run stands, what it was asked to do, and its last lines of output
     Status(OneJob),
     /// Show the engine's description of a run's container, also after its removal
@@ -219,14 +220,14 @@ pub enum Exec {
     /// Show the output of runs
     Logs(JobLogs),
     /// Wait until runs have ended, and pass on how
-    Wait(Wait),
+    Wait(JobWait),
     /// Send runs the signal TERM, and KILL after a time limit
     Stop(JobStop),
     /// Send runs a signal, KILL by default
     Kill(ExecKill),
     /// Remove the logs and records of runs; does not stop them
     #[command(visible_alias = "rm", override_usage = EXEC_FORGET_USAGE)]
-    Forget(Forget),
+    Forget(ExecForget),
     /// Show the CPU, memory, network and disk usage of runs
     Stats(ExecStats),
     /// List the processes of a run

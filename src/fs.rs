@@ -506,6 +506,14 @@ fn refused(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
+/// Allows this process as many open files as it may be allowed, where it can. Each job that is waited for has its directory
+/// open, a group may have thousands of them, and the usual limit is 1024.
+pub fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
 /// Eighty random bits in hexadecimal, for names that must not collide.
 #[must_use]
 pub fn random_name() -> String {

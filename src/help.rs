@@ -311,6 +311,7 @@ fn prune() -> Page {
             "longshore prune --keep-last 20 --older-than 7d --images",
             "longshore prune --status failed --status cancelled --older-than 1d",
             "longshore prune --older-than 0s    # everything that has ended",
+            "longshore prune --group rates --status failed",
             "longshore prune --older-than 30d --json | jq .freedBytes",
         ],
     )
@@ -320,7 +321,7 @@ const REMEMBERED: &str = "For thirty days, commands that are given the id or the
     and how it had ended. In JSON, `error.job` has that.";
 const ENDED_ONLY: &str = "--all, --status and --older-than remove jobs that have ended, and print the plan first. A job whose \
     record cannot be read goes only with --status corrupt. See also `longshore prune`.";
-const FILTERS: &str = "Keys of --filter: id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, queue, status. If a \
+const FILTERS: &str = "Keys of --filter: group, id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, queue, status. If a \
     key is given more than once, one of its values must match. If several keys are given, all of them must match.";
 const BOTH: &str = "Each ID is that of a build or of a run: an id, a prefix of one, a name, or `latest` for the newest job. If a \
     build and a run have the same name, it is an error that says what to type for each.";
@@ -336,6 +337,19 @@ const WAIT: &str = "With one id, the exit code is that of the job: 0 only if it 
     125 if its exit code is not known. With several ids, a line `ID CODE` is printed for each, and the exit code is 0 if \
     all succeeded, else 1. If --timeout passes, the jobs that still run have a line `ID -`, and the exit code is 124. A \
     usage error exits with 125.";
+const EACH: &str = "With --each, a run is started for each value of a parameter. VALUES have commas between them; A..B and \
+    A..B..STEP stand for whole numbers, both ends included. After a \\, a character such as a comma is a part of the value. What \
+    does not begin with NAME= is the path of a file, or - for stdin; before a path with an =, write ./. A file has a row for each run: \
+    CSV with a header, or JSON objects, one a line or in an array. Of several --each, all combinations are started, and the last \
+    one varies fastest.";
+const SWEEP: &str = "{NAME} is replaced in --main, --entry, --input, --output, --name, the values of --env and --label, and ARGS; {{ \
+    and }} are braces there. Without --each, nothing is replaced. Parameters are stored and shown, so they should be no \
+    secrets. No two runs can have the same output directory or name. Everything is checked before the first run is started. \
+    If a later start fails, the runs before it go on. All runs are in one group, with a new name unless --group has \
+    one; `exec list`, `wait`, `logs`, `stop`, `kill` and `forget` take --group. With --wait, a line `ID CODE` is printed for \
+    each run, and the exit code is 0 if all succeeded, else 1.";
+const GROUPED: &str = "With --group, the answer is that for several ids, however many runs the group has. If there is no such group, \
+    nothing is done.";
 const FOLLOW: &str = "With --follow --json, each line is one object: first the one that is printed without --follow, then \
     {\"line\": \"...\"} for each line of output, then the job with its outcome.";
 const START: &str = "--if-running says what to do if a job with the name is running. `fail` starts nothing and fails. `skip` \
@@ -434,6 +448,7 @@ fn exec(verb: &str) -> Page {
             [text(FILTERS), text(WATCH)],
             &[
                 "longshore exec list --status failed --json",
+                "longshore exec list --group rates    # with a column for each parameter",
                 "longshore exec list -n 5 --filter label=team=red",
                 "longshore exec list --watch --status running",
             ],
@@ -452,7 +467,8 @@ fn exec(verb: &str) -> Page {
                 ),
                 text(
                     "It runs on the engine of the first run, unless --context or --host is given. In JSON, `rerunOf` of the \
-                     new run is the id of the first. What belongs to one start is not repeated: --queue, --after, --if-running, --stamp, --on-exit \
+                     new run is the id of the first. The parameters of a sweep stay; the group of the first run is given again \
+                     with --group. What belongs to one start is not repeated: --queue, --after, --if-running, --stamp, --on-exit \
                      and --foreground are those of this command line. `exec run --help` explains them.",
                 ),
                 text(FOLLOW),
@@ -474,22 +490,30 @@ fn exec(verb: &str) -> Page {
             ],
         ),
         "logs" => page(
-            [text(SEVERAL_LOGS)],
+            [text(SEVERAL_LOGS), text(GROUPED)],
             &[
                 "longshore exec logs -n 20 latest",
                 "longshore exec logs -f --exit-code report",
                 "longshore exec logs -f report train",
             ],
         ),
-        "wait" => page([text(WAIT)], &["longshore exec wait report", "longshore exec wait --timeout 10m 7hfn 2s68"]),
-        "stop" => page([], &["longshore exec stop -t 30 report"]),
-        "kill" => page([], &["longshore exec kill -s USR1 report"]),
+        "wait" => page(
+            [text(WAIT), text(GROUPED)],
+            &[
+                "longshore exec wait report",
+                "longshore exec wait --timeout 10m 7hfn 2s68",
+                "longshore exec wait --group rates",
+            ],
+        ),
+        "stop" => page([text(GROUPED)], &["longshore exec stop -t 30 report", "longshore exec stop --group rates"]),
+        "kill" => page([text(GROUPED)], &["longshore exec kill -s USR1 report"]),
         "forget" => page(
             [
                 text(
                     "A run that is still running is hidden, and its log and record are removed when it ends. Until then \
                      `exec stop`, `kill`, `wait`, `logs` and `inspect` take its id. Its name is free at once.",
                 ),
+                text(GROUPED),
                 text(ENDED_ONLY),
                 text(REMEMBERED),
             ],
@@ -531,6 +555,8 @@ fn exec_run() -> Page {
             text(queue::WAITING),
             text(queue::AFTER),
             text(queue::RETRY),
+            text(EACH),
+            text(SWEEP),
             text(FOLLOW),
             text(FOREGROUND),
             text(START),
@@ -544,6 +570,7 @@ fn exec_run() -> Page {
             "longshore exec run --spec run.json --wait    # exits with its exit code",
             "longshore exec run --spec run.json --name nightly --if-running skip \\\n    --on-exit 'echo \"$LONGSHORE_ID $LONGSHORE_OUTCOME\" >>~/runs.txt'",
             "longshore exec run --image web --src src --command -- \\\n    python3 -c 'import jobs'",
+            "longshore exec run --image web --src src --main train.py \\\n    --each lr=0.1,0.01 --each seed=1..5 --output 'out/{lr}-{seed}' \\\n    -- --lr '{lr}' --seed '{seed}'",
             "longshore exec run --image web --src src --main serve.py -p 8080:80 \\\n    -v ./models:/models:ro",
         ],
     )

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 16] = [
     &["names"],
     &["error"],
     &["env", "envfile", "interrupt", "spec", "stamp"],
-    &["recipe"],
+    &["recipe", "sweep"],
     &["engine", "job"],
     &["log"],
     &["runner"],

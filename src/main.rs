@@ -34,6 +34,7 @@ mod spec;
 mod stamp;
 mod supervisor;
 mod survey;
+mod sweep;
 mod terminal;
 mod units;
 mod usage;

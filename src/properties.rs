@@ -11,6 +11,7 @@ pub mod names;
 pub mod records;
 pub mod requirements;
 pub mod spec;
+pub mod sweep;
 
 /// Whether a terminal would act on a character of one line.
 fn is_live(c: char) -> bool {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::commands::DryRun;
 use crate::commands::answers::{
     BuildDryRun, BuildStarted, Changed, Created, Done, Exported, FileChange, ImageRemoved, Pruned, QueueChanged,
-    QueueView, Report, Resumed, RunStarted, RunStatus, Status, Stayed, Top,
+    QueueView, Report, Resumed, RunStarted, RunStatus, Status, Stayed, SweepDryRun, Swept, Top,
 };
 use crate::job::view::View;
 use crate::output::{FailureDocument, Logs, Row};
@@ -170,7 +170,7 @@ fn jobs() -> [File; 10] {
     ]
 }
 
-fn starts() -> [File; 2] {
+fn starts() -> [File; 3] {
     [
         File::started::<BuildStarted>(
             "image-create",
@@ -183,10 +183,15 @@ fn starts() -> [File; 2] {
             "A run was started",
             "What `exec run` prints once the program has been started.",
         ),
+        File::document::<Swept>(
+            "exec-sweep",
+            "A sweep was started",
+            "What `exec run --each` prints once all runs have been started; with --wait, once all have ended.",
+        ),
     ]
 }
 
-fn dry_runs() -> [File; 3] {
+fn dry_runs() -> [File; 4] {
     [
         File::document::<BuildDryRun>(
             "image-dry-run",
@@ -194,6 +199,11 @@ fn dry_runs() -> [File; 3] {
             "What `image create --dry-run` prints: the context of the build, for the builder that is there.",
         ),
         File::document::<DryRun>("exec-dry-run", "What would be run", "What `exec run --dry-run` prints."),
+        File::document::<SweepDryRun>(
+            "exec-sweep-dry-run",
+            "What a sweep would run",
+            "What `exec run --each --dry-run` prints.",
+        ),
         File::document::<DryRun>(
             "container-dry-run",
             "What would be run",
@@ -235,8 +245,8 @@ fn containers() -> [File; 4] {
 enum Answers<R> {
     /// For one id.
     One(R),
-    /// For several ids, in their order.
-    Several(#[schemars(length(min = 2))] Vec<Row<R>>),
+    /// For several ids, in their order, and for a group.
+    Several(Vec<Row<R>>),
 }
 
 /// For a field: a job's id.

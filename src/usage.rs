@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli;
 use crate::error::{Failure, Verb};
-use crate::names::Invalid;
+use crate::names::{Invalid, nearest};
 use crate::output::Reply;
 use crate::supervisor::SUBCOMMAND;
 
@@ -109,7 +109,10 @@ impl Words {
             _ => None,
         };
         let see = format!("see: {} --help", self.shown());
-        let hint = match advice.or_else(|| of_value(error)).or_else(|| tip(rest)).or_else(|| self.of_the_program(error))
+        let hint = match advice
+            .or_else(|| of_value(error))
+            .or_else(|| tip(rest).filter(|tip| is_close(tip, error)))
+            .or_else(|| self.of_the_program(error))
         {
             Some(advice) => format!("{advice}; {see}"),
             None => see,
@@ -142,6 +145,17 @@ fn of_value(error: &clap::Error) -> Option<String> {
 fn tip(rest: &str) -> Option<String> {
     let mut tips = rest.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
     tips.find(|tip| !tip.starts_with("to pass '") && !tip.contains(SUBCOMMAND)).map(str::to_owned)
+}
+
+/// Whether the flag that clap advises could have been meant: it is near what was typed, or one of them begins with the other.
+/// clap takes `--epochs`, an option of many programs, for `--each`.
+fn is_close(tip: &str, error: &clap::Error) -> bool {
+    let similar = tip.strip_prefix("a similar argument exists: '").and_then(|rest| rest.strip_suffix('\''));
+    let (Some(similar), Some(ContextValue::String(typed))) = (similar, error.get(ContextKind::InvalidArg)) else {
+        return true;
+    };
+    let typed = typed.split('=').next().unwrap_or_default();
+    typed.starts_with(similar) || similar.starts_with(typed) || nearest(typed, &[similar]).is_some()
 }
 
 /// What to do instead of a flag that docker has and this command has not.

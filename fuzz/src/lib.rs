@@ -21,6 +21,7 @@ mod program {
     pub mod recipe;
     pub mod shell;
     pub mod spec;
+    pub mod sweep;
     pub mod terminal;
     pub mod units;
 }

@@ -7,8 +7,9 @@ use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use super::{StatsFlags, Turn, age, duration, tail};
 use crate::job::prune::STATUSES as ENDED;
-use crate::names::{ImageRef, Signal, Tail};
+use crate::names::{GroupName, ImageRef, Signal, Tail};
 use crate::spec::{RecipeSpec, RunSpec};
+use crate::sweep::Each;
 
 /// `longshore image create`
 #[derive(Debug, Args)]
@@ -119,12 +120,23 @@ pub struct ImageLogs {
     pub how: LogFlags,
 }
 
+/// Jobs that are named one by one, and groups of runs.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// Ids, prefixes, names, or `latest`
+    #[arg(value_name = "ID", required_unless_present = "groups")]
+    pub jobs: Vec<String>,
+    /// All runs of this group
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<GroupName>,
+}
+
 /// `longshore exec logs` and `longshore logs`
 #[derive(Debug, Args)]
 pub struct JobLogs {
-    /// Ids, prefixes, names, or `latest`
-    #[arg(value_name = "ID", required = true)]
-    pub jobs: Vec<String>,
+    /// Which jobs
+    #[command(flatten)]
+    pub which: Which,
     /// Of one run with --retry: show the log of this attempt, 1 for the first one [default: the last one]
     #[arg(long, value_name = "N", conflicts_with = "follow")]
     pub attempt: Option<usize>,
@@ -150,12 +162,31 @@ pub struct LogFlags {
     pub raw: bool,
 }
 
-/// `wait`
+/// `longshore image wait`
 #[derive(Debug, Args)]
-pub struct Wait {
+pub struct ImageWait {
     /// Ids, prefixes, names, or `latest`
     #[arg(value_name = "ID", required = true)]
     pub jobs: Vec<String>,
+    /// How to wait
+    #[command(flatten)]
+    pub how: WaitFlags,
+}
+
+/// `longshore exec wait` and `longshore wait`
+#[derive(Debug, Args)]
+pub struct JobWait {
+    /// Which jobs
+    #[command(flatten)]
+    pub which: Which,
+    /// How to wait
+    #[command(flatten)]
+    pub how: WaitFlags,
+}
+
+/// How to wait for jobs.
+#[derive(Debug, Args)]
+pub struct WaitFlags {
     /// Return when the first job has ended, with its exit code
     #[arg(long)]
     pub any: bool,
@@ -193,6 +224,22 @@ pub struct Forget {
     pub dry_run: bool,
 }
 
+/// `longshore exec forget`
+#[derive(Debug, Args)]
+pub struct ExecForget {
+    /// Which runs
+    #[command(flatten)]
+    pub forget: Forget,
+    /// Forget all runs of this group
+    #[arg(
+        long = "group",
+        value_name = "GROUP",
+        group = "which",
+        conflicts_with_all = ["all", "statuses", "older_than", "dry_run"]
+    )]
+    pub groups: Vec<GroupName>,
+}
+
 /// `longshore prune`
 #[derive(Debug, Args)]
 pub struct Prune {
@@ -205,6 +252,9 @@ pub struct Prune {
     /// Remove only jobs that ended with this status
     #[arg(long = "status", value_name = "STATUS", value_parser = ENDED)]
     pub statuses: Vec<String>,
+    /// Remove only runs of this group
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<GroupName>,
     /// Remove untagged images that builds left on the engine; alone, remove no jobs
     #[arg(long)]
     pub images: bool,
@@ -238,6 +288,17 @@ pub struct JobList {
     /// Show the list until Ctrl-C, as it is at each moment; with --json, print it again when it has changed
     #[arg(short, long)]
     pub watch: bool,
+}
+
+/// `longshore exec list` and `longshore ps`
+#[derive(Debug, Args)]
+pub struct RunList {
+    /// What to list, and how
+    #[command(flatten)]
+    pub list: JobList,
+    /// List only the runs of this group, with their parameters
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<GroupName>,
 }
 
 /// `longshore image list`
@@ -277,6 +338,13 @@ pub struct ExecRun {
     /// Read these options from a JSON file, or from stdin (-)
     #[arg(long = "spec", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
+    /// Start a run for each value of a parameter, or each row of a CSV or JSON file (a path, or -): {NAME} is replaced by the
+    /// value. Given again: for all combinations
+    #[arg(long, value_name = "NAME=VALUES|FILE", value_hint = ValueHint::FilePath)]
+    pub each: Vec<Each>,
+    /// Put the run into this group
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<GroupName>,
     /// What to do after the start
     #[command(flatten)]
     pub stay: Stay,
@@ -294,6 +362,9 @@ pub struct ExecRerun {
     /// Read environment variables from a file; it may have quotes and comments
     #[arg(long = "env-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub env_files: Vec<PathBuf>,
+    /// Put the new run into this group
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<GroupName>,
     /// What to do after the start
     #[command(flatten)]
     pub stay: Stay,
@@ -335,9 +406,9 @@ pub struct ExecTop {
 /// `longshore exec stop` and `longshore stop`
 #[derive(Debug, Args)]
 pub struct JobStop {
-    /// Ids, prefixes, names, or `latest`
-    #[arg(value_name = "ID", required = true)]
-    pub jobs: Vec<String>,
+    /// Which jobs
+    #[command(flatten)]
+    pub which: Which,
     /// Seconds to wait before KILL is sent to a run
     #[arg(short = 't', long = "timeout", value_name = "SECONDS", default_value_t = 10)]
     pub grace: u32,
@@ -346,9 +417,9 @@ pub struct JobStop {
 /// `longshore exec kill`
 #[derive(Debug, Args)]
 pub struct ExecKill {
-    /// Ids, prefixes, names, or `latest`
-    #[arg(value_name = "ID", required = true)]
-    pub jobs: Vec<String>,
+    /// Which jobs
+    #[command(flatten)]
+    pub which: Which,
     /// The signal, for example TERM, SIGTERM or 15
     #[arg(short, long, value_name = "SIGNAL", default_value = "KILL", value_parser = Signal::parse)]
     pub signal: Signal,

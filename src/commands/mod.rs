@@ -48,7 +48,7 @@ impl Reply for DryRun {
 pub mod answers {
     pub use super::container::{Changed, Created, Exported, FileChange};
     pub use super::doctor::Report;
-    pub use super::exec::{Status as RunStatus, Top};
+    pub use super::exec::{Status as RunStatus, SweepDryRun, Swept, Top};
     pub use super::image::{DryRun as BuildDryRun, Removed as ImageRemoved, Status};
     pub use super::jobs::Done;
     pub use super::jobs::prune::Report as Pruned;
@@ -75,9 +75,9 @@ pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
         Command::Exec(verb) => exec::run(env, voice, verb),
         Command::Container(command) => container::run(env, voice, command),
         Command::Queue(verb) => queue::run(env, voice, verb),
-        Command::Ps(args) => jobs::list::list(env, voice, Scope::Both, &args),
+        Command::Ps(args) => jobs::list::list(env, voice, Scope::Both, &args.list, &args.groups),
         Command::Logs(args) => jobs::logs::logs_of_runs(env, voice, Scope::Both, &args),
-        Command::Wait(args) => jobs::wait::wait(env, voice, Scope::Both, &args),
+        Command::Wait(args) => jobs::wait::wait(env, voice, Scope::Both, &args.which.words(env)?, &args.how),
         Command::Stop(args) => jobs::stop::stop(env, voice, Scope::Both, &args),
         Command::Doctor(args) => doctor::run(env, voice, &args),
         Command::Prune(args) => jobs::prune::prune(env, voice, &args),
@@ -130,7 +130,8 @@ pub fn streams(command: &Command) -> bool {
     match command {
         Command::Image(Image::Logs(logs)) => logs.how.follow,
         Command::Exec(Exec::Logs(logs)) | Command::Logs(logs) => logs.how.follow,
-        Command::Image(Image::Builds(list)) | Command::Exec(Exec::List(list)) | Command::Ps(list) => list.watch,
+        Command::Image(Image::Builds(list)) => list.watch,
+        Command::Exec(Exec::List(runs)) | Command::Ps(runs) => runs.list.watch,
         Command::Image(Image::Create(create)) => create.stay.follows(),
         Command::Exec(Exec::Run(run)) => run.stay.follows(),
         Command::Exec(Exec::Rerun(rerun)) => rerun.stay.follows(),
@@ -144,20 +145,21 @@ pub fn streams(command: &Command) -> bool {
 /// Reads `--spec FILE`, or stdin for `-`. Without it, the spec is empty.
 fn read_spec<T: DeserializeOwned + Default>(path: Option<&Path>) -> Result<T> {
     let Some(path) = path else { return Ok(T::default()) };
-    Ok(spec::parse(&read_input(path)?)?)
+    Ok(spec::parse(&read_input(path, "the spec")?)?)
 }
 
 /// Reads `--spec FILE`, or stdin for `-`, as any JSON value.
 fn read_body(path: &Path) -> Result<Value> {
-    Ok(spec::json::parse("body", &read_input(path)?)?)
+    Ok(spec::json::parse("body", &read_input(path, "the spec")?)?)
 }
 
-fn read_input(path: &Path) -> Result<Vec<u8>> {
+/// Reads a file the user named, or stdin for `-`.
+fn read_input(path: &Path, what: &str) -> Result<Vec<u8>> {
     if path != Path::new("-") {
-        return read_file(path, "the spec");
+        return read_file(path, what);
     }
     let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes).context("could not read the spec from stdin")?;
+    std::io::stdin().lock().read_to_end(&mut bytes).with_context(|| format!("could not read {what} from stdin"))?;
     Ok(bytes)
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::record::{Program, Record, Run};
-use crate::names::{Argument, Invalid, JobName, Label, LabelKey, Retries, Variable};
+use crate::names::{Argument, Invalid, JobName, Label, LabelKey, Open, Retries, Variable};
 use crate::spec::RunSpec;
 use crate::units;
 
@@ -17,7 +17,7 @@ pub fn spec(record: &Record, run: &Run) -> Result<RunSpec, Invalid> {
     let argument = |text: &String| text.parse::<Argument>();
     let (main_src, entry) = match &run.program {
         Program::Main(file) => (Some(file.clone()), None),
-        Program::Module(module) => (None, Some(module.clone())),
+        Program::Module(module) => (None, Some(Open::Set(module.clone()))),
         Program::Command(_) => (None, None),
     };
     let program = match &run.program {
@@ -41,7 +41,7 @@ pub fn spec(record: &Record, run: &Run) -> Result<RunSpec, Invalid> {
         args: program.into_iter().chain(&run.args).map(argument).collect::<Result<_, _>>()?,
         env: run.env.iter().map(|key| Variable { key: key.clone(), value: None }).collect(),
         labels: record.labels.iter().map(label).collect::<Result<_, _>>()?,
-        name: record.name.as_deref().map(JobName::parse).transpose()?,
+        name: record.name.as_deref().map(JobName::parse).transpose()?.map(Open::Set),
         cpus: run.cpus,
         memory: run.memory,
         gpus: run.gpus.clone(),

@@ -34,6 +34,8 @@ pub struct Asked {
     pub image: Option<String>,
     /// The user's labels.
     pub labels: BTreeMap<String, String>,
+    /// The group of runs that it belongs to.
+    pub group: Option<String>,
 }
 
 /// Whether a job runs, as far as its directory says.

@@ -12,6 +12,7 @@ pub mod caches;
 mod format1;
 pub mod glance;
 pub mod gone;
+pub mod group;
 pub mod points;
 pub mod prune;
 pub mod queue;

@@ -15,7 +15,7 @@ use super::format1;
 use super::waits::Waits;
 use crate::names::{
     CacheName, Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, Invalid, JobId, LogDriver, MainFile, Module, Mount,
-    MountPath, NetworkName, Publish, SOURCE_TARGET, UserSpec, without_latest,
+    MountPath, NetworkName, Parameters, Publish, SOURCE_TARGET, UserSpec, without_latest,
 };
 use crate::terminal::plain;
 
@@ -105,6 +105,12 @@ pub struct Record {
     /// What it waits for before it starts.
     #[serde(default, skip_serializing_if = "Waits::is_nothing")]
     pub waits: Waits,
+    /// The group of runs that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Of a job of a sweep: the parameters that it was started with.
+    #[serde(default, skip_serializing_if = "Parameters::is_empty")]
+    pub parameters: Parameters,
     /// What follows its end.
     #[serde(default, skip_serializing_if = "After::is_nothing")]
     pub after: After,
@@ -490,6 +496,8 @@ impl Record {
             rerun_of: None,
             last_took: None,
             waits: Waits::default(),
+            group: None,
+            parameters: Parameters::default(),
             after: After::default(),
             work,
         }

@@ -10,7 +10,7 @@ use super::store::{Extent, Store};
 use super::view::View;
 use crate::env::Env;
 use crate::error::{self, Failure};
-use crate::names::{ImageName, JobId, JobName, Label, nearest, without_latest};
+use crate::names::{GroupName, ImageName, JobId, JobName, Label, nearest, without_latest};
 use crate::terminal::escape_value;
 
 /// Where a job is looked for.
@@ -209,7 +209,7 @@ pub fn removed(gone: &Gone, now: DateTime<Utc>) -> Failure {
 }
 
 /// The keys of `--filter`.
-pub const KEYS: [&str; 7] = ["id", "image", "label", "name", "outcome", "queue", "status"];
+pub const KEYS: [&str; 8] = ["group", "id", "image", "label", "name", "outcome", "queue", "status"];
 
 /// The statuses and outcomes that select jobs.
 pub const STATUSES: [&str; 11] = [
@@ -238,6 +238,7 @@ enum Key {
     Image,
     Id,
     Queue,
+    Group,
 }
 
 impl Filters {
@@ -260,6 +261,7 @@ impl Filters {
                 "image" => Key::Image,
                 "id" => Key::Id,
                 "queue" => Key::Queue,
+                "group" => Key::Group,
                 _ => {
                     return Err(Failure::usage(format!("invalid filter {filter:?}: unknown key {key:?}"))
                         .hint(format!("the keys are: {}", KEYS.join(", ")))
@@ -279,10 +281,17 @@ impl Filters {
         Ok(Self(parsed))
     }
 
+    /// The same, and one of these groups if there are any.
+    #[must_use]
+    pub fn in_groups(mut self, groups: &[GroupName]) -> Self {
+        self.0.extend(groups.iter().map(|group| (Key::Group, group.to_string())));
+        self
+    }
+
     /// Whether a job matches.
     #[must_use]
     pub fn accept(&self, view: &View) -> bool {
-        [Key::Status, Key::Label, Key::Name, Key::Image, Key::Id, Key::Queue].into_iter().all(|key| {
+        [Key::Status, Key::Label, Key::Name, Key::Image, Key::Id, Key::Queue, Key::Group].into_iter().all(|key| {
             let mut values = self.0.iter().filter(|(wanted, _)| *wanted == key).peekable();
             values.peek().is_none() || values.any(|(_, value)| fits(view, key, value))
         })
@@ -303,6 +312,7 @@ fn fits(view: &View, key: Key, value: &str) -> bool {
             view.image.as_ref().is_some_and(|image| image == value || image.starts_with(&format!("{value}:")))
         }
         Key::Queue => view.queue.as_deref() == Some(value),
+        Key::Group => view.group.as_deref() == Some(value),
         Key::Id => view.id.as_str().starts_with(value),
         Key::Label => match Label::parse(value) {
             Ok(label) => view.labels.get(label.key.as_str()) == Some(&label.value),

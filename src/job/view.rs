@@ -9,7 +9,7 @@ use super::after::{Hook, HookFacts, HookResult};
 use super::record::{Exit, Kind, LogState, Outcome, Record, Run};
 use super::standing::{Facts, Queued, Running, Standing};
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::names::JobId;
+use crate::names::{JobId, Parameters};
 use crate::stamp::Stamp;
 use crate::terminal::plain;
 
@@ -82,6 +82,13 @@ pub struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(schema_with = "crate::schemas::job_id"))]
     pub rerun_of: Option<JobId>,
+    /// Of a run in a group: the group's name; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub group: Option<String>,
+    /// Of a run of a sweep: the parameters that it was started with, in their order; otherwise absent.
+    #[serde(skip_serializing_if = "Parameters::is_empty")]
+    pub parameters: Parameters,
     /// The file that `--stamp` named; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stamp: Option<StampView>,
@@ -237,6 +244,8 @@ impl View {
             recovered: false,
             command: record.and_then(Record::run).map(Run::command).unwrap_or_default(),
             rerun_of: record.and_then(|record| record.rerun_of.clone()),
+            group: record.and_then(|record| record.group.clone()),
+            parameters: record.map(|record| record.parameters.clone()).unwrap_or_default(),
             stamp: record.and_then(|record| record.after.stamp.as_ref()).map(StampView::of),
             on_exit: record.and_then(|record| record.after.on_exit.as_ref()).map(|hook| HookView::of(hook, facts)),
             forgotten: false,

@@ -18,6 +18,11 @@ checked_text! {
 }
 
 checked_text! {
+    /// The name of a group of runs, in the grammar of a job's name. An id of a job is one, too.
+    GroupName, "group name", check_job_name
+}
+
+checked_text! {
     /// A job's id: twelve digits of Crockford's base 32 in lower case, which has no `i`, `l`, `o` and `u`.
     JobId, "job id", check_job_id
 }

@@ -150,6 +150,11 @@ impl Voice {
         {
             return self.reply(&only?).map(|()| 0);
         }
+        self.several(answers)
+    }
+
+    /// The same, but one answer is answered as several are. With JSON it is an array.
+    pub fn several<R: Reply>(&self, answers: impl ExactSizeIterator<Item = Result<R>>) -> Result<u8> {
         let mut several = Several::new(self, answers.len());
         for (at, answer) in answers.enumerate() {
             several.take(at, answer)?;

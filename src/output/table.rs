@@ -18,7 +18,7 @@ const LEAST: usize = 12;
 #[derive(Debug)]
 pub struct Table<'a> {
     /// The columns.
-    pub columns: &'a [Column],
+    pub columns: &'a [Column<'a>],
     /// As many cells in each as there are columns.
     pub rows: Vec<Vec<String>>,
     /// Cut nothing, also on a terminal.
@@ -27,9 +27,9 @@ pub struct Table<'a> {
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy)]
-pub struct Column {
+pub struct Column<'a> {
     /// What stands above it.
-    pub name: &'static str,
+    pub name: &'a str,
     share: Share,
 }
 
@@ -44,22 +44,22 @@ enum Share {
     Spare,
 }
 
-impl Column {
+impl<'a> Column<'a> {
     /// One that is never cut.
     #[must_use]
-    pub const fn whole(name: &'static str) -> Self {
+    pub const fn whole(name: &'a str) -> Self {
         Self { name, share: Share::Whole }
     }
 
     /// One whose cells are cut where there is no room for them.
     #[must_use]
-    pub const fn part(name: &'static str) -> Self {
+    pub const fn part(name: &'a str) -> Self {
         Self { name, share: Share::Part }
     }
 
     /// One that is left out where there is no room for it.
     #[must_use]
-    pub const fn spare(name: &'static str) -> Self {
+    pub const fn spare(name: &'a str) -> Self {
         Self { name, share: Share::Spare }
     }
 }
@@ -69,16 +69,17 @@ impl Table<'_> {
     #[must_use]
     pub fn lines(&self, width: usize) -> Vec<String> {
         let rows: Vec<Vec<String>> = self.rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
+        let names: Vec<String> = self.columns.iter().map(|column| shown(column.name)).collect();
         let fills = |column: &usize| rows.is_empty() || rows.iter().any(|row| !row[*column].is_empty());
         let filled: Vec<usize> = (0..self.columns.len()).filter(fills).collect();
         let need = |column: usize| {
             let cells = rows.iter().map(|row| row[column].width()).max().unwrap_or_default();
-            (column, self.columns[column].share, cells.max(self.columns[column].name.width()))
+            (column, self.columns[column].share, cells.max(names[column].width()))
         };
         let fitted = fit(filled.into_iter().map(need).collect(), width);
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(fitted.iter().map(|(column, width)| shorten(self.columns[*column].name, *width)));
+        table.set_header(fitted.iter().map(|(column, width)| shorten(&names[*column], *width)));
         for row in &rows {
             table.add_row(fitted.iter().map(|(column, width)| shorten(&row[*column], *width)));
         }

@@ -14,6 +14,7 @@ pub fn all(bytes: &[u8]) {
     run(bytes);
     variables(&String::from_utf8_lossy(bytes));
     certificates(bytes);
+    super::sweep::all(bytes);
     super::requirements::all(&String::from_utf8_lossy(bytes));
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{field, instead};
 use crate::names::{
     Argument, CacheName, Causes, Cpus, Gpus, ImageRef, JobName, Label, LogDriver, MainFile, Module, Mount, NetworkName,
-    Publish, Retries, UserSpec, Variable, Volume,
+    Open, Publish, Retries, UserSpec, Variable, Volume,
 };
 use crate::units;
 
@@ -34,7 +34,7 @@ pub struct RunSpec {
     /// Run this module with `python3 -m`, instead of a file
     #[arg(short = 'm', long = "entry", value_name = "[module:]NAME")]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
-    pub entry: Option<Module>,
+    pub entry: Option<Open<Module>>,
     /// Run the words after `--` as the whole command, instead of a file
     #[arg(long = "command")]
     #[serde(deserialize_with = "field::switch", skip_serializing_if = "std::ops::Not::not")]
@@ -97,7 +97,7 @@ pub struct RunSpec {
     /// A name for the run
     #[arg(long, value_name = "NAME")]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
-    pub name: Option<JobName>,
+    pub name: Option<Open<JobName>>,
     /// Limit the number of processors, for example 1.5
     #[arg(long, value_name = "N")]
     #[serde(deserialize_with = "field::number", skip_serializing_if = "Option::is_none")]

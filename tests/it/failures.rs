@@ -46,7 +46,7 @@ fn recorded(fake: &Fake, log: &str, flags: &[&str]) -> Ran {
     fake.run(&["image", "wait", "web"])
 }
 
-const CASES: [Case; 34] = [
+const CASES: [Case; 36] = [
     ("docker is not installed", |fake| {
         fake.set("LONGSHORE_DOCKER", "/nowhere/docker");
         run(fake, &["main.py"])
@@ -71,6 +71,12 @@ const CASES: [Case; 34] = [
     ("the program does not exist", |fake| run(fake, &["nosuch.py"])),
     ("the source directory does not exist", |fake| {
         fake.run(&["exec", "run", "--image", "base", "--src", "nosuch", "--main", "main.py"])
+    }),
+    ("two runs of a sweep have one output directory", |fake| {
+        run(fake, &["main.py", "--each", "lr=0.1,0.01", "--output", "out"])
+    }),
+    ("a sweep uses a parameter that it does not have", |fake| {
+        run(fake, &["main.py", "--each", "seed=1..3", "--", "{sed}"])
     }),
     ("a run with this name is running", |fake| {
         fake.start_gated_with("", &["--name", "report"]);

@@ -27,4 +27,5 @@ mod secrets;
 mod soak;
 mod step;
 mod support;
+mod sweep;
 mod typed;

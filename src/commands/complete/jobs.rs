@@ -140,6 +140,23 @@ pub fn labels(env: &Env, kind: Kind, with_keys: bool) -> Vec<Offer> {
     sorted.into_iter().map(|label| Offer::new(label, "")).collect()
 }
 
+/// The names of groups, those with the newest runs first.
+pub fn groups(env: &Env) -> Vec<Offer> {
+    let known = Known::read(env, Kind::Run);
+    let mut counted: Vec<(&str, usize, &Glance)> = Vec::new();
+    for (job, group) in known.jobs.iter().filter_map(|job| Some((job, job.asked.group.as_deref()?))) {
+        match counted.iter_mut().find(|(name, ..)| *name == group) {
+            Some((_, count, _)) => *count += 1,
+            None => counted.push((group, 1, job)),
+        }
+    }
+    let offer = |(group, count, newest): (&str, usize, &Glance)| {
+        let runs = if count == 1 { "1 run".to_owned() } else { format!("{count} runs") };
+        Offer::new(group, join([&runs, &ago(known.now, newest.asked.created)]))
+    };
+    counted.into_iter().map(offer).collect()
+}
+
 /// The keys of `--filter`, or the values of the key that is typed.
 pub fn filters(env: &Env, kind: Kind, current: &str) -> Vec<Offer> {
     let Some((key, value)) = current.split_once('=') else {
@@ -152,6 +169,7 @@ pub fn filters(env: &Env, kind: Kind, current: &str) -> Vec<Offer> {
         "image" => images(env, kind),
         "id" => ids(env, kind),
         "queue" => plain(super::wanted::queue_names(env).iter().map(String::as_str)),
+        "group" if kind == Kind::Run => groups(env),
         _ => Vec::new(),
     };
     prefixed(key, values)

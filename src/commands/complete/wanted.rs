@@ -50,6 +50,8 @@ pub enum Wanted {
     States,
     /// Names of signals.
     Signals,
+    /// Names of groups of runs.
+    Groups,
     /// A file in the source directory.
     Main,
     /// The source of a mount: a volume or a path.
@@ -88,6 +90,7 @@ impl Wanted {
             (_, _, Some("after" | "after-any"), _) => Some(Self::Jobs(Scope::Both, Fit::RunningFirst)),
             (_, _, _, "QUEUE") => Some(Self::Queues),
             (_, _, _, "SIGNAL") => Some(Self::Signals),
+            (_, _, _, "GROUP") => Some(Self::Groups),
             _ => match arg.get_value_hint() {
                 ValueHint::DirPath => Some(Self::Paths(Paths::Directories)),
                 ValueHint::FilePath | ValueHint::AnyPath => Some(Self::Paths(Paths::Files)),
@@ -170,6 +173,7 @@ impl Source {
             Wanted::Statuses => plain(STATUSES.iter().copied()),
             Wanted::States => plain(CONTAINER_STATUSES),
             Wanted::Signals => signals(current),
+            Wanted::Groups => jobs::groups(env),
             Wanted::Sources => docker::sources(env, line),
             Wanted::Main => source::files(env, line.value_of("--src"), current),
         }

@@ -16,11 +16,11 @@ use crate::output::Voice;
 
 /// Sends one signal at once. Only after KILL it waits for the end.
 pub fn kill(env: &Env, voice: &Voice, args: &ExecKill) -> Result<u8> {
-    voice.each(args.jobs.iter().map(|typed| {
+    args.which.words(env)?.each(voice, |typed| {
         let job = running(env, voice, typed)?;
         end(env, &job, &Request::new(Verb::Kill, args.signal.number(), Duration::ZERO, env.now()))?;
         Ok(Done::to(&job))
-    }))
+    })
 }
 
 fn running(env: &Env, voice: &Voice, typed: &str) -> Result<Job> {

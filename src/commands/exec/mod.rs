@@ -11,6 +11,7 @@ pub mod run;
 mod running;
 mod stats;
 mod status;
+mod sweep;
 mod top;
 
 use anyhow::Result;
@@ -23,7 +24,7 @@ use crate::job::select::Scope;
 use crate::output::Voice;
 
 #[cfg(test)]
-pub use {status::Status, top::Top};
+pub use {status::Status, sweep::SweepDryRun, sweep::Swept, top::Top};
 
 const RUNS: Scope = Scope::Only(Kind::Run);
 
@@ -32,14 +33,14 @@ pub fn run(env: &Env, voice: &Voice, command: Exec) -> Result<u8> {
     match command {
         Exec::Run(args) => run::run(env, voice, &args),
         Exec::Rerun(args) => rerun::rerun(env, voice, &args),
-        Exec::List(args) => jobs::list::list(env, voice, RUNS, &args),
+        Exec::List(args) => jobs::list::list(env, voice, RUNS, &args.list, &args.groups),
         Exec::Status(args) => status::status(env, voice, &args),
         Exec::Inspect(args) => inspect::inspect(env, voice, &args),
         Exec::Logs(args) => jobs::logs::logs_of_runs(env, voice, RUNS, &args),
-        Exec::Wait(args) => jobs::wait::wait(env, voice, RUNS, &args),
+        Exec::Wait(args) => jobs::wait::wait(env, voice, RUNS, &args.which.words(env)?, &args.how),
         Exec::Stop(args) => jobs::stop::stop(env, voice, RUNS, &args),
         Exec::Kill(args) => kill::kill(env, voice, &args),
-        Exec::Forget(args) => jobs::forget::forget(env, voice, Kind::Run, &args),
+        Exec::Forget(args) => jobs::forget::forget(env, voice, Kind::Run, &args.forget, &args.groups),
         Exec::Stats(args) => stats::stats(env, voice, &args),
         Exec::Top(args) => top::top(env, voice, &args),
     }

@@ -1,10 +1,11 @@
 //! What a run must be given: a source directory, an image, and exactly one program, which is a file, a module or a command.
 
 use std::path::Path;
+use std::str::FromStr;
 
 use crate::error::Failure;
 use crate::job::record::Program;
-use crate::names::ImageRef;
+use crate::names::{ImageRef, Invalid, JobName, Open};
 use crate::spec::{Required, RunSpec, listed, missing};
 
 /// The required fields of a run.
@@ -18,6 +19,8 @@ pub struct Wanted<'a> {
     pub program: Program,
     /// Its arguments.
     pub args: Vec<String>,
+    /// The run's name.
+    pub name: Option<JobName>,
 }
 
 impl<'a> Wanted<'a> {
@@ -27,8 +30,9 @@ impl<'a> Wanted<'a> {
     /// A usage error that names everything that is missing, or the programs of which only one can be given.
     pub fn of(spec: &'a RunSpec) -> Result<Self, Failure> {
         let program = program(spec)?;
+        let name = spec.name.as_ref().map(set).transpose()?.cloned();
         match (&spec.src_path, program, &spec.image_tag) {
-            (Some(src), Some((program, args)), Some(image)) => Ok(Self { src, image, program, args }),
+            (Some(src), Some((program, args)), Some(image)) => Ok(Self { src, image, program, args, name }),
             (src, program, image) => Err(incomplete(spec, src.is_some(), program.is_some(), image.is_some())),
         }
     }
@@ -47,6 +51,11 @@ fn incomplete(spec: &RunSpec, has_src: bool, has_program: bool, has_image: bool)
     }
 }
 
+/// A value that no sweep completes.
+fn set<T: FromStr<Err = Invalid>>(value: &Open<T>) -> Result<&T, Failure> {
+    value.value().map_err(|invalid| Failure::of(&invalid.into()))
+}
+
 /// The program and its arguments; `None` if none is given.
 fn program(spec: &RunSpec) -> Result<Option<(Program, Vec<String>)>, Failure> {
     let given = [("--main", spec.main_src.is_some()), ("--entry", spec.entry.is_some()), ("--command", spec.command)];
@@ -59,7 +68,7 @@ fn program(spec: &RunSpec) -> Result<Option<(Program, Vec<String>)>, Failure> {
     let args: Vec<String> = spec.args.iter().map(ToString::to_string).collect();
     Ok(match (&spec.main_src, &spec.entry) {
         (Some(file), _) => Some((Program::Main(file.clone()), args)),
-        (_, Some(module)) => Some((Program::Module(module.clone()), args)),
+        (_, Some(module)) => Some((Program::Module(set(module)?.clone()), args)),
         _ if spec.command => Some(command(&args)?),
         _ => None,
     })

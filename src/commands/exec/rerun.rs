@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::run::{Asked, given, start};
+use super::run::{Asked, env_files, given, start};
 use crate::cli::ExecRerun;
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
@@ -17,12 +17,13 @@ use crate::spec::{RunSpec, listed};
 pub fn rerun(env: &Env, voice: &Voice, args: &ExecRerun) -> Result<u8> {
     let (_, job) = find(env, Kind::Run, &args.run.job)?;
     let (record, before) = recorded(&job)?;
-    let spec = given(&args.spec, before, &args.env_files)?;
+    let spec = given(&args.spec, before, env_files(&args.env_files)?);
     check_values(env, &job, &spec)?;
     let endpoint = env.wanted_endpoint.clone().unwrap_or(record.endpoint);
     let mut env = env.clone();
     env.wanted_endpoint = Some(endpoint);
-    start(&env, voice, Asked { spec, rerun_of: Some(job.id), reads_stdin: false, stay: &args.stay })
+    let (group, parameters) = (args.group.clone(), record.parameters);
+    start(&env, voice, Asked { spec, rerun_of: Some(job.id), group, parameters, reads_stdin: false, stay: &args.stay })
 }
 
 /// The record of a run, and the spec that asks for it again.

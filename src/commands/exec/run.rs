@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::mounts;
 use super::paths::{self, Given, Paths};
 use super::program::Wanted;
+use super::sweep::sweep;
 use crate::cli::{ExecRun, Stay};
 use crate::commands::jobs::start;
 use crate::commands::jobs::stay::start_and_stay;
@@ -16,8 +17,10 @@ use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::attempts::Retry;
+use crate::job::points::Making;
 use crate::job::record::{Record, Run, Work};
-use crate::names::{CACHE_TARGET, EnvKey, EnvValue, JobId, LogDriver, UserSpec, Variable};
+use crate::job::store::Store;
+use crate::names::{CACHE_TARGET, EnvKey, EnvValue, GroupName, JobId, LogDriver, Parameters, UserSpec, Variable};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
 use crate::spec::RunSpec;
@@ -28,22 +31,63 @@ pub struct Asked<'a> {
     pub spec: RunSpec,
     /// The run that this one repeats.
     pub rerun_of: Option<JobId>,
+    /// The group that it belongs to.
+    pub group: Option<GroupName>,
+    /// Of a job of a sweep, and of a run that repeats one: its parameters.
+    pub parameters: Parameters,
     /// Whether the command itself reads stdin.
     pub reads_stdin: bool,
     /// What to do after the start.
     pub stay: &'a Stay,
 }
 
-/// Starts the run and returns, unless `--wait` or `--follow` is given.
+/// A run that is checked and can be started.
+pub struct Ready {
+    /// What was asked.
+    pub record: Record,
+    /// The values of its variables.
+    pub values: Values,
+    /// docker's command line.
+    pub argv: Vec<String>,
+    paths: Paths,
+}
+
+/// Starts the run, or those of a sweep, and returns, unless `--wait` or `--follow` is given.
 pub fn run(env: &Env, voice: &Voice, args: &ExecRun) -> Result<u8> {
-    let spec = given(&args.spec, read_spec(args.file.as_deref())?, &args.env_files)?;
+    if !args.each.is_empty() {
+        return sweep(env, voice, args);
+    }
+    let spec = given(&args.spec, read_spec(args.file.as_deref())?, env_files(&args.env_files)?);
     let reads_stdin = args.file.as_deref() == Some(Path::new("-"));
-    start(env, voice, Asked { spec, rerun_of: None, reads_stdin, stay: &args.stay })
+    let (group, parameters) = (args.group.clone(), Parameters::default());
+    start(env, voice, Asked { spec, rerun_of: None, group, parameters, reads_stdin, stay: &args.stay })
 }
 
 /// Starts what is asked for, on the engine that the environment selects.
 pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
-    let Asked { spec, rerun_of, reads_stdin, stay: how } = asked;
+    let how = asked.stay;
+    let reads_stdin = asked.reads_stdin;
+    let Ready { record, values, argv, paths } = ready(env, asked)?;
+    if how.dry_run {
+        voice.reply(&DryRun { argv })?;
+        return Ok(0);
+    }
+    note_stdin(env, voice, reads_stdin);
+    start_and_stay(env, voice, record, &values, how, |store, record| paths.make(store, record))
+}
+
+/// Says that a file on stdin does not reach the program.
+pub fn note_stdin(env: &Env, voice: &Voice, reads_stdin: bool) {
+    if !reads_stdin && env.has_unread_file_as_stdin() {
+        voice.note(
+            "note: the program gets no stdin; pass the file with --input, or its text as an argument: -- \"$(cat)\"",
+        );
+    }
+}
+
+/// Checks what is asked for. The engine is not asked, and nothing is changed.
+pub fn ready(env: &Env, asked: Asked) -> Result<Ready> {
+    let Asked { spec, rerun_of, group, parameters, stay: how, .. } = asked;
     let wanted = Wanted::of(&spec)?;
     let variables = variables(env, &spec.env)?;
     check_ports(&spec)?;
@@ -60,28 +104,30 @@ pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
     let engine = Engine::chosen(env)?;
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
-    let record = Record { rerun_of, ..record(env, &engine, &spec, &wanted, &paths, names) };
+    let group = group.map(String::from);
+    let record = Record { rerun_of, group, parameters, ..record(env, &engine, &spec, &wanted, &paths, names) };
     let record = start::followed(env, how, record)?;
     // Values that cannot be passed to docker are refused before anything is created.
     let argv = Runner::of(env, &record).command_line(&record, &values)?;
-    if how.dry_run {
-        voice.reply(&DryRun { argv })?;
-        return Ok(0);
-    }
-    if !reads_stdin && env.has_unread_file_as_stdin() {
-        voice.note(
-            "note: the program gets no stdin; pass the file with --input, or its text as an argument: -- \"$(cat)\"",
-        );
-    }
-    start_and_stay(env, voice, record, &values, how, |store, record| paths.make(store, record))
+    Ok(Ready { record, values, argv, paths })
 }
 
-/// Merges a spec, the environment files and the flags. Later ones override earlier ones.
-pub fn given(flags: &RunSpec, mut spec: RunSpec, env_files: &[PathBuf]) -> Result<RunSpec> {
-    for path in env_files {
-        spec.env.extend(env_file(path)?);
+impl Ready {
+    /// Creates the directories that the run needs, as [`Paths::make`].
+    pub fn make<'s>(&self, store: &'s Store, record: &Record) -> Result<Option<Making<'s>>> {
+        self.paths.make(store, record)
     }
-    Ok(flags.clone().over(spec))
+}
+
+/// Merges a spec, the variables of the environment files and the flags. Later ones override earlier ones.
+pub fn given(flags: &RunSpec, mut spec: RunSpec, env_files: Vec<Variable>) -> RunSpec {
+    spec.env.extend(env_files);
+    flags.clone().over(spec)
+}
+
+/// Reads the environment files.
+pub fn env_files(paths: &[PathBuf]) -> Result<Vec<Variable>> {
+    Ok(paths.iter().map(|path| env_file(path)).collect::<Result<Vec<_>>>()?.concat())
 }
 
 fn env_file(path: &Path) -> Result<Vec<Variable>> {
@@ -164,7 +210,7 @@ fn record(env: &Env, engine: &Engine, spec: &RunSpec, wanted: &Wanted, paths: &P
         log_driver: spec.log_driver.unwrap_or(LogDriver::Local),
     });
     Record {
-        name: spec.name.as_ref().map(ToString::to_string),
+        name: wanted.name.as_ref().map(ToString::to_string),
         labels: start::labels(&spec.labels),
         ..start::record(env, engine, wanted.image.clone(), work)
     }

@@ -90,7 +90,9 @@ impl Status {
             ("Image", job.image.clone()),
         ];
         more.extend(self.run.iter().flat_map(|run| asked(job, run)));
-        more.extend([("Labels", self.labels()), ("Repeats", job.rerun_of.as_ref().map(ToString::to_string))]);
+        let parameters = Some(job.parameters.to_string()).filter(|text| !text.is_empty());
+        more.extend([("Labels", self.labels()), ("Group", job.group.clone()), ("Parameters", parameters)]);
+        more.extend([("Repeats", job.rerun_of.as_ref().map(ToString::to_string))]);
         facts.extend(more.into_iter().filter_map(|(name, value)| Some((name, value?))));
         facts
     }

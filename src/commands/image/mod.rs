@@ -11,6 +11,7 @@ mod status;
 use anyhow::Result;
 
 use super::jobs;
+use super::jobs::which::Words;
 use crate::cli::Image;
 use crate::env::Env;
 use crate::job::record::Kind;
@@ -27,11 +28,11 @@ pub fn run(env: &Env, voice: &Voice, command: Image) -> Result<u8> {
     match command {
         Image::Create(args) => create::create(env, voice, &args),
         Image::Status(args) => status::status(env, voice, &args),
-        Image::Logs(args) => jobs::logs::logs(env, voice, BUILDS, &args.jobs, &args.how),
-        Image::Wait(args) => jobs::wait::wait(env, voice, BUILDS, &args),
+        Image::Logs(args) => jobs::logs::logs(env, voice, BUILDS, &Words::typed(&args.jobs), &args.how),
+        Image::Wait(args) => jobs::wait::wait(env, voice, BUILDS, &Words::typed(&args.jobs), &args.how),
         Image::Cancel(args) => cancel::cancel(env, voice, &args),
-        Image::Forget(args) => jobs::forget::forget(env, voice, Kind::Build, &args),
-        Image::Builds(args) => jobs::list::list(env, voice, BUILDS, &args),
+        Image::Forget(args) => jobs::forget::forget(env, voice, Kind::Build, &args, &[]),
+        Image::Builds(args) => jobs::list::list(env, voice, BUILDS, &args, &[]),
         Image::List(args) => list::list(env, voice, &args),
         Image::Rm(args) => rm::remove(env, voice, &args),
     }

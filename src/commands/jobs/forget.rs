@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::prune::forget_matching;
+use super::which::words;
 use super::{Done, settle};
 use crate::cli::Forget;
 use crate::env::Env;
@@ -13,6 +14,7 @@ use crate::job::select::{find, removed};
 use crate::job::store::{Forgotten, IfRunning, Removal, Store};
 use crate::job::tombstone::Tombstone;
 use crate::job::{CONTROL, EXIT, Job};
+use crate::names::GroupName;
 use crate::output::Voice;
 use crate::runner::container_name;
 use crate::supervisor::{clear, sweep};
@@ -26,17 +28,17 @@ pub struct Mode {
     pub running: IfRunning,
 }
 
-/// Forgets each of them, or all that match, and finishes what killed processes left of others.
-pub fn forget(env: &Env, voice: &Voice, kind: Kind, args: &Forget) -> Result<u8> {
-    if args.jobs.is_empty() {
+/// Forgets each of them and the runs of the groups, or all that match, and finishes what killed processes left of others.
+pub fn forget(env: &Env, voice: &Voice, kind: Kind, args: &Forget, groups: &[GroupName]) -> Result<u8> {
+    if args.jobs.is_empty() && groups.is_empty() {
         return forget_matching(env, voice, kind, args);
     }
-    let code = voice.each(args.jobs.iter().map(|typed| {
+    let code = words(env, &args.jobs, groups)?.each(voice, |typed| {
         let (store, job) = find(env, kind, typed)?;
         let env = &settle(env, voice, &job);
         forget_one(env, voice, &store, &job)?;
         Ok(Done::to(&job))
-    }))?;
+    })?;
     sweep(env);
     Ok(code)
 }

@@ -10,10 +10,12 @@ use super::status;
 use super::watch::{Watched, watch};
 use crate::cli::JobList;
 use crate::env::Env;
+use crate::job::group::members;
 use crate::job::record::Kind;
 use crate::job::select::{Filters, Scope};
 use crate::job::store::Extent;
 use crate::job::view::View;
+use crate::names::GroupName;
 use crate::output::{Column, Page, Reply, Table, Voice, ago, ago_short};
 use crate::survey::views;
 
@@ -27,7 +29,7 @@ const BUILDS: [Column; 8] = [
     Column::spare("LABELS"),
     Column::part("REASON"),
 ];
-const RUNS: [Column; 8] = [
+const RUNS: [Column; 9] = [
     Column::whole("ID"),
     Column::part("NAME"),
     Column::whole("STATUS"),
@@ -35,6 +37,17 @@ const RUNS: [Column; 8] = [
     Column::spare("TOOK"),
     Column::spare("IMAGE"),
     Column::part("COMMAND"),
+    Column::spare("GROUP"),
+    Column::part("REASON"),
+];
+/// Of a group, before its parameters.
+const GROUP: [Column; 3] = [Column::whole("ID"), Column::part("NAME"), Column::whole("STATUS")];
+/// And after them. All that is the same for the whole group can be left out.
+const GROUPED: [Column; 5] = [
+    Column::whole("CREATED"),
+    Column::spare("TOOK"),
+    Column::spare("IMAGE"),
+    Column::spare("COMMAND"),
     Column::part("REASON"),
 ];
 const BOTH: [Column; 9] = [
@@ -63,6 +76,9 @@ struct Jobs<'a> {
     now: DateTime<Utc>,
     #[serde(skip)]
     args: &'a JobList,
+    /// The parameters of the groups that were asked for.
+    #[serde(skip)]
+    parameters: Option<Vec<String>>,
 }
 
 impl Reply for Jobs<'_> {
@@ -81,25 +97,26 @@ impl Watched for Jobs<'_> {
         if self.args.quiet {
             return page.lines(shown.iter().map(|view| view.id.as_str()));
         }
-        let columns: &[Column] = match self.scope {
-            Scope::Only(Kind::Build) => &BUILDS,
-            Scope::Only(Kind::Run) => &RUNS,
-            Scope::Both => &BOTH,
-        };
+        let columns = self.columns();
         let ago = if self.args.no_trunc || page.width() >= NARROW { ago } else { ago_short };
-        let cell = |view: &View, name| match name {
+        let cell = |view: &View, (place, column): (usize, &Column)| match column.name {
+            _ if self.is_parameter(place) => view.parameters.value(column.name).unwrap_or_default().to_owned(),
             "CREATED" => ago(self.now, view.created),
             name => self.cell(view, name),
         };
-        let rows = shown.iter().map(|view| columns.iter().map(|column| cell(view, column.name)).collect());
-        page.table(&Table { columns, rows: rows.collect(), no_trunc: self.args.no_trunc })
+        let rows = shown.iter().map(|view| columns.iter().enumerate().map(|column| cell(view, column)).collect());
+        page.table(&Table { columns: &columns, rows: rows.collect(), no_trunc: self.args.no_trunc })
     }
 }
 
 /// Lists the jobs that match the flags.
-pub fn list(env: &Env, voice: &Voice, scope: Scope, args: &JobList) -> Result<u8> {
-    let filters = Filters::parse(&args.filters, &args.statuses)?;
-    let read = || Jobs::read(env, scope, args, &filters);
+pub fn list(env: &Env, voice: &Voice, scope: Scope, args: &JobList, groups: &[GroupName]) -> Result<u8> {
+    let filters = Filters::parse(&args.filters, &args.statuses)?.in_groups(groups);
+    groups.iter().try_for_each(|group| members(env, group).map(drop))?;
+    let read = || {
+        let jobs = Jobs::read(env, scope, args, &filters)?;
+        Ok(if groups.is_empty() { jobs } else { jobs.with_parameters() })
+    };
     if args.watch {
         return watch(voice, read);
     }
@@ -117,7 +134,37 @@ impl<'a> Jobs<'a> {
         jobs.retain(|view| filters.accept(view));
         jobs.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
         jobs.truncate(args.last.unwrap_or(usize::MAX));
-        Ok(Self { views: jobs, scope, now: env.now(), args })
+        Ok(Self { views: jobs, scope, now: env.now(), args, parameters: None })
+    }
+
+    /// With a column for each parameter, in the order of the oldest job that has it.
+    fn with_parameters(mut self) -> Self {
+        let mut names: Vec<String> = Vec::new();
+        for (name, _) in self.views.iter().rev().flat_map(|view| &view.parameters.0) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        self.parameters = Some(names);
+        self
+    }
+
+    fn columns(&self) -> Vec<Column<'_>> {
+        match (&self.parameters, self.scope) {
+            (Some(names), _) => {
+                let parameters = names.iter().map(|name| Column::part(name));
+                GROUP.into_iter().chain(parameters).chain(GROUPED).collect()
+            }
+            (None, Scope::Only(Kind::Build)) => BUILDS.to_vec(),
+            (None, Scope::Only(Kind::Run)) => RUNS.to_vec(),
+            (None, Scope::Both) => BOTH.to_vec(),
+        }
+    }
+
+    /// Whether the column at this place is that of a parameter, which may have any name.
+    fn is_parameter(&self, place: usize) -> bool {
+        let count = self.parameters.as_ref().map_or(0, Vec::len);
+        (GROUP.len()..GROUP.len() + count).contains(&place)
     }
 
     fn cell(&self, view: &View, column: &str) -> String {
@@ -132,6 +179,7 @@ impl<'a> Jobs<'a> {
             "STATUS" => status(view),
             "TOOK" => took(view, self.now).map(crate::units::show_duration).unwrap_or_default(),
             "COMMAND" => view.command.join(" "),
+            "GROUP" => view.group.clone().unwrap_or_default(),
             "LABELS" if is_build => {
                 view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
             }

@@ -12,10 +12,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::wait::{Awaited, wait_for};
+use super::which::Words;
 use super::{LOOK, Waiting, check, forgotten, look, settle};
 use crate::cli::{JobLogs, LogFlags};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
+use crate::fs::allow_many_files;
 use crate::interrupt::Interrupt;
 use crate::job::record::{Kind, LogState, Work};
 use crate::job::select::Scope;
@@ -44,8 +46,9 @@ impl LogFlags {
 
 /// Shows the logs of runs, or of jobs of both kinds, and returns the exit code.
 pub fn logs_of_runs(env: &Env, voice: &Voice, scope: Scope, args: &JobLogs) -> Result<u8> {
-    match (args.attempt, &args.jobs[..]) {
-        (None, typed) => logs(env, voice, scope, typed, &args.how),
+    let words = args.which.words(env)?;
+    match (args.attempt, &words.all[..]) {
+        (None, _) => logs(env, voice, scope, &words, &args.how),
         (Some(number), [one]) => log_of_attempt(env, voice, &scope.find(env, one, |_| "logs")?, number, &args.how),
         (Some(_), _) => Err(Failure::usage("--attempt takes one run").hint("give one id").into()),
     }
@@ -72,10 +75,11 @@ fn log_of_attempt(env: &Env, voice: &Voice, job: &Job, number: usize, how: &LogF
 }
 
 /// Shows the logs of jobs and returns the exit code.
-pub fn logs(env: &Env, voice: &Voice, scope: Scope, typed: &[String], how: &LogFlags) -> Result<u8> {
+pub fn logs(env: &Env, voice: &Voice, scope: Scope, words: &Words, how: &LogFlags) -> Result<u8> {
+    allow_many_files();
     let found = |typed: &String| scope.find(env, typed, |_| "logs");
-    match typed {
-        [one] => log_of(env, voice, &found(one)?, how),
+    match &words.all[..] {
+        [one] if !words.are_several => log_of(env, voice, &found(one)?, how),
         several => many::logs(env, voice, several.iter().map(found).collect(), how),
     }
 }

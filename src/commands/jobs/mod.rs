@@ -15,6 +15,7 @@ pub mod stop;
 mod turn;
 pub mod wait;
 mod watch;
+pub mod which;
 
 use std::time::{Duration, Instant};
 

@@ -21,7 +21,7 @@ use crate::job::points::Making;
 use crate::job::record::{FORMAT, Kind, Outcome, Record, Work};
 use crate::job::store::Store;
 use crate::job::waits::Waits;
-use crate::names::{ImageRef, JobId, Label};
+use crate::names::{ImageRef, JobId, Label, Parameters};
 use crate::output::Voice;
 use crate::runner::{Runner, Values};
 use crate::stamp::Stamp;
@@ -50,6 +50,8 @@ pub fn record(env: &Env, engine: &Engine, image: ImageRef, work: Work) -> Record
         rerun_of: None,
         last_took: None,
         waits: Waits::default(),
+        group: None,
+        parameters: Parameters::default(),
         after: After::default(),
         work,
     }

@@ -16,7 +16,7 @@ use crate::output::Voice;
 /// Sends TERM to a run, and KILL after the grace. A build is cancelled.
 pub fn stop(env: &Env, voice: &Voice, scope: Scope, args: &JobStop) -> Result<u8> {
     let grace = Duration::from_secs(args.grace.into());
-    voice.each(args.jobs.iter().map(|typed| {
+    args.which.words(env)?.each(voice, |typed| {
         let job = scope.find(env, typed, Kind::end_verb)?;
         require_running(env, voice, &job, job.id.as_str())?;
         let request = match job.kind {
@@ -25,5 +25,5 @@ pub fn stop(env: &Env, voice: &Voice, scope: Scope, args: &JobStop) -> Result<u8
         };
         end(env, &job, &request)?;
         Ok(Done::to(&job))
-    }))
+    })
 }

@@ -8,10 +8,12 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::progress::Progress;
+use super::which::Words;
 use super::{LOOK, Waiting, check, forgotten};
-use crate::cli::Wait;
+use crate::cli::WaitFlags;
 use crate::env::{Env, LEAST_PATIENCE};
 use crate::error::{Failure, Kind as ErrorKind, Verb, exit_code};
+use crate::fs::allow_many_files;
 use crate::interrupt::Interrupt;
 use crate::job::record::{Kind, Outcome};
 use crate::job::select::Scope;
@@ -85,7 +87,8 @@ impl<'a> Awaited<'a> {
     }
 
     /// This job. Its files are held open only if it turns out to be forgotten, because descriptors are few.
-    fn one_of_many(job: &'a Job) -> Self {
+    #[must_use]
+    pub fn one_of_many(job: &'a Job) -> Self {
         Self { job, witness: OnceCell::new() }
     }
 
@@ -111,16 +114,17 @@ impl<'a> Awaited<'a> {
 }
 
 /// Waits for one job, for the first of several, or for each of them.
-pub fn wait(env: &Env, voice: &Voice, scope: Scope, args: &Wait) -> Result<u8> {
-    let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
+pub fn wait(env: &Env, voice: &Voice, scope: Scope, words: &Words, how: &WaitFlags) -> Result<u8> {
+    allow_many_files();
+    let deadline = how.timeout.map(|timeout| Instant::now() + timeout);
     let interrupt = Interrupt::ctrl_c()?;
     let found = |typed: &String| scope.find(env, typed, |_| "wait");
-    let (job, told) = match &args.jobs[..] {
-        all if args.any => {
+    let (job, told) = match &words.all[..] {
+        all if how.any => {
             let jobs = all.iter().map(found).collect::<Result<Vec<Job>>>()?;
             (wait_for_any(env, &jobs, deadline, &interrupt)?, Told::Id)
         }
-        [one] => {
+        [one] if !words.are_several => {
             let job = found(one)?;
             // A run has no steps.
             let mut progress = (job.kind == Kind::Build).then(|| Progress::of(env, voice, [&job])).flatten();

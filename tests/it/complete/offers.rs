@@ -116,6 +116,19 @@ fn builds_are_offered_by_name_and_by_id_once_it_is_begun() {
 }
 
 #[test]
+fn the_names_of_groups_are_offered() {
+    let fake = Fake::new();
+    let args = fake.run_args("exit 0", &["--each", "n=1,2", "--group", "rates", "--wait", "--", "{n}"]);
+    fake.run(&args).code(0);
+    fake.ended_run_with("exit 0", &["--group", "nightly"]);
+    for line in ["exec list --group ", "exec run --group ", "wait --group ", "prune --group ", "exec forget --group "] {
+        assert_eq!(fake.words(&format!("longshore {line}")), ["nightly", "rates"], "{line}");
+    }
+    assert_eq!(fake.words("longshore exec list --filter group=r"), ["group=rates"]);
+    assert_eq!(about(&fake.offered("longshore wait --group r"), "rates"), "2 runs");
+}
+
+#[test]
 fn a_forgotten_job_is_not_offered() {
     let fake = Fake::new();
     let running = fake.start_gated_with("true", &["--name", "train"]);
@@ -129,7 +142,7 @@ fn filters_labels_and_fixed_values_are_offered() {
     let fake = Fake::new();
     let id = fake.ended_run_with("true", &["--name", "nightly", "--label", "team=blue sky", "--label", "gpu="]);
     for (line, expected) in [
-        ("exec list --filter ", &["id=", "image=", "label=", "name=", "outcome=", "status="][..]),
+        ("exec list --filter ", &["group=", "id=", "image=", "label=", "name=", "outcome=", "status="][..]),
         ("exec list --filter=st", &["--filter=status="]),
         ("exec list --filter status=f", &["status=failed"]),
         ("exec list --filter label=", &["label=gpu", "label=gpu=", "label=team", "label=team=blue sky"]),
@@ -149,7 +162,10 @@ fn filters_labels_and_fixed_values_are_offered() {
         ("completions z", &["zsh"]),
         ("exec s", &["status", "stop", "stats"]),
         ("exec list --sta", &["--status"]),
-        ("exec wait -", &["--any", "--timeout", "--help", "--json", "--verbose", "--context", "--host", "--color"]),
+        (
+            "exec wait -",
+            &["--group", "--any", "--timeout", "--help", "--json", "--verbose", "--context", "--host", "--color"],
+        ),
         // What is hidden stays so, and what is wrong has nothing to offer.
         ("__", &[]),
         ("nonsense ", &[]),

@@ -14,12 +14,12 @@ use crate::support::Ran;
 use crate::support::fake::Fake;
 
 /// A command that runs beside the test.
-fn beside(fake: &Fake, args: &[impl AsRef<std::ffi::OsStr>]) -> Child {
+pub fn beside(fake: &Fake, args: &[impl AsRef<std::ffi::OsStr>]) -> Child {
     fake.command(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// What it printed, once it has ended.
-fn end(child: Child) -> Ran {
+pub fn end(child: Child) -> Ran {
     Ran::from(child.wait_with_output().unwrap())
 }
 

@@ -20,6 +20,7 @@ mod prune;
 mod requirements;
 pub mod restarts;
 mod runs;
+mod sweeps;
 
 use serde_json::Value;
 

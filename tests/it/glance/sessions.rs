@@ -86,6 +86,30 @@ fn every_command_of_runs_fits_every_terminal() {
 }
 
 #[test]
+fn a_sweep_fits_every_terminal() {
+    let mut fake = Fake::new();
+    fake.write("src/train.py", "[ \"$2\" != 2 ] || exit 3\n");
+    let sweep = "exec run --image base --src src --main train.py --group rates --each lr=0.1,0.01 --each seed=1..2";
+    fake.line(&format!("{sweep} --name run-{{lr}}-{{seed}} --wait -- {{lr}} {{seed}}")).code(1);
+    fake.write("models.csv", "model,ID\n\"a model with a name that is long enough to be cut\",7\n");
+    fake.line("exec run --image base --src src --main train.py --group wide --each models.csv --wait -- {model} {ID}")
+        .code(0);
+    let sessions = [
+        "exec list --group rates",
+        "exec list --group rates --no-trunc",
+        "exec list --group wide",
+        "exec list",
+        "exec status run-0.1-2",
+        "exec wait --group rates",
+        "exec run --image base --src src --main train.py --each seed=1..2 --group again -- {seed}",
+        "exec list --group rate",
+    ]
+    .map(|line| session(&mut fake, line));
+    fake.line("exec wait --group again").code(0);
+    snapshot!(fake, sessions.join("\n"));
+}
+
+#[test]
 fn every_command_of_builds_fits_every_terminal() {
     let mut fake = Fake::new();
     let id = fake.build("web");

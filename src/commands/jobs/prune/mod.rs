@@ -15,11 +15,12 @@ use crate::engine::Engine;
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::gone::How;
+use crate::job::group::members;
 use crate::job::prune::{Stay, Wanted, fates};
 use crate::job::record::Kind;
 use crate::job::store::{Extent, Forgotten, IfRunning, Store};
 use crate::job::view::View;
-use crate::names::JobId;
+use crate::names::{GroupName, JobId};
 use crate::output::Voice;
 use crate::supervisor::sweep;
 use crate::survey::{view, views};
@@ -32,6 +33,8 @@ struct Task<'a> {
     kinds: &'a [Kind],
     /// Which of them.
     wanted: Wanted,
+    /// Only runs of these groups; if there are none, all jobs.
+    groups: &'a [GroupName],
     /// Untagged images of builds, too.
     images: bool,
     /// What is told of the jobs afterwards.
@@ -42,23 +45,31 @@ struct Task<'a> {
 
 /// `longshore prune`
 pub fn prune(env: &Env, voice: &Voice, args: &cli::Prune) -> Result<u8> {
-    let has_limits = args.older_than.is_some() || args.keep_last.is_some() || !args.statuses.is_empty();
+    let has_limits =
+        args.older_than.is_some() || args.keep_last.is_some() || !args.statuses.is_empty() || !args.groups.is_empty();
     if !has_limits && !args.images {
         let hint = "for example: longshore prune --older-than 30d --dry-run; see: longshore prune --help";
-        let needs = "prune has to be told what to remove: --older-than, --keep-last, --status or --images";
+        let needs = "prune has to be told what to remove: --older-than, --keep-last, --status, --group or --images";
         return Err(Failure::usage(needs).hint(hint).into());
     }
     let wanted =
         Wanted { statuses: args.statuses.clone(), keep_last: args.keep_last.unwrap_or(0), older_than: args.older_than };
     // An age alone with --images is meant for both; --images alone is not meant for jobs.
-    let kinds: &[Kind] = if has_limits { &[Kind::Build, Kind::Run] } else { &[] };
-    Task { kinds, wanted, images: args.images, how: How::Pruned, dry_run: args.dry_run }.perform(env, voice)
+    let kinds: &[Kind] = match (has_limits, args.groups.is_empty()) {
+        (true, true) => &[Kind::Build, Kind::Run],
+        (true, false) => &[Kind::Run],
+        (false, _) => &[],
+    };
+    args.groups.iter().try_for_each(|group| members(env, group).map(drop))?;
+    Task { kinds, wanted, groups: &args.groups, images: args.images, how: How::Pruned, dry_run: args.dry_run }
+        .perform(env, voice)
 }
 
 /// `forget` without ids.
 pub fn forget_matching(env: &Env, voice: &Voice, kind: Kind, args: &cli::Forget) -> Result<u8> {
     let wanted = Wanted { statuses: args.statuses.clone(), keep_last: 0, older_than: args.older_than };
-    Task { kinds: &[kind], wanted, images: false, how: How::Forgotten, dry_run: args.dry_run }.perform(env, voice)
+    Task { kinds: &[kind], wanted, groups: &[], images: false, how: How::Forgotten, dry_run: args.dry_run }
+        .perform(env, voice)
 }
 
 impl Task<'_> {
@@ -86,6 +97,7 @@ impl Task<'_> {
         for kind in self.kinds {
             let Some(store) = Store::open(env, *kind)? else { continue };
             let mut views = views(env, &store, Extent::Remembered)?;
+            views.retain(|view| self.is_in_groups(view));
             views.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
             let fates = fates(&views, &self.wanted, env.now());
             for (view, fate) in views.into_iter().zip(fates) {
@@ -98,6 +110,11 @@ impl Task<'_> {
             }
         }
         Ok(())
+    }
+
+    fn is_in_groups(&self, view: &View) -> bool {
+        let is_its = |group: &GroupName| view.group.as_deref() == Some(group.as_str());
+        self.groups.is_empty() || self.groups.iter().any(is_its)
     }
 
     /// The engine, if it could be asked. Without it, the jobs go all the same.
