@@ -345,6 +345,12 @@ const REQUIREMENTS: &str = "A requirements file is read as pip reads it: hashes,
     number of the line: -e, paths, URLs, variables and options for indexes. If one package has a hash, each needs one. With a \
     spec, these files take the place of its keys `requirements`, `constraints` and `aptInstall`.";
 
+const PYPROJECT: &str = "--pyproject installs the dependencies of [project]. As with pip and uv, --group names a group of \
+    [dependency-groups], with {include-group = \"NAME\"} in it, and nothing else; an extra of [project.optional-dependencies] is \
+    named with --extra. No group is installed by default. The project itself is not installed: its source is mounted at /app. \
+    Its packages become part of the recipe, beside those of --pip. Dynamic dependencies, URLs and paths are refused; tables of \
+    tools, such as [tool.uv.sources], are not read. In a spec, `pyproject` has the text of the file.";
+
 const CONDITIONS: &str = "With --if-changed nothing is built if the image was made of the same recipe, labels and base image; \
     --update makes it another recipe every week, and with --pull it is always built. The name is printed, and the exit code is \
     0. A build of the same recipe that runs is not started again, and --wait waits for it. No --id-file is written if nothing \
@@ -356,6 +362,7 @@ fn image(verb: &str) -> Page {
             [
                 text("The build runs in the background, and its log is kept."),
                 text(REQUIREMENTS),
+                text(PYPROJECT),
                 text(CONDITIONS),
                 text(FOLLOW),
                 text(FOREGROUND),
@@ -369,6 +376,7 @@ fn image(verb: &str) -> Page {
                 "longshore image logs -f web",
                 "longshore image wait web    # exits with 0 if the build succeeded",
                 "longshore image create web --base python:3-slim -r requirements.txt \\\n    --apt-file apt.txt --if-changed --wait",
+                "longshore image create web --base python:3-slim \\\n    --pyproject pyproject.toml --group test --wait",
                 "longshore image create --spec recipe.json --follow",
                 "jq -n '{name: \"web\", baseImage: \"python:3-slim\"}' |\n    longshore image create --spec - --json",
             ],

@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use super::{StatsFlags, age, duration, tail};
 use crate::job::prune::STATUSES as ENDED;
-use crate::names::{ImageRef, Signal, Tail};
+use crate::names::{ExtraName, GroupName, ImageRef, Signal, Tail};
 use crate::spec::{RecipeSpec, RunSpec};
 
 /// `longshore image create`
@@ -42,6 +42,15 @@ pub struct RecipeSources {
     /// A constraints file for pip: versions for what is installed in any case
     #[arg(long, visible_alias = "constraint", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub constraints: Vec<PathBuf>,
+    /// A pyproject.toml, of which the dependencies of [project] are installed with pip
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub pyproject: Option<PathBuf>,
+    /// Also install this group of [dependency-groups] in the pyproject.toml
+    #[arg(long, value_name = "GROUP")]
+    pub group: Vec<GroupName>,
+    /// Also install this extra of [project.optional-dependencies] in the pyproject.toml
+    #[arg(long, value_name = "EXTRA")]
+    pub extra: Vec<ExtraName>,
     /// A file with packages to install with apt, one on a line
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub apt_file: Vec<PathBuf>,

@@ -50,7 +50,7 @@ for name in 'result', 'summary':
 ";
 
 /// Files of the project, or of the home directory, that examples read.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 14] = [
     ("project/src/main.py", PROGRAM),
     ("project/src/part.py", "print('part')\n"),
     ("project/src/jobs/report.py", "print('report')\n"),
@@ -62,6 +62,7 @@ const FILES: [(&str, &str); 13] = [
     ("project/settings.env", "LEVEL=debug\n"),
     ("project/recipe.json", r#"{"name": "sci", "baseImage": "python:3-slim", "pipInstall": "six"}"#),
     ("project/requirements.txt", "six # for Python 2\n"),
+    ("project/pyproject.toml", "[project]\ndependencies = ['six']\n[dependency-groups]\ntest = ['idna']\n"),
     ("project/apt.txt", "# tools\ntree\n"),
     ("home/report/main.py", "print('nightly')\n"),
 ];

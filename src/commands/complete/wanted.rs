@@ -51,6 +51,10 @@ pub enum Wanted {
     Main,
     /// The source of a mount: a volume or a path.
     Sources,
+    /// A group of the `pyproject.toml` on the line.
+    Groups,
+    /// An extra of the `pyproject.toml` on the line.
+    Extras,
 }
 
 impl Wanted {
@@ -81,6 +85,8 @@ impl Wanted {
             (_, _, Some("context"), _) => Some(Self::Contexts),
             (["exec", ..], _, Some("main"), _) => Some(Self::Main),
             (_, _, Some("volume"), _) => Some(Self::Sources),
+            (_, _, _, "GROUP") => Some(Self::Groups),
+            (_, _, _, "EXTRA") => Some(Self::Extras),
             (_, _, _, "IMAGE") => Some(Self::Images),
             (_, _, _, "SIGNAL") => Some(Self::Signals),
             _ => match arg.get_value_hint() {
@@ -165,6 +171,8 @@ impl Source {
             Wanted::States => plain(CONTAINER_STATUSES),
             Wanted::Signals => signals(current),
             Wanted::Sources => docker::sources(env, line),
+            Wanted::Groups => plain(source::project(env, line).groups.iter().map(String::as_str)),
+            Wanted::Extras => plain(source::project(env, line).extras.iter().map(String::as_str)),
             Wanted::Main => source::files(env, line.value_of("--src"), current),
         }
     }
