@@ -85,12 +85,13 @@ const BEFORE: [(&str, &str); 13] = [
 ];
 
 /// Commands that are not run, and why.
-const NOT_RUN: [(&str, &str); 8] = [
+const NOT_RUN: [(&str, &str); 9] = [
     ("cargo install", "it would install the program for the user who runs the tests"),
     ("--cache models", "its volume would stay on the engine; engine::cache has a cache of its own"),
     ("make install", "it would install the program on this machine"),
     ("prune --images", "it would remove images that builds of others left on this engine"),
-    ("--watch", "it goes on until Ctrl-C"),
+    ("--watch", "it goes on until a key is pressed"),
+    ("make static", "tools/static tries the program out itself"),
     ("make deb", "tools/deb tries the package out itself"),
     ("apt install", "it would install the package on this machine"),
     ("systemctl", "it would change the timers of the user who runs the tests"),
