@@ -312,7 +312,7 @@ const FILTERS: &str = "Keys of --filter: id (prefix), image, label (KEY or KEY=V
 const BOTH: &str = "Each ID is that of a build or of a run: an id, a prefix of one, a name, or `latest` for the newest job. If a \
     build and a run have the same name, it is an error that says what to type for each.";
 const WATCH: &str = "With --watch, the list is drawn anew each second, in place and in the size that the terminal has by then, \
-    until Ctrl-C, which exits with 130. Then the terminal is as before, with the last list on it. Without a terminal --watch is \
+    until the key q, which exits with 0, or Ctrl-C, which exits with 130. Then the terminal is as before, with the last list on it. Without a terminal --watch is \
     an error; with --json, the array is printed on one line, and again whenever it has changed.";
 const SEVERAL_LOGS: &str = "With several ids, each line has the name of its job before it, and its id where two jobs have the \
     same name. Lines are never mixed: a line is shown when it has ended. With --json, each object has the job's `id`; without \

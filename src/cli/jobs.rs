@@ -238,7 +238,7 @@ pub struct JobList {
     /// Show every column, and do not cut cells to the terminal's width
     #[arg(long)]
     pub no_trunc: bool,
-    /// Show the list until Ctrl-C, as it is at each moment; with --json, print it again when it has changed
+    /// Show the list until q or Ctrl-C, as it is at each moment; with --json, print it again when it has changed
     #[arg(short, long)]
     pub watch: bool,
 }
