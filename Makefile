@@ -13,7 +13,7 @@ WITH_ENGINE = mkdir -p .cache && tools/shells && base=$$(tools/engine) && \
 	LONGSHORE_TEST_PYTHON=$$python
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test snapshots soak check deny fuzz bench papers picture install deb clean toolchain
+.PHONY: help build demo test snapshots soak check deny fuzz bench papers picture install static deb clean toolchain
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
@@ -63,6 +63,9 @@ install: build ## install binary, man pages and completions under PREFIX (/usr/l
 	install -D -m 644 completions/longshore.bash '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/longshore'
 	install -D -m 644 completions/_longshore '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_longshore'
 	install -D -m 644 completions/longshore.fish '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/longshore.fish'
+
+static: ## build a program that needs no shared library, target/static/longshore, and try it out in a container
+	tools/static
 
 deb: build ## build a Debian package, target/debian/longshore_*.deb, and try it out in a container
 	tools/deb

@@ -326,7 +326,7 @@ const FILTERS: &str = "Keys of --filter: group, id (prefix), image, label (KEY o
 const BOTH: &str = "Each ID is that of a build or of a run: an id, a prefix of one, a name, or `latest` for the newest job. If a \
     build and a run have the same name, it is an error that says what to type for each.";
 const WATCH: &str = "With --watch, the list is drawn anew each second, in place and in the size that the terminal has by then, \
-    until Ctrl-C, which exits with 130. Then the terminal is as before, with the last list on it. Without a terminal --watch is \
+    until the key q, which exits with 0, or Ctrl-C, which exits with 130. Then the terminal is as before, with the last list on it. Without a terminal --watch is \
     an error; with --json, the array is printed on one line, and again whenever it has changed.";
 const SEVERAL_LOGS: &str = "With several ids, each line has the name of its job before it, and its id where two jobs have the \
     same name. Lines are never mixed: a line is shown when it has ended. With --json, each object has the job's `id`; without \
@@ -372,6 +372,12 @@ const REQUIREMENTS: &str = "A requirements file is read as pip reads it: hashes,
     number of the line: -e, paths, URLs, variables and options for indexes. If one package has a hash, each needs one. With a \
     spec, these files take the place of its keys `requirements`, `constraints` and `aptInstall`.";
 
+const PYPROJECT: &str = "--pyproject installs the dependencies of [project]. As with pip and uv, --group names a group of \
+    [dependency-groups], with {include-group = \"NAME\"} in it, and nothing else; an extra of [project.optional-dependencies] is \
+    named with --extra. No group is installed by default. The project itself is not installed: its source is mounted at /app. \
+    Its packages become part of the recipe, beside those of --pip. Dynamic dependencies, URLs and paths are refused; tables of \
+    tools, such as [tool.uv.sources], are not read. In a spec, `pyproject` has the text of the file.";
+
 const CONDITIONS: &str = "With --if-changed nothing is built if the image was made of the same recipe, labels and base image; \
     --update makes it another recipe every week, and with --pull it is always built. The name is printed, and the exit code is \
     0. A build of the same recipe that runs is not started again, and --wait waits for it. No --id-file is written if nothing \
@@ -383,6 +389,7 @@ fn image(verb: &str) -> Page {
             [
                 text("The build runs in the background, and its log is kept."),
                 text(REQUIREMENTS),
+                text(PYPROJECT),
                 text(CONDITIONS),
                 text(queue::WAITING),
                 text(queue::AFTER),
@@ -398,6 +405,7 @@ fn image(verb: &str) -> Page {
                 "longshore image logs -f web",
                 "longshore image wait web    # exits with 0 if the build succeeded",
                 "longshore image create web --base python:3-slim -r requirements.txt \\\n    --apt-file apt.txt --if-changed --wait",
+                "longshore image create web --base python:3-slim \\\n    --pyproject pyproject.toml --group test --wait",
                 "longshore image create --spec recipe.json --follow",
                 "jq -n '{name: \"web\", baseImage: \"python:3-slim\"}' |\n    longshore image create --spec - --json",
             ],

@@ -111,6 +111,7 @@ mod cache;
 mod cpus;
 mod csv;
 mod endpoint;
+mod group;
 mod image;
 mod job;
 mod log_driver;
@@ -135,6 +136,7 @@ pub use cache::{CACHE_TARGET, CacheName};
 pub use cpus::Cpus;
 pub use csv::{csv_field, csv_fields};
 pub use endpoint::Endpoint;
+pub use group::{DependencyGroup, ExtraName, normalized};
 pub use image::{ImageName, ImageRef, without_latest};
 pub use job::{GroupName, JobId, JobName, Label, LabelKey, QueueName};
 pub use log_driver::LogDriver;
@@ -148,7 +150,7 @@ pub use retry::{Cause, Causes, Retries};
 pub use run::{GpuWish, Gpus, MainFile, Module, MountPath, NetworkName, SOURCE_TARGET};
 pub use signal::Signal;
 pub use tail::Tail;
-pub use text::{Argument, Commands, RequirementLines};
+pub use text::{Argument, Commands, ProjectText, RequirementLines};
 pub use url::HttpUrl;
 pub use user::UserSpec;
 pub use variable::{EnvKey, EnvValue, Variable};
@@ -204,12 +206,14 @@ mod tests {
     type Grammar = (&'static str, fn(&str) -> Result<String, Invalid>);
 
     /// A valid value of each type that ends up where some program could read more into it.
-    const STRICT: [Grammar; 11] = [
+    const STRICT: [Grammar; 13] = [
         ("pip", |text| CacheName::parse(text).map(String::from)),
         ("python:3", |text| ImageRef::parse(text).map(String::from)),
         ("web:1", |text| ImageName::parse(text).map(String::from)),
         ("train", |text| JobName::parse(text).map(String::from)),
         ("0123456789ab", |text| JobId::parse(text).map(String::from)),
+        ("dev", |text| DependencyGroup::parse(text).map(String::from)),
+        ("fast", |text| ExtraName::parse(text).map(String::from)),
         ("gcc", |text| AptPackage::parse(text).map(String::from)),
         ("numpy", |text| PipRequirement::parse(text).map(String::from)),
         ("HOME", |text| EnvKey::parse(text).map(String::from)),

@@ -8,6 +8,7 @@ pub mod create;
 pub mod engine;
 pub mod logs;
 pub mod names;
+pub mod pyproject;
 pub mod records;
 pub mod requirements;
 pub mod spec;

@@ -9,6 +9,7 @@ pub mod apt_file;
 mod ca_cert;
 pub mod failure;
 mod made_of;
+pub mod pyproject;
 mod requirements;
 mod source;
 pub mod steps;
@@ -27,7 +28,7 @@ use crate::spec::{RecipeSpec, Required, missing};
 pub use ca_cert::CaCert;
 pub use made_of::{Base, MadeOf};
 pub use requirements::{Reader, Requirements, Role};
-pub use source::Source;
+pub use source::{Place, Source};
 
 const STEP_SH: &[u8] = include_bytes!("recipe/step.sh");
 /// The most bytes of requirements, and of constraints, as JSON.
@@ -91,8 +92,8 @@ impl Recipe {
     /// The recipe for a spec. `ca_cert` is the content of the file that `spec.ca_cert` names.
     ///
     /// # Errors
-    /// When the name or the base image is missing, or the base image is an id; for a line of the requirements that a
-    /// recipe cannot take.
+    /// When the name or the base image is missing, or the base image is an id; for a line of the requirements or
+    /// of the `pyproject.toml` that a recipe cannot take.
     pub fn new(spec: &RecipeSpec, ca_cert: Option<CaCert>) -> Result<Self> {
         let (Some(name), Some(base)) = (spec.name.clone(), spec.base_image.clone()) else {
             return Err(missing(&[
@@ -105,7 +106,7 @@ impl Recipe {
             let invalid = Invalid::new("base image", base.as_str(), "an image id cannot be the base of a build");
             return Err(invalid.with_hint("give the image a tag, and use that").into());
         }
-        let pip = all(&spec.pip_install);
+        let pip = [all(&spec.pip_install), pyproject::of_spec(spec)?].concat();
         let requirements = requirements(spec)?;
         requirements.check_hashes(&pip)?;
         Ok(Self {

@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use super::{StatsFlags, Turn, age, duration, tail};
 use crate::job::prune::STATUSES as ENDED;
-use crate::names::{GroupName, ImageRef, Signal, Tail};
+use crate::names::{DependencyGroup, ExtraName, GroupName, ImageRef, Signal, Tail};
 use crate::spec::{RecipeSpec, RunSpec};
 use crate::sweep::Each;
 
@@ -43,6 +43,15 @@ pub struct RecipeSources {
     /// A constraints file for pip: versions for what is installed in any case
     #[arg(long, visible_alias = "constraint", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub constraints: Vec<PathBuf>,
+    /// A pyproject.toml, of which the dependencies of [project] are installed with pip
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub pyproject: Option<PathBuf>,
+    /// Also install this group of [dependency-groups] in the pyproject.toml
+    #[arg(long, value_name = "GROUP")]
+    pub group: Vec<DependencyGroup>,
+    /// Also install this extra of [project.optional-dependencies] in the pyproject.toml
+    #[arg(long, value_name = "EXTRA")]
+    pub extra: Vec<ExtraName>,
     /// A file with packages to install with apt, one on a line
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub apt_file: Vec<PathBuf>,
@@ -285,7 +294,7 @@ pub struct JobList {
     /// Show every column, and do not cut cells to the terminal's width
     #[arg(long)]
     pub no_trunc: bool,
-    /// Show the list until Ctrl-C, as it is at each moment; with --json, print it again when it has changed
+    /// Show the list until q or Ctrl-C, as it is at each moment; with --json, print it again when it has changed
     #[arg(short, long)]
     pub watch: bool,
 }

@@ -56,15 +56,17 @@ impl Glance {
     #[must_use]
     pub fn of(jobs: &Dir, id: &JobId, open: impl Fn() -> Option<Job>) -> Option<Self> {
         let file = |name: &str| format!("{id}/{name}");
-        if jobs.has(&file(FORGOTTEN)) {
-            return None;
-        }
+        let has_ended = || jobs.has(&file(EXIT));
         let record = jobs.read(&file(RECORD), SMALL_FILE).ok();
         let asked = record.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        // The exit record, then the locks, then the exit record again: a job may end between the first two.
-        let has_ended = || jobs.has(&file(EXIT));
         let mut stage = Stage::Ended;
         if asked.is_none() || !has_ended() {
+            // A job is forgotten while it runs, and removed when it ends. So the mark is not looked for in those that have
+            // ended, which are nearly all: each look at a file counts.
+            if jobs.has(&file(FORGOTTEN)) {
+                return None;
+            }
+            // The exit record, then the locks, then the exit record again: a job may end between the first two.
             let is_over = open()?.has_ended();
             stage = match (has_ended(), is_over) {
                 (true, _) => Stage::Ended,

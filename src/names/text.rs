@@ -21,6 +21,11 @@ checked_text! {
     RequirementLines, "requirements", |text: &str| without_nul(text, "they contain a NUL")
 }
 
+checked_text! {
+    /// The text of a `pyproject.toml`: any text without a NUL. `recipe` reads it.
+    ProjectText, "pyproject", |text: &str| without_nul(text, "it contains a NUL")
+}
+
 fn without_nul(text: &str, why: &str) -> Checked {
     if text.contains('\0') { Err(no(why)) } else { Ok(text.to_owned()) }
 }

@@ -6,6 +6,7 @@
 mod bottom;
 mod braid;
 mod failure;
+mod keys;
 mod log;
 mod page;
 mod screen;

@@ -2,7 +2,7 @@
 //!
 //! On a terminal that knows escape sequences they are drawn on its other screen, as `watch` does, and the last one is printed
 //! on the first screen at the end. So neither a resize nor the end leaves anything behind, and what stood there before is
-//! there again. Ctrl-Z and the signals that end a process leave the other screen first. Elsewhere one drawing follows the
+//! there again. Ctrl-Z and the signals that end a process leave the other screen first, and give the keyboard back. Elsewhere one drawing follows the
 //! other.
 
 use std::io::{self, Write as _};
@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::Result;
-use signal_hook::consts::{SIGHUP, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
 
+use super::keys::Keys;
 use super::{Page, Voice, stdout};
 
 /// To the other screen, and back.
@@ -38,8 +39,27 @@ impl<'a> Screen<'a> {
     /// # Errors
     /// When signals cannot be listened for, or stdout cannot be written.
     pub fn open(voice: &'a Voice) -> Result<Self> {
-        let keeper = if voice.can_redraw() { Some(Keeper::start()?) } else { None };
+        Self::with(voice, || None)
+    }
+
+    /// The same, and listens for the key that ends it.
+    ///
+    /// # Errors
+    /// As [`Screen::open`].
+    pub fn with_keys(voice: &'a Voice) -> Result<Self> {
+        Self::with(voice, Keys::listen)
+    }
+
+    fn with(voice: &'a Voice, keys: impl FnOnce() -> Option<Keys>) -> Result<Self> {
+        let keeper = if voice.can_redraw() { Some(Keeper::start(keys())?) } else { None };
         Ok(Self { voice, size: (0, 0), keeper })
+    }
+
+    /// Whether the key that ends it was pressed.
+    #[must_use]
+    pub fn has_quit(&self) -> bool {
+        let keys = self.keeper.as_ref().and_then(|keeper| keeper.keys.as_ref());
+        keys.as_ref().is_some_and(|keys| keys.has_quit())
     }
 
     /// Draws. `rows` is how many rows there are; the closure gets how many of them fit between a header and a line that
@@ -93,23 +113,32 @@ struct Keeper {
     signals: Handle,
     thread: Option<JoinHandle<()>>,
     is_stale: Arc<AtomicBool>,
+    /// If there is a keyboard that was asked for.
+    keys: Option<Arc<Keys>>,
 }
 
 impl Keeper {
-    fn start() -> io::Result<Self> {
-        let mut signals = Signals::new([SIGTSTP, SIGTERM, SIGHUP])?;
+    fn start(keys: Option<Keys>) -> io::Result<Self> {
+        let mut signals = Signals::new([SIGTSTP, SIGTERM, SIGHUP, SIGQUIT])?;
         let (handle, is_stale) = (signals.handle(), Arc::new(AtomicBool::new(false)));
         control(ENTER)?;
-        let stale = Arc::clone(&is_stale);
+        let (stale, keys) = (Arc::clone(&is_stale), keys.map(Arc::new));
+        let keyboard = keys.clone();
         let thread = std::thread::spawn(move || {
             for signal in signals.forever() {
+                if let Some(keys) = &keyboard {
+                    keys.give_back();
+                }
                 let _ = control(LEAVE).and_then(|()| emulate_default_handler(signal));
                 // Only a stop comes back.
+                if let Some(keys) = &keyboard {
+                    keys.ask();
+                }
                 let _ = control(ENTER);
                 stale.store(true, Ordering::Relaxed);
             }
         });
-        Ok(Self { signals: handle, thread: Some(thread), is_stale })
+        Ok(Self { signals: handle, thread: Some(thread), is_stale, keys })
     }
 }
 

@@ -16,6 +16,7 @@ pub fn all(bytes: &[u8]) {
     certificates(bytes);
     super::sweep::all(bytes);
     super::requirements::all(&String::from_utf8_lossy(bytes));
+    super::pyproject::all(&String::from_utf8_lossy(bytes));
 }
 
 /// A recipe that is accepted is stored and read again as the same one, and can be rendered.
@@ -62,6 +63,9 @@ fn alike(spec: &RecipeSpec, recipe: &Recipe) -> RecipeSpec {
         apt_install: text(!recipe.apt.is_empty(), "jq").parse().into_iter().collect(),
         pip_install: text(has_pip(recipe), "six").parse().into_iter().collect(),
         requirements: None,
+        pyproject: None,
+        groups: Vec::new(),
+        extras: Vec::new(),
         constraints: text(!recipe.requirements.constraints.is_empty(), "six").parse().ok(),
         additional_command: text(!recipe.commands.trim().is_empty(), "true").parse().into_iter().collect(),
         pip_index_url: spec.pip_index_url.as_ref().and_then(|_| "http://a".parse().ok()),

@@ -27,6 +27,35 @@ impl Source {
     }
 }
 
+/// Where a text is from.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// A file, by the path that was given.
+    File(&'a Path),
+    /// A key of a spec.
+    Key(&'a str),
+}
+
+impl Place<'_> {
+    /// A line of it, counted from 1.
+    #[must_use]
+    pub fn line(&self, number: usize) -> String {
+        match self {
+            Self::File(path) => place(path, number),
+            Self::Key(key) => format!("line {number} of {key:?}"),
+        }
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Key(key) => format!("{key:?}"),
+        }
+    }
+}
+
 /// A line of a file, as compilers name it.
 #[must_use]
 pub fn place(path: &Path, line: usize) -> String {

@@ -11,7 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::json::kind;
-use crate::names::{Argument, EnvKey, EnvValue, Invalid, Label, LabelKey, Mount, Publish, Variable, Volume};
+use crate::names::{
+    Argument, DependencyGroup, EnvKey, EnvValue, ExtraName, Invalid, Label, LabelKey, Mount, Publish, Variable, Volume,
+};
 use crate::terminal::escape_value;
 use crate::units;
 
@@ -70,6 +72,16 @@ pub fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
 /// `args`: an array of strings.
 pub fn arguments<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Argument>, D::Error> {
     list(from, "args")
+}
+
+/// `groups`: an array of strings.
+pub fn groups<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<DependencyGroup>, D::Error> {
+    list(from, "groups")
+}
+
+/// `extras`: an array of strings.
+pub fn extras<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ExtraName>, D::Error> {
+    list(from, "extras")
 }
 
 /// `volumes`: an array of strings.

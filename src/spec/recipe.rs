@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{field, instead};
 use crate::names::{
-    AptPackage, Commands, HttpUrl, ImageName, ImageRef, Label, Packages, PipRequirement, RequirementLines,
+    AptPackage, Commands, DependencyGroup, ExtraName, HttpUrl, ImageName, ImageRef, Label, Packages, PipRequirement,
+    ProjectText, RequirementLines,
 };
 
 /// The JSON body of `image create --spec`. Its first six keys are those of the web API's `POST /api/image/create`. All
@@ -49,6 +50,21 @@ pub struct RecipeSpec {
     #[arg(skip)]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub constraints: Option<RequirementLines>,
+    /// The text of a `pyproject.toml`, of which the dependencies of `[project]` are installed with pip. `image create
+    /// --pyproject FILE` reads a file
+    #[arg(skip)]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    pub pyproject: Option<ProjectText>,
+    /// The groups of `[dependency-groups]` that are installed, too
+    #[arg(skip)]
+    #[serde(deserialize_with = "field::groups", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    pub groups: Vec<DependencyGroup>,
+    /// The extras of `[project.optional-dependencies]` that are installed, too
+    #[arg(skip)]
+    #[serde(deserialize_with = "field::extras", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    pub extras: Vec<ExtraName>,
     /// Commands to run after the packages are installed
     #[arg(long = "run", value_name = "COMMAND", allow_hyphen_values = true)]
     #[serde(with = "field::joined")]
@@ -101,6 +117,9 @@ impl RecipeSpec {
             pip_install: instead(self.pip_install, file.pip_install),
             requirements: self.requirements.or(file.requirements),
             constraints: self.constraints.or(file.constraints),
+            pyproject: self.pyproject.or(file.pyproject),
+            groups: instead(self.groups, file.groups),
+            extras: instead(self.extras, file.extras),
             additional_command: instead(self.additional_command, file.additional_command),
             ca_cert: self.ca_cert.or(file.ca_cert),
             pip_index_url: self.pip_index_url.or(file.pip_index_url),
@@ -134,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_empty_or_null_is_absent() {
         let empty = r#"{"name": "", "baseImage": null, "update": null, "aptInstall": "", "pipInstall": null,
-            "requirements": "", "constraints": null, "additionalCommand": "", "caCert": "", "pipIndexUrl": "",
+            "requirements": "", "constraints": null, "pyproject": "", "groups": null, "extras": [], "additionalCommand": "", "caCert": "", "pipIndexUrl": "",
             "labels": null}"#;
         assert_eq!(crate::spec::parse::<RecipeSpec>(empty.as_bytes()).unwrap(), RecipeSpec::default());
     }
@@ -164,7 +183,8 @@ mod tests {
     #[test]
     fn a_record_keeps_the_keys_of_the_web_api_and_what_else_the_image_is_made_of() {
         let full = r#"{"name":"mine","baseImage":"python:3-slim","update":true,"aptInstall":"jq\ng++","pipInstall":"six",
-            "requirements":"idna # x\n","constraints":"idna<9","additionalCommand":"a\nb","caCert":"c.pem","pipIndexUrl":"https://a/s","aptMirror":"http://b","recommends":true}"#;
+            "requirements":"idna # x\n","constraints":"idna<9","pyproject":"[project]\n","groups":["dev"],
+            "extras":["fast"],"additionalCommand":"a\nb","caCert":"c.pem","pipIndexUrl":"https://a/s","aptMirror":"http://b","recommends":true}"#;
         let spec: RecipeSpec = serde_json::from_str(full).unwrap();
         let written = serde_json::to_value(RecipeSpec { pull: true, ..spec.clone() }).unwrap();
         assert_eq!(written, serde_json::from_str::<serde_json::Value>(full).unwrap());

@@ -46,11 +46,14 @@ fn another_recipe_label_or_base_is_built_with_as_few_questions() {
     let fake = Fake::new();
     let mut last = ensure(&fake, &[]).0;
     fake.write("requirements.txt", "six # why\n");
+    fake.write("pyproject.toml", "[project]\ndependencies = ['idna']\n[dependency-groups]\ntest = ['pytest']\n");
     for flags in [
         &["--pip", "six"][..],
         &["--requirements", "requirements.txt"],
         &["--requirements", "requirements.txt", "--label", "a=b"],
         &["--requirements", "requirements.txt", "--label", "a=c"],
+        &["--pyproject", "pyproject.toml"],
+        &["--pyproject", "pyproject.toml", "--group", "test"],
         &["--run", "true"],
         &[],
     ] {

@@ -50,7 +50,7 @@ for name in 'result', 'summary':
 ";
 
 /// Files of the project, or of the home directory, that examples read.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 14] = [
     ("project/src/main.py", PROGRAM),
     ("project/src/part.py", "print('part')\n"),
     ("project/src/jobs/report.py", "print('report')\n"),
@@ -62,6 +62,7 @@ const FILES: [(&str, &str); 13] = [
     ("project/settings.env", "LEVEL=debug\n"),
     ("project/recipe.json", r#"{"name": "sci", "baseImage": "python:3-slim", "pipInstall": "six"}"#),
     ("project/requirements.txt", "six # for Python 2\n"),
+    ("project/pyproject.toml", "[project]\ndependencies = ['six']\n[dependency-groups]\ntest = ['idna']\n"),
     ("project/apt.txt", "# tools\ntree\n"),
     ("home/report/main.py", "print('nightly')\n"),
 ];
@@ -84,12 +85,13 @@ const BEFORE: [(&str, &str); 13] = [
 ];
 
 /// Commands that are not run, and why.
-const NOT_RUN: [(&str, &str); 8] = [
+const NOT_RUN: [(&str, &str); 9] = [
     ("cargo install", "it would install the program for the user who runs the tests"),
     ("--cache models", "its volume would stay on the engine; engine::cache has a cache of its own"),
     ("make install", "it would install the program on this machine"),
     ("prune --images", "it would remove images that builds of others left on this engine"),
-    ("--watch", "it goes on until Ctrl-C"),
+    ("--watch", "it goes on until a key is pressed"),
+    ("make static", "tools/static tries the program out itself"),
     ("make deb", "tools/deb tries the package out itself"),
     ("apt install", "it would install the package on this machine"),
     ("systemctl", "it would change the timers of the user who runs the tests"),

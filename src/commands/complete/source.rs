@@ -1,9 +1,15 @@
-//! Completes the path of a program inside the source directory: `exec run --src DIR --main FILE`.
+//! Completes from the files that the line names: the path of a program inside the source directory (`exec run --src DIR --main
+//! FILE`), and the groups and extras of a `pyproject.toml` (`image create --pyproject FILE --group GROUP`).
 
 use std::path::{Component, Path};
 
+use super::line::Line;
 use super::reply::Offer;
 use crate::env::Env;
+use crate::recipe::pyproject::{Names, names};
+
+/// The largest `pyproject.toml` that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
 
 /// The files and directories in the source directory that continue what is typed. Hidden ones are offered once their dot
 /// is typed.
@@ -23,4 +29,13 @@ pub fn files(env: &Env, source: Option<&str>, current: &str) -> Vec<Offer> {
         .collect();
     found.sort_by(|a, b| a.value.cmp(&b.value));
     found
+}
+
+/// The groups and extras of the `pyproject.toml` on the line; none if there is no such file.
+pub fn project(env: &Env, line: &Line) -> Names {
+    let Some(path) = line.value_of("--pyproject").map(|path| env.expanded(path)) else { return Names::default() };
+    // A pipe would be empty for the command itself afterwards.
+    let is_small = path.metadata().is_ok_and(|file| file.is_file() && file.len() <= LARGEST);
+    let text = if is_small { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+    names(text.strip_prefix('\u{feff}').unwrap_or(&text))
 }

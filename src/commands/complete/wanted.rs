@@ -56,6 +56,10 @@ pub enum Wanted {
     Main,
     /// The source of a mount: a volume or a path.
     Sources,
+    /// A group of the `pyproject.toml` on the line.
+    DependencyGroups,
+    /// An extra of the `pyproject.toml` on the line.
+    Extras,
 }
 
 impl Wanted {
@@ -86,11 +90,13 @@ impl Wanted {
             (_, _, Some("context"), _) => Some(Self::Contexts),
             (["exec", ..], _, Some("main"), _) => Some(Self::Main),
             (_, _, Some("volume"), _) => Some(Self::Sources),
+            (["image", "create"], _, _, "GROUP") => Some(Self::DependencyGroups),
+            (_, _, _, "GROUP") => Some(Self::Groups),
+            (_, _, _, "EXTRA") => Some(Self::Extras),
             (_, _, _, "IMAGE") => Some(Self::Images),
             (_, _, Some("after" | "after-any"), _) => Some(Self::Jobs(Scope::Both, Fit::RunningFirst)),
             (_, _, _, "QUEUE") => Some(Self::Queues),
             (_, _, _, "SIGNAL") => Some(Self::Signals),
-            (_, _, _, "GROUP") => Some(Self::Groups),
             _ => match arg.get_value_hint() {
                 ValueHint::DirPath => Some(Self::Paths(Paths::Directories)),
                 ValueHint::FilePath | ValueHint::AnyPath => Some(Self::Paths(Paths::Files)),
@@ -175,6 +181,8 @@ impl Source {
             Wanted::Signals => signals(current),
             Wanted::Groups => jobs::groups(env),
             Wanted::Sources => docker::sources(env, line),
+            Wanted::DependencyGroups => plain(source::project(env, line).groups.iter().map(String::as_str)),
+            Wanted::Extras => plain(source::project(env, line).extras.iter().map(String::as_str)),
             Wanted::Main => source::files(env, line.value_of("--src"), current),
         }
     }

@@ -10,8 +10,8 @@ use anyhow::Result;
 use crate::cli::{ImageCreate, RecipeSources};
 use crate::commands::read_spec;
 use crate::error::{Failure, plain};
-use crate::names::RequirementLines;
-use crate::recipe::{Reader, Role, Source, apt_file};
+use crate::names::{Packages, RequirementLines};
+use crate::recipe::{Place, Reader, Role, Source, apt_file, pyproject};
 use crate::spec::RecipeSpec;
 
 /// The largest file that is read, in bytes. What is kept of all of them is smaller.
@@ -25,8 +25,30 @@ pub fn recipe(args: &ImageCreate) -> Result<RecipeSpec> {
         flags.apt_install.push(apt_file::packages(path, &open(path, "the packages for apt")?)?);
     }
     let mut spec = flags.over(read_spec(args.file.as_deref())?);
+    project(&args.sources, &mut spec)?;
     requirements(&args.sources, &mut spec)?;
     Ok(spec)
+}
+
+/// Puts the packages of a `pyproject.toml` in its place. A record has nothing else of the file, in which the index of
+/// some tool may have a password.
+fn project(sources: &RecipeSources, spec: &mut RecipeSpec) -> Result<()> {
+    if !sources.group.is_empty() {
+        spec.groups.clone_from(&sources.group);
+    }
+    if !sources.extra.is_empty() {
+        spec.extras.clone_from(&sources.extra);
+    }
+    let packages = match &sources.pyproject {
+        None => pyproject::of_spec(spec)?,
+        Some(path) => {
+            let text = open(path, "the project")?.text(path)?;
+            pyproject::packages(Place::File(path), &text, &spec.groups, &spec.extras)?
+        }
+    };
+    spec.pip_install.extend((!packages.is_empty()).then_some(Packages(packages)));
+    (spec.pyproject, spec.groups, spec.extras) = Default::default();
+    Ok(())
 }
 
 /// Needs the whole spec, because the index and the packages of `--pip` may be in it.

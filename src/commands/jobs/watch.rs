@@ -1,4 +1,4 @@
-//! `--watch`: shows an answer as it is at each moment, until Ctrl-C.
+//! `--watch`: shows an answer as it is at each moment, until Ctrl-C or `q`.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -41,14 +41,15 @@ pub fn watch<W: Watched>(voice: &Voice, read: impl Fn() -> Result<W>) -> Result<
 fn redraw<W: Watched>(voice: &Voice, read: impl Fn() -> Result<W>) -> Result<u8> {
     let interrupt = Interrupt::ctrl_c()?;
     let mut shown = read()?;
-    let mut screen = Screen::open(voice)?;
+    let mut screen = Screen::with_keys(voice)?;
     loop {
         screen.draw(shown.rows(), |page, count| shown.first(page, count))?;
         let since = Instant::now();
         while since.elapsed() < EACH && !screen.is_stale() {
-            if interrupt.is_heard() {
+            let has_quit = screen.has_quit();
+            if has_quit || interrupt.is_heard() {
                 screen.close(shown.rows(), |page, count| shown.first(page, count))?;
-                return Ok(LEFT);
+                return Ok(if has_quit { 0 } else { LEFT });
             }
             sleep(LOOK);
         }

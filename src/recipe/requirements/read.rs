@@ -7,7 +7,7 @@ use super::{Entry, Requirements, Role, What, lines, options};
 use crate::error::Failure;
 use crate::invalid::Invalid;
 use crate::names::{HttpUrl, PipRequirement};
-use crate::recipe::source::{Source, about, place};
+use crate::recipe::source::{Place, Source, about};
 
 /// How deep files may name each other.
 const DEEPEST: usize = 100;
@@ -24,21 +24,6 @@ pub struct Reader<'a> {
     /// The files that were read, and need not be read again.
     done: HashSet<(PathBuf, Role)>,
     found: Requirements,
-}
-
-/// Where a line is.
-enum Place<'a> {
-    File(&'a Path),
-    Key(&'a str),
-}
-
-impl Place<'_> {
-    fn line(&self, number: usize) -> String {
-        match self {
-            Self::File(path) => place(path, number),
-            Self::Key(key) => format!("line {number} of {key:?}"),
-        }
-    }
 }
 
 impl<'a> Reader<'a> {

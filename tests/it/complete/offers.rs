@@ -192,6 +192,27 @@ fn a_main_file_is_sought_in_the_source_directory() {
 }
 
 #[test]
+fn groups_and_extras_are_those_of_the_project_on_the_line() {
+    let fake = Fake::new();
+    fake.write(
+        "my project.toml",
+        "[project.optional-dependencies]\nfast = []\n[dependency-groups]\ntest = []\ndocs = []\n",
+    );
+    fake.write("broken.toml", "[dependency-groups\n");
+    for (line, expected) in [
+        ("--pyproject 'my project.toml' --group ", &["docs", "test"][..]),
+        ("--group=test --pyproject='my project.toml' --group=t", &["--group=test"]),
+        ("--pyproject 'my project.toml' --extra ", &["fast"]),
+        ("--pyproject broken.toml --group ", &[]),
+        ("--pyproject missing.toml --group ", &[]),
+        ("--pyproject /dev/zero --group ", &[]),
+        ("--group ", &[]),
+    ] {
+        assert_eq!(fake.words(&format!("longshore image create web {line}")), expected, "{line}");
+    }
+}
+
+#[test]
 fn containers_images_and_contexts_come_from_docker() {
     let mut fake = Fake::new();
     // Unlike the fake's, this one says which engine it was called for.

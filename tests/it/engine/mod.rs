@@ -17,6 +17,7 @@ mod owners;
 mod points;
 mod programs;
 mod prune;
+mod pyproject;
 mod requirements;
 pub mod restarts;
 mod runs;

@@ -12,7 +12,7 @@ const SIX_HASH: &str = "sha256:8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b0111177
 
 impl Real {
     /// `image create` with the base, the label and the certificates of this machine.
-    fn create_with(&self, name: &str, flags: &[&str]) -> Ran {
+    pub fn create_with(&self, name: &str, flags: &[&str]) -> Ran {
         let (base, label, ca) = (Self::base(), self.label(), host_ca());
         let ca: Vec<&str> = ca.iter().flat_map(|path| ["--ca-cert", path.to_str().unwrap()]).collect();
         self.run(&[&["image", "create", name, "--base", &base, "--label", &label], &ca[..], flags].concat())

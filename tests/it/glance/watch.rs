@@ -1,6 +1,7 @@
 //! `--watch`: a list that is redrawn in place.
 
 use std::io::Read as _;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -26,7 +27,10 @@ struct Shown {
 impl Shown {
     fn of(fake: &Fake, action: &str, args: &[&str]) -> Self {
         let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
-        let mut child = terminal(fake, action, &fake.engine("act"), &args);
+        Self::from(terminal(fake, action, &fake.engine("act"), &args))
+    }
+
+    fn from(mut child: Child) -> Self {
         let (mut stdout, text) = (child.stdout.take().unwrap(), Arc::new(Mutex::new(String::new())));
         let into = Arc::clone(&text);
         let reader = std::thread::spawn(move || {
@@ -45,6 +49,11 @@ impl Shown {
     /// The drawings that are complete.
     fn drawings(&self) -> usize {
         self.text().matches(CLEAR).count().saturating_sub(1)
+    }
+
+    /// How the terminal gives its keys, as it was left.
+    fn mode(fake: &Fake) -> String {
+        std::fs::read_to_string(fake.engine("act.mode")).unwrap()
     }
 
     fn wait_for(&self, text: &str) {
@@ -106,6 +115,48 @@ fn a_list_that_is_longer_than_the_terminal_says_how_many_are_left_out() {
     assert_eq!((code, text.split_once(LEAVE).unwrap().1.matches("\r\n").count()), (130, 4), "{text:?}");
 }
 
+/// Types this into a list that is watched, once it is there: what was shown, and the exit code.
+fn ended_by(fake: &Fake, keys: &str) -> (String, i32) {
+    let shown = Shown::of(fake, "none", &["exec", "list", "--watch"]);
+    wait_until("it is drawn", || shown.drawings() > 0);
+    std::fs::write(fake.engine("act.new"), keys).unwrap();
+    std::fs::rename(fake.engine("act.new"), fake.engine("act.end")).unwrap();
+    let ended = shown.end();
+    std::fs::remove_file(fake.engine("act.end")).unwrap();
+    ended
+}
+
+#[test]
+fn the_key_q_ends_it_and_the_terminal_is_as_before() {
+    let mut fake = Fake::new();
+    fake.set("TERM", "xterm");
+    fake.ended_run("true");
+    for (keys, expected) in [("q", 0), ("%\r\x1b[Aq", 0), ("Q", 0), ("%\x03", 130)] {
+        let (text, code) = ended_by(&fake, keys);
+        assert_eq!((code, Shown::mode(&fake).as_str()), (expected, "icanon echo"), "{keys:?}");
+        let (other, first) = text.split_once(LEAVE).unwrap();
+        assert_eq!(first.matches("\r\n").count(), 2, "a header and a row: {first:?}");
+        assert!(!other.contains(['%', '^']), "no key is shown: {other:?}");
+    }
+}
+
+#[test]
+fn without_a_keyboard_it_ends_by_ctrl_c_alone() {
+    let mut fake = Fake::new();
+    fake.set("TERM", "xterm");
+    fake.ended_run("true");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/terminal");
+    let (act, redirected) = (fake.engine("act"), "exec \"$@\" </dev/null");
+    let outer = [script.to_str().unwrap(), "none", act.to_str().unwrap(), "sh", "-c", redirected, "sh"];
+    let mut command = fake.through(&outer, &["exec", "list", "--watch"]);
+    let shown = Shown::from(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    wait_until("it is drawn", || shown.drawings() > 0);
+    std::fs::write(fake.engine("act.new"), "q\x03").unwrap();
+    std::fs::rename(fake.engine("act.new"), fake.engine("act.end")).unwrap();
+    let (text, code) = shown.end();
+    assert_eq!((code, Shown::mode(&fake).as_str()), (130, "icanon echo"), "{text:?}");
+}
+
 #[test]
 fn ctrl_z_and_the_end_by_a_signal_give_the_screen_back() {
     let mut fake = Fake::new();
@@ -116,6 +167,7 @@ fn ctrl_z_and_the_end_by_a_signal_give_the_screen_back() {
     std::fs::write(fake.engine("act"), "").unwrap();
     wait_until("the command is stopped", || fake.engine("act.stopped").exists());
     wait_until("the screen is given back", || shown.text().ends_with(LEAVE));
+    assert_eq!(std::fs::read_to_string(fake.engine("act.stopped")).unwrap(), "icanon echo");
     let before = shown.drawings();
     std::fs::write(fake.engine("act.fg"), "").unwrap();
     wait_until("it is drawn again", || shown.drawings() > before && shown.text().matches(ENTER).count() == 2);
@@ -130,6 +182,7 @@ fn ctrl_z_and_the_end_by_a_signal_give_the_screen_back() {
     let (text, code) = shown.end();
     assert_eq!(code, 143);
     assert!(text.ends_with(LEAVE), "{text:?}");
+    assert_eq!(Shown::mode(&fake), "icanon echo");
 }
 
 #[test]
