@@ -106,8 +106,8 @@ const FUNCTIONS: &str = "\
 quick_run() { longshore exec run --name \"$1\" --image web --src src --main part.py --wait; }
 endless_run() { longshore exec run --name \"$1\" --image web --src src --main forever.py; }
 settle() {
-    longshore image builds -q --status running | xargs -r -n 1 longshore image wait
-    longshore exec list -q --status running | xargs -r longshore exec wait
+    longshore image builds -q --status running --status queued | xargs -r -n 1 longshore image wait
+    longshore exec list -q --status running --status queued | xargs -r longshore exec wait
 }
 ";
 
@@ -192,7 +192,7 @@ fn examples(block: &Block) -> Option<Vec<Example>> {
         "console" => Some(transcript(&block.text)),
         "make" => Some(only(format!("cat >Makefile <<'END'\n{}END\nmake\n", block.text))),
         "cron" => {
-            let lines = block.text.lines().map(|line| line.splitn(6, ' ').nth(5).unwrap_or_default());
+            let lines = block.text.lines().map(scheduled);
             Some(lines.map(|command| Example { command: format!("(cd; {command})\n"), shown: None }).collect())
         }
         "ini" => Some(unit_commands(&block.text).flat_map(only).collect()),
@@ -202,6 +202,11 @@ fn examples(block: &Block) -> Option<Vec<Example>> {
         }
         _ => None,
     }
+}
+
+/// The command of a line of a crontab.
+fn scheduled(line: &str) -> &str {
+    line.strip_prefix("@reboot ").or_else(|| line.splitn(6, ' ').nth(5)).unwrap_or_default()
 }
 
 /// What a unit of systemd starts, as shell text. A timer starts nothing of its own.
