@@ -1,0 +1,67 @@
+//! What is said of options that several commands share.
+
+pub const REMEMBERED: &str = "For thirty days, commands that are given the id or the name of a removed job say when it was removed \
+    and how it had ended. In JSON, `error.job` has that.";
+pub const ENDED_ONLY: &str = "--all, --status and --older-than remove jobs that have ended, and print the plan first. A job whose \
+    record cannot be read goes only with --status corrupt. See also `longshore prune`.";
+pub const FILTERS: &str = "Keys of --filter: group, id (prefix), image, label (KEY or KEY=VALUE), name (part), outcome, queue, status. If a \
+    key is given more than once, one of its values must match. If several keys are given, all of them must match.";
+pub const BOTH: &str = "Each ID is that of a build or of a run: an id, a prefix of one, a name, or `latest` for the newest job. If a \
+    build and a run have the same name, it is an error that says what to type for each.";
+pub const WATCH: &str = "With --watch, the list is drawn anew each second, in place and in the size that the terminal has by then, \
+    until the key q, which exits with 0, or Ctrl-C, which exits with 130. Then the terminal is as before, with the last list on it. Without a terminal --watch is \
+    an error; with --json, the array is printed on one line, and again whenever it has changed.";
+pub const SEVERAL_LOGS: &str = "With several ids, each line has the name of its job before it, and its id where two jobs have the \
+    same name. Lines are never mixed: a line is shown when it has ended. With --json, each object has the job's `id`; without \
+    --follow it is an array with an object for each. With --follow --exit-code, the exit code is 0 if all succeeded, else 1.";
+pub const HEADINGS: &str = "A terminal shows a heading where a step of the build begins, such as `== 3/7 pip install numpy`, in the \
+    place of docker's own line. A pipe and --raw have the log as it is.";
+pub const WAIT: &str = "With one id, the exit code is that of the job: 0 only if it succeeded, 124 if its time limit passed, \
+    125 if its exit code is not known. With several ids, a line `ID CODE` is printed for each, and the exit code is 0 if \
+    all succeeded, else 1. If --timeout passes, the jobs that still run have a line `ID -`, and the exit code is 124. A \
+    usage error exits with 125.";
+pub const EACH: &str = "With --each, a run is started for each value of a parameter. VALUES have commas between them; A..B and \
+    A..B..STEP stand for whole numbers, both ends included. After a \\, a character such as a comma is a part of the value. What \
+    does not begin with NAME= is the path of a file, or - for stdin; before a path with an =, write ./. A file has a row for each run: \
+    CSV with a header, or JSON objects, one a line or in an array. Of several --each, all combinations are started, and the last \
+    one varies fastest.";
+pub const SWEEP: &str = "{NAME} is replaced in --main, --entry, --input, --output, --name, the values of --env and --label, and ARGS; {{ \
+    and }} are braces there. Without --each, nothing is replaced. Parameters are stored and shown, so they should be no \
+    secrets. No two runs can have the same output directory or name. Everything is checked before the first run is started. \
+    If a later start fails, the runs before it go on. All runs are in one group, with a new name unless --group has \
+    one; `exec list`, `wait`, `logs`, `stop`, `kill` and `forget` take --group. With --wait, a line `ID CODE` is printed for \
+    each run, and the exit code is 0 if all succeeded, else 1.";
+pub const GROUPED: &str = "With --group, the answer is that for several ids, however many runs the group has. If there is no such group, \
+    nothing is done.";
+pub const FOLLOW: &str = "With --follow --json, each line is one object: first the one that is printed without --follow, then \
+    {\"line\": \"...\"} for each line of output, then the job with its outcome.";
+pub const START: &str = "--if-running says what to do if a job with the name is running. `fail` starts nothing and fails. `skip` \
+    starts nothing, prints the running job, and exits with 0. `wait` starts when it has ended, `replace` stops it first. \
+    Of several commands at once, one starts a job with the name at a time.";
+pub const STAMP: &str = "--stamp names a file for make. It is removed before the job is started, and made if the job succeeds, \
+    with the id as its content. When `wait` returns, it is there.";
+pub const ON_EXIT: &str = "--on-exit runs a command with `sh -c` once the end of the job is recorded, also if it failed, was \
+    stopped, or lost its supervisor. It is run once, in your working directory. It gets LONGSHORE_ID, LONGSHORE_NAME, \
+    LONGSHORE_KIND (build, run), LONGSHORE_OUTCOME, LONGSHORE_EXIT_CODE (empty if it is not known) and LONGSHORE_LOG (the \
+    log file), and of your variables only those such as PATH, HOME, TZ and DOCKER_HOST. It is ended after ten minutes. In \
+    JSON, `onExit` of the job has its exit code and the file with its output. Its failure changes nothing.";
+pub const FOREGROUND: &str = "With --foreground, the job ends with the command: Ctrl-C and TERM stop it, as `stop` and `cancel` \
+    do, and a second one kills it. The exit code is then 130 or 143. If the command is killed, the job goes on.";
+pub const NUMBERS: &str = "In JSON, cpus, gpus, memory, shmSize and timeout may be text, as for the flag, or a number: of \
+    processors, of GPUs, of bytes, of seconds.";
+
+pub const REQUIREMENTS: &str = "A requirements file is read as pip reads it: hashes, markers, extras, comments, continuation \
+    lines, and -r and -c relative to the file. Its text becomes part of the recipe. What reaches outside is refused with the \
+    number of the line: -e, paths, URLs, variables and options for indexes. If one package has a hash, each needs one. With a \
+    spec, these files take the place of its keys `requirements`, `constraints` and `aptInstall`.";
+
+pub const PYPROJECT: &str = "--pyproject installs the dependencies of [project]. As with pip and uv, --group names a group of \
+    [dependency-groups], with {include-group = \"NAME\"} in it, and nothing else; an extra of [project.optional-dependencies] is \
+    named with --extra. No group is installed by default. The project itself is not installed: its source is mounted at /app. \
+    Its packages become part of the recipe, beside those of --pip. Dynamic dependencies, URLs and paths are refused; tables of \
+    tools, such as [tool.uv.sources], are not read. In a spec, `pyproject` has the text of the file.";
+
+pub const CONDITIONS: &str = "With --if-changed nothing is built if the image was made of the same recipe, labels and base image; \
+    --update makes it another recipe every week, and with --pull it is always built. The name is printed, and the exit code is \
+    0. A build of the same recipe that runs is not started again, and --wait waits for it. No --id-file is written if nothing \
+    was started.";
