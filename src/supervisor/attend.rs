@@ -18,6 +18,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::Task;
 use super::ending::{BACKOFF, Ending, end_container};
+use super::watch::Waker;
 use crate::job::record::Kind;
 use crate::job::request::{Answer, Request, Verb};
 use crate::job::standing::Sighting;
@@ -114,6 +115,11 @@ impl Attendant {
     fn count_time_from(&mut self, passed: Duration) {
         let limit = self.task.record.run().and_then(|run| run.timeout).map(Duration::from_secs_f64);
         self.deadline = limit.and_then(|limit| Instant::now().checked_add(limit.saturating_sub(passed)));
+    }
+
+    /// Wakes this supervisor from another thread, also if its directory was removed. Fails without a free descriptor.
+    pub fn waker(&self) -> io::Result<Waker> {
+        Ok(Waker::new(&Arc::new(self.control.try_clone()?)))
     }
 
     /// Sleeps until it is woken, at the latest until then. For a job that waits for its start: nothing is carried out.

@@ -21,11 +21,12 @@ use anyhow::{Context as _, Result, ensure};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::fault;
+use crate::fs::lacks_room;
 use crate::job::queue::Held;
 use crate::job::record::{Begun, Kind, Record};
 use crate::job::request::{Answer, Requests};
 use crate::job::store::Store;
-use crate::job::{Job, LOCK, LOG};
+use crate::job::{BEGUN, CONTEXT, Job, LOCK, LOG};
 use crate::names::JobId;
 use crate::runner::{Runner, Started, Subject, Values};
 use attend::Attendant;
@@ -73,10 +74,16 @@ impl Task {
     }
 
     /// Whether a start that failed in this way is tried again: the job was asked to wait, nothing was started, and the engine
-    /// does not answer.
+    /// does not answer or the disk is full.
     fn may_wait(&self, error: &anyhow::Error) -> bool {
-        let is_away = Failure::of(error).kind == ErrorKind::EngineUnreachable;
-        is_away && !self.record.waits.is_nothing() && self.job.begun().is_none()
+        let is_passing = is_away(error) || error.chain().any(|cause| cause.downcast_ref().is_some_and(lacks_room));
+        is_passing && !self.record.waits.is_nothing()
+    }
+
+    /// Removes what a start has written that failed before docker's client was started.
+    fn unstart(&self) {
+        let _ = self.job.dir.remove_tree(CONTEXT);
+        let _ = self.job.dir.remove(BEGUN);
     }
 
     /// Records the answer to a request.
@@ -92,6 +99,11 @@ impl Task {
         answers.iter().for_each(|answer| requests.add_answer(answer));
         requests
     }
+}
+
+/// Whether the engine did not answer.
+fn is_away(error: &anyhow::Error) -> bool {
+    Failure::of(error).kind == ErrorKind::EngineUnreachable
 }
 
 /// A job that this process supervises, before it is started.
@@ -166,7 +178,10 @@ fn take(env: &Env, kind: &str, id: &str) -> Result<(Store, Task)> {
 
 /// Waits until the job may be started, starts it, and attends it until its end.
 fn start_in_turn(admitted: &mut Admitted) -> conclude::End {
-    let mut waiting = Waiting::new(&admitted.task);
+    let mut waiting = match Waiting::new(&admitted.task, &admitted.attendant) {
+        Ok(waiting) => waiting,
+        Err(error) => return conclude::End::NotStarted(error),
+    };
     let held = match waiting.wait(&mut admitted.attendant) {
         Ok(Waited::Turn(held)) => held,
         Ok(Waited::Over(exit)) => return conclude::End::Unstarted(exit),
@@ -179,8 +194,10 @@ fn start_in_turn(admitted: &mut Admitted) -> conclude::End {
                 sweep_aside(&admitted.task.env);
                 return conclude::End::Seen(admitted.attendant.attend(client));
             }
-            // A job that was to wait does so until the engine is there again.
+            // A job that was to wait does so until the engine or room on the disk is there again.
             Err(error) if admitted.task.may_wait(&error) => {
+                admitted.task.unstart();
+                admitted.attendant.mark_waiting(is_away(&error));
                 if let Some(exit) = waiting.pause(&mut admitted.attendant, pause) {
                     return conclude::End::Unstarted(exit);
                 }

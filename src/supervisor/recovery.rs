@@ -12,9 +12,11 @@ use super::after;
 use super::conclude::{conclude_found, is_cleared, save, tidy};
 use super::launch::{Way, launch};
 use super::points::remove_points;
+use super::waiting::cancelled;
 use crate::env::Env;
 use crate::job::queue::Queue;
 use crate::job::record::{Exit, Kind, Outcome, Record};
+use crate::job::request::{Answer, Effect};
 use crate::job::standing::{Queued, Running, Sighting, Standing, derive, settled};
 use crate::job::store::{Extent, Spent, Store};
 use crate::job::tombstone::Tombstone;
@@ -63,7 +65,9 @@ pub fn recover(env: &Env, job: &Job) -> Result<Recovery> {
         return Ok(Recovery::Open);
     }
     if facts.queued {
-        return wait_again(env, job, subject.record);
+        let recovery = wait_again(env, job, subject.record);
+        follow_up(env, job)?;
+        return recovery;
     }
     match Runner::of(env, subject.record).look(subject) {
         Sighting::Alive(_) => adopt(job),
@@ -106,6 +110,15 @@ fn adopt(job: &Job) -> Result<Recovery> {
 /// Starts another supervisor for a job that was certainly not started: it waits on, in its old place. The values of variables
 /// were known to the old supervisor only.
 fn wait_again(env: &Env, job: &Job, record: &Record) -> Result<Recovery> {
+    // A forgotten job that has ended is being removed: its exit record may be gone before its record is.
+    if job.is_removed() {
+        return Ok(Recovery::Settled);
+    }
+    if let Some(request) = job.requests().since(0).next() {
+        let _ = job.answer(&Answer::new(request, Ok(Effect::Sent)));
+        let exit = Exit { recovered: true, ..cancelled(record, request) };
+        return finish_as(env, job, record, exit, &Sighting::Absent);
+    }
     if record.run().is_some_and(|run| !run.env.is_empty()) {
         let reason = "its supervisor was killed before it was started, and with it the values of its variables";
         let hint = format!("start it again with: longshore exec rerun {}", job.id);
@@ -214,7 +227,12 @@ pub fn sweep(env: &Env) -> Swept {
         let Ok(Some(store)) = Store::open(env, kind) else { continue };
         // One process at a time is enough.
         match store.hold_sweep() {
-            Ok(Some(_held)) => sweep_store(env, &store, &mut swept),
+            Ok(Some(_held)) => {
+                if kind == Kind::Run {
+                    line_up(env, &mut swept);
+                }
+                sweep_store(env, &store, &mut swept);
+            }
             Ok(None) => swept.is_busy = true,
             Err(error) => swept.failed.push(format!("could not finish {}s: {error}", kind.word())),
         }
@@ -224,6 +242,25 @@ pub fn sweep(env: &Env) -> Swept {
         swept.failed.extend(tidied.err().map(|error| format!("could not tidy queue {}: {error:#}", settings.name)));
     }
     swept
+}
+
+/// Starts other supervisors for the jobs that wait in queues, in the order of their lines. In another order, the first of them
+/// would take the room of those that come before it.
+fn line_up(env: &Env, swept: &mut Swept) {
+    for (_, queue) in Queue::all(env).unwrap_or_default() {
+        let members = queue.members().unwrap_or_default();
+        for entry in members.running.into_iter().chain(members.line) {
+            let Some(job) = queue.job(&entry).filter(|job| job.begun().is_none() && !job.is_supervised()) else {
+                continue;
+            };
+            // What fails here is tried once more with the other jobs.
+            match recover(env, &job) {
+                Ok(Recovery::Adopted(child)) => swept.adopted.push((entry.kind, entry.id, child)),
+                Ok(Recovery::Finished) => swept.finished.push((entry.kind, entry.id)),
+                _ => {}
+            }
+        }
+    }
 }
 
 fn sweep_store(env: &Env, store: &Store, swept: &mut Swept) {

@@ -19,6 +19,7 @@ mod mounts;
 mod points;
 mod programs;
 mod prune;
+mod queue;
 mod readme;
 mod requirements;
 mod scripts;
