@@ -93,7 +93,7 @@ impl Reply for Changed {
 
 fn set(env: &Env, voice: &Voice, args: &QueueSet) -> Result<u8> {
     let queue = Queue::make(env, &args.name)?;
-    let settings = queue.change(|settings| settings.limits = changed(args, settings.limits.clone()))?;
+    let settings = change(&queue, &args.name, |settings| settings.limits = changed(args, settings.limits.clone()))?;
     queue.advance()?;
     voice.reply(&QueueView::new(env, settings, &queue)?)?;
     Ok(0)
@@ -118,8 +118,12 @@ fn list(env: &Env, voice: &Voice, args: &QueueList) -> Result<u8> {
 }
 
 fn pause(env: &Env, name: &QueueName) -> Result<Changed> {
-    find(env, name)?.change(|settings| settings.paused = true)?;
+    change(&find(env, name)?, name, |settings| settings.paused = true)?;
     Ok(Changed { success: true, name: name.clone() })
+}
+
+fn change(queue: &Queue, name: &QueueName, change: impl FnOnce(&mut Settings)) -> Result<Settings> {
+    queue.change(change).with_context(|| format!("could not change queue {name}"))
 }
 
 /// What was started again.
@@ -145,8 +149,8 @@ impl Reply for Resumed {
 /// this one does nothing else.
 fn resume(env: &Env, voice: &Voice, names: Vec<QueueName>) -> Result<u8> {
     let queues = names.iter().map(|name| find(env, name)).collect::<Result<Vec<_>>>()?;
-    for queue in queues {
-        queue.change(|settings| settings.paused = false)?;
+    for (queue, name) in queues.iter().zip(&names) {
+        change(queue, name, |settings| settings.paused = false)?;
         queue.advance()?;
     }
     let swept = sweep(env);

@@ -377,9 +377,11 @@ impl Job {
         Ok(ended)
     }
 
-    /// Waits until its supervisor and its docker client are gone. A lock that cannot be read counts as free, after a pause.
+    /// Waits until its supervisor is gone, and of a build also its docker client: that of a run keeps no time limit. A lock that
+    /// cannot be read counts as free, after a pause.
     pub fn await_locks(&self) {
-        for name in [LOCK, LOG] {
+        let names: &[&str] = if self.kind == Kind::Run { &[LOCK] } else { &[LOCK, LOG] };
+        for name in names {
             let free = self.dir.open_file(name).is_ok_and(|file| {
                 loop {
                     match file.lock_shared() {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use chrono::{DateTime, Datelike as _, Utc};
 use serde_json::Value;
 
-use super::local::{Call, begin};
+use super::local::{Call, begin, patiently};
 use crate::engine::Engine;
 use crate::engine::argv::{self, BuildPlan};
 use crate::engine::builder::Builder;
@@ -19,7 +19,7 @@ use crate::spec::RecipeSpec;
 
 /// Chooses the builder, writes the context, and returns the docker call.
 pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &Build) -> Result<(Call, Begun)> {
-    let version = engine.version().map_err(|error| error.failure("could not build"))?;
+    let version = patiently(|| engine.version()).map_err(|error| error.failure("could not build"))?;
     let builder = engine.builder(&version, env.docker_buildkit.as_deref());
     let begun = begin(engine, env, job, Some((builder, &version)))?;
     let ca_cert = build.ca_cert.as_deref().map(|pem| CaCert::parse(pem.as_bytes())).transpose()?;

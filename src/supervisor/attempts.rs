@@ -22,7 +22,10 @@ pub fn next(task: &Task, exit: &Exit) -> Option<Duration> {
 /// Waits, clears the place of the last attempt, and makes the next one. Returns the end of that, or of the job.
 pub fn again(admitted: &mut Admitted, pause: Duration) -> End {
     let held = admitted.task.job.granted(&admitted.task.record);
-    let mut waiting = Waiting::between_attempts(&admitted.task);
+    let mut waiting = match Waiting::between_attempts(&admitted.task, &admitted.attendant) {
+        Ok(waiting) => waiting,
+        Err(error) => return End::NotStarted(error),
+    };
     if let Some(exit) = waiting.pause(&mut admitted.attendant, pause) {
         return End::Unstarted(exit);
     }

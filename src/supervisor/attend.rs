@@ -18,6 +18,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::Task;
 use super::ending::{BACKOFF, Ending, end_container};
+use super::watch::Waker;
 use crate::job::record::Kind;
 use crate::job::request::{Answer, Request, Verb};
 use crate::job::standing::Sighting;
@@ -121,6 +122,11 @@ impl Attendant {
         self.task = task;
         (self.deadline, self.timed_out, self.outage, self.was_full) = (None, None, Outage::None, false);
         self.ending = Arc::default();
+    }
+
+    /// Wakes this supervisor from another thread, also if its directory was removed. Fails without a free descriptor.
+    pub fn waker(&self) -> io::Result<Waker> {
+        Ok(Waker::new(&Arc::new(self.control.try_clone()?)))
     }
 
     /// Sleeps until it is woken, at the latest until then. For a job that waits for its start: nothing is carried out.

@@ -82,7 +82,8 @@ fn await_answer(socket: &UnixStream, mut child: Child) -> Result<Child> {
             let _ = child.kill();
             error.to_string()
         }
-        Ok(_) => child.try_wait()?.map_or_else(|| "it gave no answer".into(), crate::shell::ended),
+        // It is ending, and holds the lock until it has ended.
+        Ok(_) => crate::shell::ended(child.wait()?),
     };
     bail!("the supervisor of the job did not start: {why}")
 }

@@ -23,12 +23,13 @@ use anyhow::{Context as _, Result, ensure};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::fault;
+use crate::fs::lacks_room;
 use crate::job::attempts::Retry;
 use crate::job::queue::Held;
 use crate::job::record::{Begun, Kind, Record};
 use crate::job::request::{Answer, Requests};
 use crate::job::store::Store;
-use crate::job::{Job, LOCK, LOG};
+use crate::job::{BEGUN, CONTEXT, Job, LOCK, LOG};
 use crate::names::JobId;
 use crate::runner::{Runner, Started, Subject, Values};
 use attend::Attendant;
@@ -77,16 +78,22 @@ impl Task {
     }
 
     /// Whether a start that failed in this way is tried again: the job was asked to wait, nothing was started, and the engine
-    /// does not answer.
+    /// does not answer or the disk is full.
     fn may_wait(&self, error: &anyhow::Error) -> bool {
-        let is_away = Failure::of(error).kind == ErrorKind::EngineUnreachable;
+        let is_passing = is_away(error) || error.chain().any(|cause| cause.downcast_ref().is_some_and(lacks_room));
         let was_to_wait = !self.record.waits.is_nothing() || !self.job.attempts().is_empty();
-        is_away && was_to_wait && self.job.begun().is_none()
+        is_passing && was_to_wait
     }
 
     /// How it is tried again, if it is.
     fn retry(&self) -> Option<&Retry> {
         self.record.run().and_then(|run| run.retry.as_ref())
+    }
+
+    /// Removes what a start has written that failed before docker's client was started.
+    fn unstart(&self) {
+        let _ = self.job.dir.remove_tree(CONTEXT);
+        let _ = self.job.dir.remove(BEGUN);
     }
 
     /// Records the answer to a request.
@@ -102,6 +109,11 @@ impl Task {
         answers.iter().for_each(|answer| requests.add_answer(answer));
         requests
     }
+}
+
+/// Whether the engine did not answer.
+fn is_away(error: &anyhow::Error) -> bool {
+    Failure::of(error).kind == ErrorKind::EngineUnreachable
 }
 
 /// A job that this process supervises, before it is started.
@@ -192,7 +204,10 @@ fn take(env: &Env, kind: &str, id: &str) -> Result<(Store, Task)> {
 
 /// Waits until the job may be started, starts it, and attends it until its end.
 fn start_in_turn(admitted: &mut Admitted) -> End {
-    let mut waiting = Waiting::new(&admitted.task);
+    let mut waiting = match Waiting::new(&admitted.task, &admitted.attendant) {
+        Ok(waiting) => waiting,
+        Err(error) => return End::NotStarted(error),
+    };
     match waiting.wait(&mut admitted.attendant) {
         Ok(Waited::Turn(held)) => start_and_attend(admitted, &mut waiting, &held),
         Ok(Waited::Over(exit)) => End::Unstarted(exit),
@@ -200,7 +215,8 @@ fn start_in_turn(admitted: &mut Admitted) -> End {
     }
 }
 
-/// Starts the job and attends it until its end. A job that was to wait does so until the engine answers.
+/// Starts the job and attends it until its end. A job that was to wait does so until the engine answers, or there is room on
+/// the disk.
 fn start_and_attend(admitted: &mut Admitted, waiting: &mut Waiting, held: &Held) -> End {
     let mut pause = BACKOFF.0;
     loop {
@@ -210,7 +226,8 @@ fn start_and_attend(admitted: &mut Admitted, waiting: &mut Waiting, held: &Held)
                 return End::Seen(admitted.attendant.attend(client));
             }
             Err(error) if admitted.task.may_wait(&error) => {
-                admitted.attendant.mark_waiting(true);
+                admitted.task.unstart();
+                admitted.attendant.mark_waiting(is_away(&error));
                 if let Some(exit) = waiting.pause(&mut admitted.attendant, pause) {
                     return End::Unstarted(exit);
                 }

@@ -12,9 +12,11 @@ use super::after;
 use super::conclude::{conclude_found, is_cleared, save, tidy};
 use super::launch::{Way, launch};
 use super::points::remove_points;
+use super::waiting::cancelled;
 use crate::env::Env;
 use crate::job::queue::Queue;
 use crate::job::record::{Exit, Kind, Outcome, Record};
+use crate::job::request::{Answer, Effect};
 use crate::job::standing::{Facts, Queued, Running, Sighting, Standing, derive, settled};
 use crate::job::store::{Extent, Spent, Store};
 use crate::job::tombstone::Tombstone;
@@ -64,7 +66,9 @@ pub fn recover(env: &Env, job: &Job) -> Result<Recovery> {
         return Ok(Recovery::Open);
     }
     if facts.queued || facts.resting && !facts.locked {
-        return wait_again(env, job, &facts, subject.record);
+        let recovery = wait_again(env, job, &facts, subject.record);
+        follow_up(env, job)?;
+        return recovery;
     }
     match Runner::of(env, subject.record).look(subject) {
         Sighting::Alive(_) => adopt(job),
@@ -114,18 +118,11 @@ fn may_be_tried_again(facts: &Facts, record: &Record) -> bool {
 /// Starts another supervisor for a job that was certainly not started, or not for its next attempt: it waits on, in its old
 /// place. The values of variables were known to the old supervisor only.
 fn wait_again(env: &Env, job: &Job, facts: &Facts, record: &Record) -> Result<Recovery> {
-    let needs_values = record.run().is_some_and(|run| !run.env.is_empty());
-    let is_rebooted = facts.resting && facts.same_boot != Some(true);
-    if needs_values || is_rebooted {
-        let reason = match (facts.resting, is_rebooted) {
-            (true, true) => "the host was rebooted before its next attempt",
-            (true, false) => {
-                "its supervisor was killed before its next attempt, and with it the values of its variables"
-            }
-            _ => "its supervisor was killed before it was started, and with it the values of its variables",
-        };
-        let hint = Some(format!("start it again with: longshore exec rerun {}", job.id));
-        let exit = Exit { reason: Some(reason.to_owned()), hint, recovered: true, ..Exit::new(Outcome::Lost) };
+    // A forgotten job that has ended is being removed: its exit record may be gone before its record is.
+    if job.is_removed() {
+        return Ok(Recovery::Settled);
+    }
+    if let Some(exit) = ended_meanwhile(job, facts, record) {
         return finish_as(env, job, record, exit, &Sighting::Absent);
     }
     let Some(lock) = job.take_over()? else { return Ok(Recovery::Busy) };
@@ -133,6 +130,27 @@ fn wait_again(env: &Env, job: &Job, facts: &Facts, record: &Record) -> Result<Re
         return Ok(Recovery::Settled);
     }
     launch(job, lock, Way::Start, &Values::default()).map(Recovery::Adopted)
+}
+
+/// The end of a job that waits without a supervisor, if nothing is started any more: it was asked to end, it needs values of
+/// variables, or the host was rebooted between two attempts.
+fn ended_meanwhile(job: &Job, facts: &Facts, record: &Record) -> Option<Exit> {
+    let requests = job.requests();
+    let request = if facts.resting { requests.to_end() } else { requests.since(0).next() };
+    if let Some(request) = request {
+        let _ = job.answer(&Answer::new(request, Ok(Effect::Sent)));
+        let before = if facts.resting { "its next attempt" } else { "it was started" };
+        return Some(Exit { recovered: true, ..cancelled(record, request, before) });
+    }
+    let needs_values = record.run().is_some_and(|run| !run.env.is_empty());
+    let reason = match (facts.resting, needs_values) {
+        (true, _) if facts.same_boot != Some(true) => "the host was rebooted before its next attempt",
+        (true, true) => "its supervisor was killed before its next attempt, and with it the values of its variables",
+        (false, true) => "its supervisor was killed before it was started, and with it the values of its variables",
+        (_, false) => return None,
+    };
+    let hint = Some(format!("start it again with: longshore exec rerun {}", job.id));
+    Some(Exit { reason: Some(reason.to_owned()), hint, recovered: true, ..Exit::new(Outcome::Lost) })
 }
 
 /// Records the end of a job.
@@ -229,7 +247,12 @@ pub fn sweep(env: &Env) -> Swept {
         let Ok(Some(store)) = Store::open(env, kind) else { continue };
         // One process at a time is enough.
         match store.hold_sweep() {
-            Ok(Some(_held)) => sweep_store(env, &store, &mut swept),
+            Ok(Some(_held)) => {
+                if kind == Kind::Run {
+                    line_up(env, &mut swept);
+                }
+                sweep_store(env, &store, &mut swept);
+            }
             Ok(None) => swept.is_busy = true,
             Err(error) => swept.failed.push(format!("could not finish {}s: {error}", kind.word())),
         }
@@ -239,6 +262,25 @@ pub fn sweep(env: &Env) -> Swept {
         swept.failed.extend(tidied.err().map(|error| format!("could not tidy queue {}: {error:#}", settings.name)));
     }
     swept
+}
+
+/// Starts other supervisors for the jobs that wait in queues, in the order of their lines. In another order, the first of them
+/// would take the room of those that come before it.
+fn line_up(env: &Env, swept: &mut Swept) {
+    for (_, queue) in Queue::all(env).unwrap_or_default() {
+        let members = queue.members().unwrap_or_default();
+        for entry in members.running.into_iter().chain(members.line) {
+            let Some(job) = queue.job(&entry).filter(|job| job.begun().is_none() && !job.is_supervised()) else {
+                continue;
+            };
+            // What fails here is tried once more with the other jobs.
+            match recover(env, &job) {
+                Ok(Recovery::Adopted(child)) => swept.adopted.push((entry.kind, entry.id, child)),
+                Ok(Recovery::Finished) => swept.finished.push((entry.kind, entry.id)),
+                _ => {}
+            }
+        }
+    }
 }
 
 fn sweep_store(env: &Env, store: &Store, swept: &mut Swept) {

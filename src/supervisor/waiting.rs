@@ -9,19 +9,22 @@ use anyhow::Result;
 
 use super::Task;
 use super::attend::Attendant;
-use super::watch::{Watch, dispatch};
+use super::watch::{Waker, Watch, dispatch};
 use crate::env::Env;
 use crate::fault;
 use crate::job::Job;
 use crate::job::queue::{Held, Queue, Stage, ask};
-use crate::job::record::{Exit, Kind, Outcome};
-use crate::job::request::{Answer, Effect};
+use crate::job::record::{Exit, Kind, Outcome, Record};
+use crate::job::request::{Answer, Effect, Request};
 use crate::job::store::Store;
 use crate::job::waits::Dependency;
 use crate::units::show_duration;
 
 /// Pause between two looks where a lock cannot be waited for.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Pause between two looks whether its own directory is still there.
+const SLOW_LOOK: Duration = Duration::from_secs(10 * 60);
 
 /// How the waiting came to its end.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ struct Open {
 #[derive(Debug)]
 pub struct Waiting {
     task: Arc<Task>,
+    waker: Waker,
     open: Vec<Open>,
     /// Until when it may wait.
     deadline: Option<Instant>,
@@ -71,8 +75,10 @@ pub fn enter(task: &Task) -> Result<()> {
 
 impl Waiting {
     /// The waiting of a job that was just taken over.
-    #[must_use]
-    pub fn new(task: &Arc<Task>) -> Self {
+    ///
+    /// # Errors
+    /// When there is no descriptor left.
+    pub fn new(task: &Arc<Task>, attendant: &Attendant) -> Result<Self> {
         let waits = &task.record.waits;
         let open = |dependency: &Dependency| Open { dependency: dependency.clone(), watched: Arc::default() };
         // The limit counts from the request, also after another supervisor was killed.
@@ -80,12 +86,16 @@ impl Waiting {
         let limit = waits.limit.map(Duration::from_secs_f64);
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit.saturating_sub(passed)));
         let open = waits.after.iter().map(open).collect();
-        Self { task: Arc::clone(task), open, deadline, dispatches: false, looks_at_jobs: false, looks_at_queue: false }
+        let (task, waker) = (Arc::clone(task), attendant.waker()?);
+        Ok(Self { task, waker, open, deadline, dispatches: false, looks_at_jobs: false, looks_at_queue: false })
     }
 
     /// That of a job between two attempts, which has nothing more to wait for.
-    pub fn between_attempts(task: &Arc<Task>) -> Self {
-        Self { open: Vec::new(), deadline: None, ..Self::new(task) }
+    ///
+    /// # Errors
+    /// As [`Waiting::new`].
+    pub fn between_attempts(task: &Arc<Task>, attendant: &Attendant) -> Result<Self> {
+        Ok(Self { open: Vec::new(), deadline: None, ..Self::new(task, attendant)? })
     }
 
     /// Waits until the job is to be started or has ended.
@@ -102,12 +112,12 @@ impl Waiting {
             {
                 return Ok(Waited::Turn(held));
             }
-            let look = (self.looks_at_jobs || self.looks_at_queue).then(|| Instant::now() + LOOK);
-            attendant.listen(self.deadline.into_iter().chain(look).min());
+            let look = Instant::now() + if self.looks_at_jobs || self.looks_at_queue { LOOK } else { SLOW_LOOK };
+            attendant.listen(self.deadline.into_iter().chain([look]).min());
         }
     }
 
-    /// Waits for the given time. Returns the end of the job, if it ends meanwhile.
+    /// Waits for the given time before another start. Returns the end of the job, if it ends meanwhile.
     pub fn pause(&mut self, attendant: &mut Attendant, length: Duration) -> Option<Exit> {
         let end = Instant::now() + length;
         loop {
@@ -122,7 +132,13 @@ impl Waiting {
     /// The end of the job, if it has ended: it was asked to end, its time has passed, or a job that it waits for has ended in
     /// another way than it needs.
     fn over(&mut self) -> Option<Exit> {
-        self.asked_to_end().or_else(|| self.too_late()).or_else(|| self.skipped())
+        self.removed().or_else(|| self.asked_to_end()).or_else(|| self.too_late()).or_else(|| self.skipped())
+    }
+
+    /// Without its directory it would make a new state directory for its queue.
+    fn removed(&self) -> Option<Exit> {
+        let reason = || Some("its directory was removed".to_owned());
+        self.task.job.is_removed().then(|| Exit { reason: reason(), ..Exit::new(Outcome::Lost) })
     }
 
     /// Any request ends a job that was not started, also one that would only send a signal to its program. Between two
@@ -132,12 +148,8 @@ impl Waiting {
         let is_first = self.task.job.attempts().is_empty();
         let request = if is_first { requests.since(0).next() } else { requests.to_end() }?;
         self.task.answer(Answer::new(request, Ok(Effect::Sent)));
-        let (noun, verb) = (self.task.record.kind.noun(), request.verb.word());
         let before = if is_first { "it was started" } else { "its next attempt" };
-        Some(Exit {
-            reason: Some(format!("ended by longshore {noun} {verb} before {before}")),
-            ..Exit::new(Outcome::Cancelled)
-        })
+        Some(cancelled(&self.task.record, request, before))
     }
 
     fn too_late(&self) -> Option<Exit> {
@@ -186,12 +198,12 @@ impl Waiting {
     fn watch_anew(&self, open: &Open) -> Option<()> {
         let Dependency { kind, id, .. } = &open.dependency;
         let job = Store::open(&self.task.env, *kind).ok()??.job(id)?;
-        let (task, watched) = (Arc::clone(&self.task), Arc::clone(&open.watched));
+        let (waker, watched) = (self.waker.clone(), Arc::clone(&open.watched));
         let watch = Watch::new(&self.task.env, job);
         let wait = move || {
             watch.until_ended();
             watched.store(false, Ordering::SeqCst);
-            task.job.wake();
+            waker.wake();
         };
         std::thread::Builder::new().spawn(wait).ok().map(drop)
     }
@@ -211,13 +223,21 @@ impl Waiting {
         if !self.dispatches {
             self.dispatches = true;
             // With a full disk it is tried again.
-            self.looks_at_queue = queue.advance().is_err() | dispatch(&self.task.env, job, name).is_err();
+            self.looks_at_queue = queue.advance().is_err() | dispatch(&self.task.env, job, name, &self.waker).is_err();
         } else if self.looks_at_queue {
             let _ = queue.advance();
         }
         let stage = queue.stage(&job.id)?;
         Ok(stage.and_then(|stage| if let Stage::Running(held) = stage { Some(held) } else { None }))
     }
+}
+
+/// The end of a job that was asked to end before something, such as `it was started`.
+#[must_use]
+pub fn cancelled(record: &Record, request: &Request, before: &str) -> Exit {
+    let (noun, verb) = (record.kind.noun(), request.verb.word());
+    let reason = format!("ended by longshore {noun} {verb} before {before}");
+    Exit { reason: Some(reason), ..Exit::new(Outcome::Cancelled) }
 }
 
 /// How a job that another one waits for has ended; `None` while it has not. What cannot be found out any more is lost.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, sleep};
@@ -21,6 +21,23 @@ use crate::names::{JobId, QueueName};
 
 /// Pause between two looks of the watching supervisor where no thread could be made for a job.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// The writing end of a named pipe that this process reads itself.
+#[derive(Debug, Clone)]
+pub struct Waker(Arc<File>);
+
+impl Waker {
+    /// For this pipe, which is open for both directions.
+    #[must_use]
+    pub fn new(pipe: &Arc<File>) -> Self {
+        Self(Arc::clone(pipe))
+    }
+
+    /// Wakes the reader. A pipe that is full does so already.
+    pub fn wake(&self) {
+        let _ = (&*self.0).write(b"!");
+    }
+}
 
 /// A job that another process waits for.
 #[derive(Debug)]
@@ -65,23 +82,25 @@ impl Watch {
 ///
 /// # Errors
 /// When there can be no thread, or a file of the queue cannot be opened.
-pub fn dispatch(env: &Env, job: &Job, name: &QueueName) -> anyhow::Result<()> {
-    let (env, name, id) = (env.clone(), name.clone(), job.id.clone());
+pub fn dispatch(env: &Env, job: &Job, name: &QueueName, waker: &Waker) -> anyhow::Result<()> {
+    let (env, name, id, waker) = (env.clone(), name.clone(), job.id.clone(), waker.clone());
     let turn = Queue::make(&env, &name)?.turn()?;
     Builder::new().spawn(move || {
         if !uninterrupted(|| turn.lock()) {
             return;
         }
         if let Ok(Some(queue)) = Queue::open(&env, &name) {
-            watch_queue(&env, &Arc::new(queue), &id);
+            watch_queue(&env, &queue, &id);
         }
+        // It may have ended because the state directory was removed.
+        waker.wake();
     })?;
     Ok(())
 }
 
 /// Admits jobs, and watches those that run, as long as this process's own job is in the line.
-fn watch_queue(env: &Env, queue: &Arc<Queue>, own: &JobId) {
-    let Ok(bell) = queue.bell() else { return };
+fn watch_queue(env: &Env, queue: &Queue, own: &JobId) {
+    let Ok(bell) = queue.bell().map(Arc::new) else { return };
     let mut watched: HashMap<JobId, Arc<AtomicBool>> = HashMap::new();
     loop {
         let admitted = queue.admit();
@@ -97,7 +116,7 @@ fn watch_queue(env: &Env, queue: &Arc<Queue>, own: &JobId) {
         let mut all = true;
         for entry in running {
             let flag = watched.entry(entry.id.clone()).or_default();
-            if !flag.swap(true, Ordering::SeqCst) && !watch_member(env, queue, &entry, flag) {
+            if !flag.swap(true, Ordering::SeqCst) && !watch_member(env, &Waker::new(&bell), &entry, flag) {
                 flag.store(false, Ordering::SeqCst);
                 all = false;
             }
@@ -107,15 +126,15 @@ fn watch_queue(env: &Env, queue: &Arc<Queue>, own: &JobId) {
 }
 
 /// Has a thread wait for the end of a job of the queue, and ring then. Returns whether there is such a thread.
-fn watch_member(env: &Env, queue: &Arc<Queue>, entry: &Entry, flag: &Arc<AtomicBool>) -> bool {
+fn watch_member(env: &Env, bell: &Waker, entry: &Entry, flag: &Arc<AtomicBool>) -> bool {
     let Ok(Some(store)) = Store::open(env, entry.kind) else { return false };
     // It was removed meanwhile, which the next look at the queue finds out.
     let Some(job) = store.job(&entry.id) else { return false };
-    let (watch, queue, flag) = (Watch::new(env, job), Arc::clone(queue), Arc::clone(flag));
+    let (watch, bell, flag) = (Watch::new(env, job), bell.clone(), Arc::clone(flag));
     let spawned = Builder::new().spawn(move || {
         watch.until_ended();
         flag.store(false, Ordering::SeqCst);
-        queue.ring();
+        bell.wake();
     });
     spawned.is_ok()
 }

@@ -20,6 +20,7 @@ mod points;
 mod programs;
 mod prune;
 mod pyproject;
+mod queue;
 mod readme;
 mod requirements;
 mod retry;

@@ -17,6 +17,7 @@ use crate::job::request::{Answer, Effect, Request, Verb};
 use crate::job::standing::Sighting;
 use crate::output::Voice;
 use crate::runner::{Push, Runner, Subject};
+use crate::supervisor::recover;
 use crate::survey::view;
 
 /// How long a job may take to end after a request, in addition to the grace and the time limit of docker calls.
@@ -61,7 +62,11 @@ pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
         if !request.ends() && (asked_here || answer.is_some()) {
             return Ok(());
         }
-        if !asked_here && answer.is_none() && (!supervised || begun.elapsed() > grace + ANSWERING) {
+        // A job that waits for its start gets another supervisor, which carries the request out.
+        let is_queued = !supervised && answer.is_none() && view(env, job).is_queued();
+        if is_queued {
+            recover(env, job)?;
+        } else if !asked_here && answer.is_none() && (!supervised || begun.elapsed() > grace + ANSWERING) {
             end_here(env, job, request)?;
             asked_here = true;
         }

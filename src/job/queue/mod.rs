@@ -261,7 +261,9 @@ impl Queue {
         self.root.has(&job) && !self.root.has(&format!("{job}/{EXIT}"))
     }
 
-    fn job(&self, entry: &Entry) -> Option<Job> {
+    /// The job of an entry; `None` if it was removed.
+    #[must_use]
+    pub fn job(&self, entry: &Entry) -> Option<Job> {
         let dir = self.root.subdir(entry.kind.word()).ok()?.subdir(entry.id.as_str()).ok()?;
         Some(Job { id: entry.id.clone(), kind: entry.kind, dir })
     }
@@ -426,6 +428,8 @@ impl Queue {
     /// # Errors
     /// As [`Queue::admit`].
     pub fn advance(&self) -> Result<()> {
+        // If this process is killed now, the other one admits them.
+        self.ring();
         let admitted = self.admit();
         self.ring();
         admitted.map(drop)

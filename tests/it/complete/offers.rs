@@ -324,3 +324,27 @@ fn a_damaged_job_costs_only_its_description() {
     assert_eq!(words, [&whole, &damaged, "latest"]);
     assert_eq!(described[1].1, "corrupt");
 }
+
+#[test]
+fn queues_are_offered_by_name_with_the_number_of_their_jobs() {
+    let fake = Fake::new();
+    assert_eq!(fake.words("longshore queue pause "), Vec::<String>::new());
+    fake.run(&["queue", "set", "nightly"]).code(0);
+    let id = fake.start_gated_with("true", &["--queue", "gpu"]);
+    let names = ["gpu", "nightly"];
+    for line in
+        ["queue pause ", "queue resume ", "queue rm ", "queue set ", "exec run --queue ", "image create --queue "]
+    {
+        assert_eq!(fake.words(&format!("longshore {line}")), names, "{line}");
+    }
+    assert_eq!(fake.words("longshore exec run --queue=g"), ["--queue=gpu"]);
+    assert_eq!(fake.words("longshore ps --filter queue="), names.map(|name| format!("queue={name}")));
+    assert_eq!(fake.words("longshore queue rm gpu "), ["nightly"]);
+    for line in ["exec run --after ", "exec run --after-any ", "image create --after "] {
+        let words = fake.words(&format!("longshore {line}"));
+        assert!(words.contains(&id), "{line}: {words:?}");
+    }
+    assert_eq!(fake.words("longshore exec run --priority "), Vec::<String>::new());
+    fake.open_gate();
+    fake.end_of(&id);
+}

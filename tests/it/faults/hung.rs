@@ -113,6 +113,11 @@ fn every_command_ends_or_says_that_it_waits_when_no_call_is_answered() {
             &["prune", "--older-than", "0s", "--dry-run"],
             &["prune", "--images"],
             &["doctor"],
+            &["exec", "run", "--image", "base", "--src", "src", "--main", "more.py", "--queue", "q"],
+            &["exec", "run", "--image", "base", "--src", "src", "--main", "more.py", "--after", watched],
+            &["queue", "set", "q", "--slots", "2"],
+            &["queue", "list"],
+            &["queue", "resume"],
             &["exec", "wait", "--timeout", "1s", watched],
             &["exec", "wait", alone],
             &["exec", "wait", ended],
@@ -140,6 +145,7 @@ fn every_command_ends_or_says_that_it_waits_when_no_call_is_answered() {
             &["container", "stats", "--no-stream", "c"],
         ],
     ));
+    assert_none_is_silent(&behaviours(&fake, &[&["queue", "pause", "q"], &["queue", "rm", "nosuch"]]));
     // What changes a job that others look at.
     assert_none_is_silent(&behaviours(
         &fake,

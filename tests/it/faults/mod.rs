@@ -5,7 +5,7 @@ mod calls;
 pub mod cleaning;
 mod client;
 mod clock;
-mod disk;
+pub mod disk;
 mod doctor;
 mod follow;
 mod hostile;

@@ -16,7 +16,7 @@ use crate::support::fake::Fake;
 
 /// What a command shows at terminals: of 80 and of 200 columns with colours, and of 80 columns without them and without
 /// escape sequences.
-fn at_terminals(fake: &mut Fake, args: &[&str]) -> String {
+pub fn at_terminals(fake: &mut Fake, args: &[&str]) -> String {
     let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
     let mut shown = String::new();
     for (size, variable, value) in
