@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::attend::Seen;
 use super::points::remove_points;
-use super::{Task, after, attempts, waiting};
+use super::{Task, after, attempts, room};
 use crate::error::Failure;
 use crate::fault;
 use crate::job::record::{Exit, Kind, LogState, Outcome};
@@ -60,7 +60,7 @@ pub fn conclude(task: &Task, end: End, has_values: bool) -> Concluded<'_> {
     fault::point("concluding");
     if task.retry().is_none() && matches!(&end, End::Seen(Seen { sighting: Sighting::Ended(_), .. })) {
         // Its container has ended. The next job of its queue need not wait until the log is compared.
-        waiting::leave(task);
+        room::leave(task);
     }
     let is_over = matches!(end, End::Unstarted(_));
     let (mut exit, sighting) = judged(task, end);
@@ -131,9 +131,9 @@ fn complete(task: &Task, mut exit: Exit, sighting: &Sighting, then: impl FnOnce(
         return;
     }
     fault::point("recorded");
-    waiting::leave(task);
+    room::leave(task);
     then(&exit);
-    waiting::note_time(task, &exit);
+    room::note_time(task, &exit);
     tidy(task);
     remove_own_points(task);
     if is_cleared(task, &exit, saved, sighting) {

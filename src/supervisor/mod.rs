@@ -11,6 +11,7 @@ mod ending;
 mod launch;
 mod points;
 mod recovery;
+mod room;
 mod waiting;
 mod watch;
 
@@ -186,7 +187,7 @@ fn admit(env: &Env, kind: &str, id: &str, way: Way) -> Result<Admitted> {
     let mut caller = Caller::take()?;
     let values = caller.values()?;
     if way == Way::Start {
-        waiting::enter(&task)?;
+        room::enter(&task)?;
     }
     caller.ready();
     Ok(Admitted { store, task, attendant, values })

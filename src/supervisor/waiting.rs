@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::Task;
 use super::attend::Attendant;
 use super::watch::{Waker, Watch, dispatch};
+use super::{Task, room};
 use crate::env::Env;
-use crate::fault;
 use crate::job::Job;
-use crate::job::queue::{Held, Queue, Stage, ask};
-use crate::job::record::{Exit, Kind, Outcome, Record};
+use crate::job::queue::{Held, Queue, Stage};
+use crate::job::record::{Exit, Outcome, Record};
 use crate::job::request::{Answer, Effect, Request};
 use crate::job::store::Store;
 use crate::job::waits::Dependency;
@@ -57,20 +56,6 @@ pub struct Waiting {
     looks_at_jobs: bool,
     /// The same of the queue.
     looks_at_queue: bool,
-}
-
-/// Enters the queue, if the job has one. The command returns after this, so jobs that are asked for one after the other have
-/// their places in this order.
-///
-/// # Errors
-/// When the queue cannot be read or written.
-pub fn enter(task: &Task) -> Result<()> {
-    let waits = &task.record.waits;
-    let Some(name) = &waits.queue else { return Ok(()) };
-    let stage = if waits.after.is_empty() { Stage::Line } else { Stage::Held };
-    Queue::enter_named(&task.env, name, &task.job, waits.priority, &ask(&task.record), &stage)?;
-    fault::point("entered");
-    Ok(())
 }
 
 impl Waiting {
@@ -218,7 +203,7 @@ impl Waiting {
             Some(Stage::Line) => {}
             Some(Stage::Held) => queue.release(&job.id)?,
             // Another program removed it.
-            None => enter(&self.task)?,
+            None => room::enter(&self.task)?,
         }
         if !self.dispatches {
             self.dispatches = true;
@@ -248,24 +233,5 @@ fn end_of(env: &Env, dependency: &Dependency) -> Option<Outcome> {
     match store.job(id) {
         Some(job) if !job.is_removed() => end(&job),
         _ => Some(store.gone(id.as_str(), None, env.now()).map_or(Outcome::Lost, |gone| gone.outcome)),
-    }
-}
-
-/// Gives back the room of a job that has ended for certain, and starts the next ones.
-pub fn leave(task: &Task) {
-    let Some(name) = &task.record.waits.queue else { return };
-    let Ok(Some(queue)) = Queue::open(&task.env, name) else { return };
-    let _ = queue.leave(&task.job.id);
-    fault::point("left");
-    let _ = queue.advance();
-}
-
-/// Notes how long a job of a queue took.
-pub fn note_time(task: &Task, exit: &Exit) {
-    let Some(name) = &task.record.waits.queue else { return };
-    let Ok(Some(queue)) = Queue::open(&task.env, name) else { return };
-    let is_typical = exit.outcome == Outcome::Succeeded || task.record.kind == Kind::Run && exit.exit_code.is_some();
-    if let (true, Some(started), Some(finished)) = (is_typical, exit.started, exit.finished) {
-        queue.note((finished - started).as_seconds_f64().max(0.0));
     }
 }

@@ -3,8 +3,10 @@
 use std::sync::Barrier;
 
 use super::*;
+use crate::job::Job;
 use crate::job::record::{Exit, Kind, Outcome};
 use crate::job::store::Store;
+use crate::names::JobId;
 
 struct World {
     _dir: tempfile::TempDir,
