@@ -183,9 +183,8 @@ fn start_in_turn(admitted: &mut Admitted) -> conclude::End {
         Err(error) => return conclude::End::NotStarted(error),
     };
     let held = match waiting.wait(&mut admitted.attendant) {
-        Ok(Waited::Turn(held)) => held,
-        Ok(Waited::Over(exit)) => return conclude::End::Unstarted(exit),
-        Err(error) => return conclude::End::NotStarted(error),
+        Waited::Turn(held) => held,
+        Waited::Over(exit) => return conclude::End::Unstarted(exit),
     };
     let mut pause = BACKOFF.0;
     loop {
