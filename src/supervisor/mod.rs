@@ -210,9 +210,8 @@ fn start_in_turn(admitted: &mut Admitted) -> End {
         Err(error) => return End::NotStarted(error),
     };
     match waiting.wait(&mut admitted.attendant) {
-        Ok(Waited::Turn(held)) => start_and_attend(admitted, &mut waiting, &held),
-        Ok(Waited::Over(exit)) => End::Unstarted(exit),
-        Err(error) => End::NotStarted(error),
+        Waited::Turn(held) => start_and_attend(admitted, &mut waiting, &held),
+        Waited::Over(exit) => End::Unstarted(exit),
     }
 }
 

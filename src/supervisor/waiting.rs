@@ -83,19 +83,18 @@ impl Waiting {
         Ok(Self { open: Vec::new(), deadline: None, ..Self::new(task, attendant)? })
     }
 
-    /// Waits until the job is to be started or has ended.
-    ///
-    /// # Errors
-    /// When the queue cannot be read or written.
-    pub fn wait(&mut self, attendant: &mut Attendant) -> Result<Waited> {
+    /// Waits until the job is to be started or has ended. A queue that cannot be read or written is tried again.
+    pub fn wait(&mut self, attendant: &mut Attendant) -> Waited {
         loop {
             if let Some(exit) = self.over() {
-                return Ok(Waited::Over(exit));
+                return Waited::Over(exit);
             }
-            if self.open.is_empty()
-                && let Some(held) = self.turn()?
-            {
-                return Ok(Waited::Turn(held));
+            if self.open.is_empty() {
+                match self.turn() {
+                    Ok(Some(held)) => return Waited::Turn(held),
+                    Ok(None) => {}
+                    Err(_) => self.looks_at_queue = true,
+                }
             }
             let look = Instant::now() + if self.looks_at_jobs || self.looks_at_queue { LOOK } else { SLOW_LOOK };
             attendant.listen(self.deadline.into_iter().chain([look]).min());
@@ -228,7 +227,12 @@ pub fn cancelled(record: &Record, request: &Request, before: &str) -> Exit {
 /// How a job that another one waits for has ended; `None` while it has not. What cannot be found out any more is lost.
 fn end_of(env: &Env, dependency: &Dependency) -> Option<Outcome> {
     let Dependency { kind, id, .. } = dependency;
-    let Ok(Some(store)) = Store::open(env, *kind) else { return Some(Outcome::Lost) };
+    let store = match Store::open(env, *kind) {
+        Ok(Some(store)) => store,
+        Ok(None) => return Some(Outcome::Lost),
+        // It is looked at again.
+        Err(_) => return None,
+    };
     let end = |job: &Job| job.exit().map(|exit| exit.map_or(Outcome::Corrupt, |exit| exit.outcome));
     match store.job(id) {
         Some(job) if !job.is_removed() => end(&job),

@@ -175,7 +175,7 @@ impl Source {
             Wanted::ContainerFilters => docker::container_filters(env, line, current),
             Wanted::ImageFilters => docker::image_filters(env, line, current),
             Wanted::Labels(kind) => jobs::labels(env, kind, false),
-            Wanted::Queues => queues(env),
+            Wanted::Queues => queues(env, line),
             Wanted::Statuses => plain(STATUSES.iter().copied()),
             Wanted::States => plain(CONTAINER_STATUSES),
             Wanted::Signals => signals(current),
@@ -193,14 +193,15 @@ pub fn queue_names(env: &Env) -> Vec<String> {
     Queue::all(env).unwrap_or_default().into_iter().map(|(settings, _)| settings.name.to_string()).collect()
 }
 
-/// The queues, with how many jobs they have.
-fn queues(env: &Env) -> Vec<Offer> {
+/// The queues that are not on the line yet, with how many jobs they have.
+fn queues(env: &Env, line: &Line) -> Vec<Offer> {
     let about = |queue: &Queue| {
         let members = queue.members().unwrap_or_default();
         format!("{} running, {} waiting", members.running.len(), members.line.len() + members.held.len())
     };
     let queues = Queue::all(env).unwrap_or_default();
-    queues.iter().map(|(settings, queue)| Offer::new(settings.name.as_str(), about(queue))).collect()
+    let new = queues.iter().filter(|(settings, _)| !line.has(settings.name.as_str()));
+    new.map(|(settings, queue)| Offer::new(settings.name.as_str(), about(queue))).collect()
 }
 
 /// What there is of each kind, each once. `latest` comes last.

@@ -142,7 +142,7 @@ fn filters_labels_and_fixed_values_are_offered() {
     let fake = Fake::new();
     let id = fake.ended_run_with("true", &["--name", "nightly", "--label", "team=blue sky", "--label", "gpu="]);
     for (line, expected) in [
-        ("exec list --filter ", &["group=", "id=", "image=", "label=", "name=", "outcome=", "status="][..]),
+        ("exec list --filter ", &["group=", "id=", "image=", "label=", "name=", "outcome=", "queue=", "status="][..]),
         ("exec list --filter=st", &["--filter=status="]),
         ("exec list --filter status=f", &["status=failed"]),
         ("exec list --filter label=", &["label=gpu", "label=gpu=", "label=team", "label=team=blue sky"]),

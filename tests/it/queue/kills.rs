@@ -8,9 +8,9 @@ use crate::support::fake::Fake;
 use crate::support::wait_until;
 
 /// The points at which the supervisor of a queued job may be killed, after the command has its answer.
-const POINTS: [&str; 7] = ["admitted", "admitting", "begun", "client-started", "concluding", "left", "recorded"];
+const POINTS: [&str; 5] = ["admitted", "admitting", "begun", "left", "recorded"];
 /// Those that say less of a queue.
-const MORE_POINTS: [&str; 4] = ["sweeping", "saved", "filled", "removed"];
+const MORE_POINTS: [&str; 6] = ["client-started", "sweeping", "concluding", "saved", "filled", "removed"];
 
 /// A queue for one job at a time. Its first job runs, the second one has a fault, and the third one waits.
 fn struck(variable: &str, point: &str) {

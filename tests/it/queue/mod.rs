@@ -47,7 +47,10 @@ struct Began {
 impl Fake {
     /// The arguments of a run in a queue that notes this word.
     fn job_args(&self, queue: &str, word: &str, more: &[&str]) -> Vec<String> {
-        self.write("src/job.py", JOB);
+        // A program that starts meanwhile must not find it half written.
+        if !self.path("src/job.py").exists() {
+            self.write("src/job.py", JOB);
+        }
         let head = ["exec", "run", "--image", "base", "--src", "src", "--main", "job.py", "--queue", queue];
         let own: &[&str] = if more.contains(&"--") { &[] } else { &["--", word, "0", queue] };
         head.iter().chain(more).chain(own).map(|word| (*word).to_owned()).collect()
