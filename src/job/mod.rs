@@ -402,6 +402,14 @@ impl Job {
         is_locked(&self.dir, LOG).unwrap_or(true)
     }
 
+    /// `still running` or `still queued`, for messages about a job that has not ended.
+    #[must_use]
+    pub fn still(&self) -> &'static str {
+        let waits = || self.record().is_ok_and(|record| !record.waits.is_nothing());
+        let is_queued = !self.dir.has(BEGUN) && waits() && self.attempts().is_empty();
+        if is_queued { "still queued" } else { "still running" }
+    }
+
     /// Whether its supervisor waits for an engine that does not answer.
     #[must_use]
     pub fn is_waiting(&self) -> bool {

@@ -214,19 +214,21 @@ impl Store {
     #[must_use]
     pub fn in_use(&self, holder: &Job, record: &Record) -> Failure {
         let (name, id) = (record.shown_name().unwrap_or_default(), &holder.id);
+        let still = holder.still();
+        let status = still.trim_start_matches("still ");
         let (message, hint) = match (self.kind, holder.is_forgotten()) {
             (Kind::Build, false) => (
-                format!("image {name:?} is being built (status: running, id {id})"),
+                format!("image {name:?} is being built (status: {status}, id {id})"),
                 format!(
                     "wait for it with: longshore image wait {name}   or end it with: longshore image cancel {name}"
                 ),
             ),
             (Kind::Build, true) => (
-                format!("image {name:?} is still being built by a forgotten build (status: running, id {id})"),
+                format!("image {name:?} is still being built by a forgotten build (status: {status}, id {id})"),
                 format!("end it with: longshore image cancel {id}   or wait for it with: longshore image wait {id}"),
             ),
             (Kind::Run, _) => (
-                format!("a run named {name:?} is still running (id {id})"),
+                format!("a run named {name:?} is {still} (id {id})"),
                 format!("wait for it with: longshore exec wait {name}   or choose another --name"),
             ),
         };

@@ -71,7 +71,7 @@ pub fn end(env: &Env, job: &Job, request: &Request) -> Result<()> {
             asked_here = true;
         }
         if Instant::now() > deadline {
-            let message = format!("could not end {} {}: it is still running", job.kind.word(), job.id);
+            let message = format!("could not end {} {}: it is {}", job.kind.word(), job.id, job.still());
             return Err(Failure::new(ErrorKind::Failed, message).into());
         }
         if answer.is_none() && begun.elapsed() < WAKING {

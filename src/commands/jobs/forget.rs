@@ -49,7 +49,8 @@ fn forget_one(env: &Env, voice: &Voice, store: &Store, job: &Job) -> Result<()> 
         Forgotten::Hidden | Forgotten::Running => {
             let (word, end) = (job.kind.word(), job.kind.end_verb());
             let how = format!("longshore {} {end} {}", job.kind.noun(), job.id);
-            voice.note(&format!("note: {word} {} is still running, and is hidden now; end it with: {how}", job.id));
+            let still = job.still();
+            voice.note(&format!("note: {word} {} is {still}, and is hidden now; end it with: {how}", job.id));
             Ok(())
         }
         Forgotten::Removed => Ok(()),

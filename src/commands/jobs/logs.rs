@@ -173,7 +173,8 @@ fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8>
 /// Ctrl-C is the usual way to leave a log, so it is no error. The exit code says that the log went on.
 fn left(voice: &Voice, job: &Job) -> u8 {
     let (word, id, noun, end) = (job.kind.word(), &job.id, job.kind.noun(), job.kind.end_verb());
-    voice.note(&format!("note: {word} {id} is still running; end it with: longshore {noun} {end} {id}"));
+    let still = job.still();
+    voice.note(&format!("note: {word} {id} is {still}; end it with: longshore {noun} {end} {id}"));
     LEFT
 }
 

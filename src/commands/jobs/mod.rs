@@ -103,7 +103,7 @@ impl Waiting {
 /// Fails after Ctrl-C, which ends the waiting and not the job.
 fn check(interrupt: &Interrupt, job: &Job) -> Result<(), Failure> {
     let (noun, word, id) = (job.kind.noun(), job.kind.word(), &job.id);
-    let heard = interrupt.check(|| format!("interrupted; {word} {id} is still running"));
+    let heard = interrupt.check(|| format!("interrupted; {word} {id} is {}", job.still()));
     heard.map_err(|failure| {
         let end = job.kind.end_verb();
         failure.hint(format!(

@@ -60,7 +60,8 @@ pub fn give_way(
     match policy {
         IfRunning::Fail => return Err(store.in_use(holder, record).into()),
         IfRunning::Skip => {
-            voice.note(&format!("note: nothing was started, because {shown}, is still running"));
+            let still = holder.still();
+            voice.note(&format!("note: nothing was started, because {shown}, is {still}"));
             return Ok(false);
         }
         IfRunning::Wait => {

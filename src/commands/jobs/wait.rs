@@ -247,7 +247,7 @@ pub fn wait_while(
         waiting.look(env, job);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
-            let message = format!("{} {} is still running", job.kind.word(), job.id);
+            let message = format!("{} {} is {}", job.kind.word(), job.id, job.still());
             return Err(Failure::new(ErrorKind::Timeout, message).into());
         }
         if job.has_ended() {
