@@ -249,9 +249,9 @@ fn until(time: Duration) -> String {
     duration(time.as_secs_f64()).map(|time| format!("in {}", show_duration(time))).unwrap_or_default()
 }
 
-/// A number of seconds, rounded to whole ones from ten seconds on.
+/// A number of seconds, rounded to whole ones from one second on.
 fn duration(seconds: f64) -> Option<Duration> {
-    let digits = if seconds < 10.0 { 10.0 } else { 1.0 };
+    let digits = if seconds < 1.0 { 10.0 } else { 1.0 };
     Duration::try_from_secs_f64((seconds * digits).round() / digits).ok()
 }
 
