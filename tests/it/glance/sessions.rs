@@ -117,6 +117,8 @@ fn every_command_of_builds_fits_every_terminal() {
     fake.scenario(serde_json::json!({"build": {"script": "echo longshore: pip ended with exit code 1; exit 1"}}));
     let id = fake.build("registry.example.org/a/very/long/name/of/an/image:of-tuesday");
     fake.end_of_build(&id);
+    // An age of minutes is as wide on a slow machine. Otherwise the column changes after ten seconds.
+    fake.set("LONGSHORE_TEST_CLOCK", "200");
     let sessions = [
         "image create web --base base --dry-run",
         "image create web",
