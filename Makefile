@@ -12,9 +12,6 @@ WITH_ENGINE = mkdir -p .cache && tools/shells && base=$$(tools/engine) && \
 	LONGSHORE_TEST_CLIENTS='$(CURDIR)/.cache/clients.tsv' \
 	LONGSHORE_TEST_PYTHON=$$python
 
-# Most tests wait for docker most of the time.
-THREADS ?= $$(($$(getconf _NPROCESSORS_ONLN) + 1))
-
 .DEFAULT_GOAL := help
 .PHONY: help build demo test snapshots soak check deny fuzz bench papers picture install static deb clean toolchain
 
@@ -38,7 +35,7 @@ deny: ## check licences, duplicates, sources and advisories of the dependencies
 
 test: check ## run check and deny, then all tests with a real engine
 	tools/deny --no-advisories
-	$(WITH_ENGINE) INSTA_UPDATE=no RUST_TEST_THREADS=$(THREADS) cargo test --locked
+	$(WITH_ENGINE) INSTA_UPDATE=no cargo test --locked
 
 snapshots: ## run all tests and accept the new output; then see git diff
 	@rm -f tests/it/snapshots/*.snap.new
