@@ -66,26 +66,22 @@ impl Follower {
                 _ => {}
             }
         }
-        if self.next.is_none() {
-            self.next = self.log_after(job);
-        }
-        if self.next.is_some() {
+        if let Some(number) = self.attempt(job) {
+            // In the moment after the log was moved aside there is no other one.
+            self.next = self.next.take().or_else(|| log_after(job, number));
             return Ok(());
         }
         // Asked last: a job is renamed away before its files are removed.
         if job.is_removed() { Ok(()) } else { Err(io::Error::other("it was replaced while it was read")) }
     }
 
-    /// The log of the attempt after the one whose log is read here.
-    fn log_after(&self, job: &Job) -> Option<File> {
-        let count = job.attempts().len();
+    /// The number of the attempt whose log is read here, if it was moved aside.
+    fn attempt(&self, job: &Job) -> Option<usize> {
         let is_ours = |number: &usize| {
             let logs = [job.log_of_attempt(*number), job.first_log_of_attempt(*number)];
             logs.into_iter().flatten().any(|file| same_file(&file, &self.file).unwrap_or(false))
         };
-        let ours = (1..=count).find(is_ours)?;
-        let next = if ours < count { job.log_of_attempt(ours + 1) } else { job.dir.open_file(LOG) };
-        next.ok()
+        (1..=job.attempts().len()).find(is_ours)
     }
 
     /// Whether docker's client still has the log open, also if its name is gone.
@@ -114,6 +110,12 @@ impl Follower {
         self.file = whole;
         Ok(same)
     }
+}
+
+/// The log of the attempt after this one.
+fn log_after(job: &Job, number: usize) -> Option<File> {
+    let is_last = number == job.attempts().len();
+    if is_last { job.dir.open_file(LOG) } else { job.log_of_attempt(number + 1) }.ok()
 }
 
 fn same_file(a: &File, b: &File) -> io::Result<bool> {
