@@ -86,8 +86,9 @@ fn a_terminal_shows_a_table_that_redraws_in_place_with_its_past() {
     assert_eq!(ran.code, 130, "{:?}", ran.stdout);
     let (frames, left) = drawings(&ran.stdout);
     assert!(frames.len() >= 3, "{:?}", ran.stdout);
-    for frame in frames.iter().chain([&left]) {
-        assert_eq!(frame.trim_end_matches("^C").matches("\r\n").count(), 4, "{:?}", ran.stdout);
+    // The terminal drops what it has not shown yet when Ctrl-C is typed, so the frame before that may be cut.
+    for frame in frames.iter().chain([&left]).filter(|frame| !frame.ends_with("^C")) {
+        assert_eq!(frame.matches("\r\n").count(), 4, "{:?}", ran.stdout);
     }
     assert!(frames[1].contains("CPU HISTORY") && frames[1].contains("▁"), "{:?}", ran.stdout);
     assert!(left.contains(&real.name("a")), "{:?}", ran.stdout);
