@@ -85,7 +85,11 @@ impl Job {
     /// Whether the last attempt has ended, and its files are still in the place of the next one.
     #[must_use]
     pub fn is_between_attempts(&self) -> bool {
-        let last = self.attempts().len();
+        self.is_between(self.attempts().len())
+    }
+
+    /// The same, for this number of attempts that have ended.
+    pub(super) fn is_between(&self, last: usize) -> bool {
         last > 0 && (!self.dir.has(BEGUN) || self.attempt_dir(last).is_ok_and(|dir| !dir.has(LOG)))
     }
 

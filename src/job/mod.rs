@@ -261,11 +261,11 @@ impl Job {
         let log_lock = if ended || locked { Ok(false) } else { is_locked(&self.dir, LOG) };
         let record = self.record();
         let begun = if ended { None } else { self.begun() };
-        let waits = record.as_ref().is_ok_and(|record| !record.waits.is_nothing());
         let retries = record.as_ref().ok().and_then(Record::run).is_some_and(|run| run.retry.is_some());
         let attempts = if retries { self.attempts() } else { Vec::new() };
         let started = begun.as_ref().map(|begun| begun.started);
-        let resting = !ended && !attempts.is_empty() && self.is_between_attempts();
+        let resting = !ended && self.is_between(attempts.len());
+        let queued = attempts.is_empty() && record.as_ref().is_ok_and(|record| self.waits_for_start(record));
         let gpus = record.as_ref().map(|record| self.granted(record).devices).unwrap_or_default();
         Facts {
             id: self.id.clone(),
@@ -274,7 +274,7 @@ impl Job {
             record,
             log_locked: matches!(log_lock, Ok(true)),
             lock_error: lock.and(log_lock).err().map(|error| error.to_string()),
-            queued: waits && !ended && attempts.is_empty() && !self.dir.has(BEGUN),
+            queued: !ended && queued,
             attempts,
             resting,
             begun,
@@ -402,12 +402,16 @@ impl Job {
         is_locked(&self.dir, LOG).unwrap_or(true)
     }
 
+    /// Whether it was asked to wait, and nothing says that it has begun.
+    fn waits_for_start(&self, record: &Record) -> bool {
+        !record.waits.is_nothing() && !self.dir.has(BEGUN)
+    }
+
     /// `still running` or `still queued`, for messages about a job that has not ended.
     #[must_use]
     pub fn still(&self) -> &'static str {
-        let waits = || self.record().is_ok_and(|record| !record.waits.is_nothing());
-        let is_queued = !self.dir.has(BEGUN) && waits() && self.attempts().is_empty();
-        if is_queued { "still queued" } else { "still running" }
+        let waits = self.record().is_ok_and(|record| self.waits_for_start(&record));
+        if waits && self.attempts().is_empty() { "still queued" } else { "still running" }
     }
 
     /// Whether its supervisor waits for an engine that does not answer.

@@ -135,12 +135,9 @@ fn wait_again(env: &Env, job: &Job, facts: &Facts, record: &Record) -> Result<Re
 /// The end of a job that waits without a supervisor, if nothing is started any more: it was asked to end, it needs values of
 /// variables, or the host was rebooted between two attempts.
 fn ended_meanwhile(job: &Job, facts: &Facts, record: &Record) -> Option<Exit> {
-    let requests = job.requests();
-    let request = if facts.resting { requests.to_end() } else { requests.since(0).next() };
-    if let Some(request) = request {
-        let _ = job.answer(&Answer::new(request, Ok(Effect::Sent)));
-        let before = if facts.resting { "its next attempt" } else { "it was started" };
-        return Some(Exit { recovered: true, ..cancelled(record, request, before) });
+    if let Some((request, exit)) = cancelled(record, &job.requests(), job) {
+        let _ = job.answer(&Answer::new(&request, Ok(Effect::Sent)));
+        return Some(Exit { recovered: true, ..exit });
     }
     let needs_values = record.run().is_some_and(|run| !run.env.is_empty());
     let reason = match (facts.resting, needs_values) {

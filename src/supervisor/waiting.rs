@@ -14,7 +14,7 @@ use crate::env::Env;
 use crate::job::Job;
 use crate::job::queue::{Held, Queue, Stage};
 use crate::job::record::{Exit, Outcome, Record};
-use crate::job::request::{Answer, Effect, Request};
+use crate::job::request::{Answer, Effect, Request, Requests};
 use crate::job::store::Store;
 use crate::job::waits::Dependency;
 use crate::units::show_duration;
@@ -125,15 +125,10 @@ impl Waiting {
         self.task.job.is_removed().then(|| Exit { reason: reason(), ..Exit::new(Outcome::Lost) })
     }
 
-    /// Any request ends a job that was not started, also one that would only send a signal to its program. Between two
-    /// attempts, that one was for the last one.
     fn asked_to_end(&self) -> Option<Exit> {
-        let requests = self.task.requests();
-        let is_first = self.task.job.attempts().is_empty();
-        let request = if is_first { requests.since(0).next() } else { requests.to_end() }?;
-        self.task.answer(Answer::new(request, Ok(Effect::Sent)));
-        let before = if is_first { "it was started" } else { "its next attempt" };
-        Some(cancelled(&self.task.record, request, before))
+        let (request, exit) = cancelled(&self.task.record, &self.task.requests(), &self.task.job)?;
+        self.task.answer(Answer::new(&request, Ok(Effect::Sent)));
+        Some(exit)
     }
 
     fn too_late(&self) -> Option<Exit> {
@@ -216,12 +211,16 @@ impl Waiting {
     }
 }
 
-/// The end of a job that was asked to end before something, such as `it was started`.
+/// The end of a job that waits, if it was asked to end, and the request. Any request ends a job that was not started, also one
+/// that would only send a signal to its program. Between two attempts, that one was for the last one.
 #[must_use]
-pub fn cancelled(record: &Record, request: &Request, before: &str) -> Exit {
+pub fn cancelled(record: &Record, requests: &Requests, job: &Job) -> Option<(Request, Exit)> {
+    let is_first = job.attempts().is_empty();
+    let request = if is_first { requests.since(0).next() } else { requests.to_end() }?;
     let (noun, verb) = (record.kind.noun(), request.verb.word());
-    let reason = format!("ended by longshore {noun} {verb} before {before}");
-    Exit { reason: Some(reason), ..Exit::new(Outcome::Cancelled) }
+    let before = if is_first { "it was started" } else { "its next attempt" };
+    let reason = Some(format!("ended by longshore {noun} {verb} before {before}"));
+    Some((request.clone(), Exit { reason, ..Exit::new(Outcome::Cancelled) }))
 }
 
 /// How a job that another one waits for has ended; `None` while it has not. What cannot be found out any more is lost.

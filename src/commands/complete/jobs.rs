@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::line::Line;
+use super::queues;
 use super::reply::Offer;
 use crate::env::Env;
 use crate::job::glance::{Glance, Stage, outcome};
@@ -168,7 +169,7 @@ pub fn filters(env: &Env, kind: Kind, current: &str) -> Vec<Offer> {
         "name" => names(env, kind, value),
         "image" => images(env, kind),
         "id" => ids(env, kind),
-        "queue" => plain(super::wanted::queue_names(env).iter().map(String::as_str)),
+        "queue" => plain(queues::names(env).iter().map(String::as_str)),
         "group" if kind == Kind::Run => groups(env),
         _ => Vec::new(),
     };

@@ -10,6 +10,7 @@
 mod docker;
 mod jobs;
 mod line;
+mod queues;
 mod reply;
 mod source;
 mod wanted;

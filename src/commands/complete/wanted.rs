@@ -10,11 +10,11 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use super::docker::{self, Containers};
 use super::jobs::{self, Fit, plain};
 use super::line::Line;
+use super::queues;
 use super::reply::{Offer, Paths};
 use super::source;
 use crate::cli::CONTAINER_STATUSES;
 use crate::env::Env;
-use crate::job::queue::Queue;
 use crate::job::record::Kind;
 use crate::job::select::{STATUSES, Scope};
 use crate::names::Signal;
@@ -175,7 +175,7 @@ impl Source {
             Wanted::ContainerFilters => docker::container_filters(env, line, current),
             Wanted::ImageFilters => docker::image_filters(env, line, current),
             Wanted::Labels(kind) => jobs::labels(env, kind, false),
-            Wanted::Queues => queues(env, line),
+            Wanted::Queues => queues::queues(env, line),
             Wanted::Statuses => plain(STATUSES.iter().copied()),
             Wanted::States => plain(CONTAINER_STATUSES),
             Wanted::Signals => signals(current),
@@ -186,22 +186,6 @@ impl Source {
             Wanted::Main => source::files(env, line.value_of("--src"), current),
         }
     }
-}
-
-/// The names of the queues.
-pub fn queue_names(env: &Env) -> Vec<String> {
-    Queue::all(env).unwrap_or_default().into_iter().map(|(settings, _)| settings.name.to_string()).collect()
-}
-
-/// The queues that are not on the line yet, with how many jobs they have.
-fn queues(env: &Env, line: &Line) -> Vec<Offer> {
-    let about = |queue: &Queue| {
-        let members = queue.members().unwrap_or_default();
-        format!("{} running, {} waiting", members.running.len(), members.line.len() + members.held.len())
-    };
-    let queues = Queue::all(env).unwrap_or_default();
-    let new = queues.iter().filter(|(settings, _)| !line.has(settings.name.as_str()));
-    new.map(|(settings, queue)| Offer::new(settings.name.as_str(), about(queue))).collect()
 }
 
 /// What there is of each kind, each once. `latest` comes last.

@@ -5,18 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::fake::{Fake, job_ids, names};
-
-/// Always the same choices for a seed (xorshift32).
-struct Random(u32);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        usize::try_from(self.0).unwrap() % limit
-    }
-}
+use crate::support::random::Random;
 
 /// A storm of this length. What is true afterwards is checked when the engine is dropped.
 pub fn storm(length: Duration) {

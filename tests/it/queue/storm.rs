@@ -10,21 +10,10 @@ use serde_json::Value;
 
 use crate::support::fake::{Fake, job_ids};
 use crate::support::processes::Processes;
+use crate::support::random::Random;
 use crate::support::real::Real;
 use crate::support::wait_until;
 use crate::support::witness::{Program, Witness};
-
-/// Always the same choices for a seed (xorshift32).
-struct Random(u32);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        usize::try_from(self.0).unwrap() % limit
-    }
-}
 
 const QUEUES: [(&str, usize); 3] = [("one", 1), ("two", 2), ("three", 3)];
 

@@ -5,6 +5,7 @@ pub mod hostile;
 pub mod invariants;
 pub mod private;
 pub mod processes;
+pub mod random;
 pub mod real;
 pub mod schema;
 pub mod snapshots;
