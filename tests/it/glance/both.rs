@@ -97,7 +97,7 @@ fn short_forms_complete_builds_and_runs() {
     };
     assert_eq!(words("longshore logs "), ["now", &running, "train", &run, "api", "web", "latest"]);
     assert_eq!(words("longshore stop "), ["now", &running, "api", "latest"]);
-    assert_eq!(words("longshore exec status t"), ["train"]);
+    assert_eq!(words("longshore exec status trai"), ["train"]);
     assert_eq!(words("longshore ps --filter name=w"), ["name=web"]);
     assert_eq!(words("longshore exec top "), ["now", &running, "latest"]);
     fake.open_gate();
