@@ -578,7 +578,11 @@ fn format(bytes: &[u8]) -> Result<u32, String> {
     struct Format {
         format: u32,
     }
-    let Format { format } = serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))?;
+    let whole = || serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"));
+    let format = match leading_format(bytes) {
+        Some(format) => format,
+        None => whole().map(|Format { format }| format)?,
+    };
     if format == 0 {
         return Err("is damaged: there is no format 0".into());
     }
@@ -586,6 +590,16 @@ fn format(bytes: &[u8]) -> Result<u32, String> {
         return Err(format!("has format {format}; this version of longshore reads formats up to {FORMAT}"));
     }
     Ok(format)
+}
+
+/// The format number where it is the first value, as this program writes it: then nothing else has to be read for it.
+fn leading_format(bytes: &[u8]) -> Option<u32> {
+    let rest = bytes.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"format\"")?;
+    let rest = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let length = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+    let (digits, rest) = rest.split_at(length);
+    let is_whole = rest.trim_ascii_start().starts_with(b",");
+    std::str::from_utf8(digits).ok()?.parse().ok().filter(|_| is_whole)
 }
 
 #[cfg(test)]
