@@ -11,7 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+use chrono::{DateTime, Utc};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Stat};
 
 use crate::fault;
 
@@ -21,6 +22,8 @@ mod disk;
 
 const FILE: Mode = Mode::from_raw_mode(0o600);
 const DIRECTORY: Mode = Mode::from_raw_mode(0o700);
+/// How many bytes of a directory are read at a time. A name has at most 255.
+const READING: usize = 64 << 10;
 /// How long a writer waits for another one.
 const HOLDING: Duration = Duration::from_secs(1);
 
@@ -110,15 +113,28 @@ impl Dir {
     /// When the directory cannot be read.
     pub fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&self.fd)? {
+        self.each_name(|name| names.push(name.to_owned()))?;
+        Ok(names)
+    }
+
+    /// Calls `f` with each name in it that is UTF-8, in no order.
+    ///
+    /// # Errors
+    /// As [`Dir::names`].
+    pub fn each_name(&self, mut f: impl FnMut(&str)) -> io::Result<()> {
+        // An open directory has one position for all who read from it.
+        let fd = rustix::fs::openat(&self.fd, ".", directory_flags(), Mode::empty())?;
+        let mut buffer = Vec::with_capacity(READING);
+        let mut entries = RawDir::new(fd, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
             if let Ok(name) = entry?.file_name().to_str()
                 && name != "."
                 && name != ".."
             {
-                names.push(name.to_owned());
+                f(name);
             }
         }
-        Ok(names)
+        Ok(())
     }
 
     /// Whether an entry with that name exists, even if it is a dangling link.
@@ -135,6 +151,14 @@ impl Dir {
     #[must_use]
     pub fn changed(&self, name: &str) -> Option<(i64, u64)> {
         self.stat(name).ok().map(|stat| (stat.st_mtime, stat.st_mtime_nsec))
+    }
+
+    /// What the file system says of an entry, to find out later whether it changed.
+    ///
+    /// # Errors
+    /// As `fstatat(2)`.
+    pub fn state(&self, name: &str) -> io::Result<State> {
+        Ok(self.stat(name).map(|stat| State::of(&stat))?)
     }
 
     /// What a file has that a copy of it has not: its number in the file system and the time of its creation.
@@ -167,6 +191,23 @@ impl Dir {
     /// As [`Dir::open_file`].
     pub fn lock_file(&self, name: &str) -> io::Result<File> {
         self.file(name, OFlags::RDWR | OFlags::CREATE)
+    }
+
+    /// Opens a file for writing in place.
+    ///
+    /// # Errors
+    /// As [`Dir::open_file`].
+    pub fn change(&self, name: &str) -> io::Result<File> {
+        self.file(name, OFlags::WRONLY)
+    }
+
+    /// Opens and locks a file that is used as a lock.
+    ///
+    /// # Errors
+    /// As [`Dir::lock_file`]; [`io::ErrorKind::TimedOut`] when another process has the lock for longer than `patience`.
+    pub fn hold_within(&self, name: &str, patience: Duration) -> io::Result<File> {
+        let file = self.lock_file(name)?;
+        if hold_within(&file, patience)? { Ok(file) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
     /// NONBLOCK has no effect on regular files. Without it, opening a FIFO with the name of a file would block.
@@ -401,6 +442,32 @@ impl Dir {
     /// As `fstat(2)`.
     pub fn mode(&self) -> io::Result<u32> {
         Ok(rustix::fs::fstat(&self.fd)?.st_mode & 0o7777)
+    }
+}
+
+/// What differs once an entry of a directory was changed or replaced. The time of the last change is the kernel's, which no
+/// program can set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// Its number in the file system.
+    pub number: u64,
+    /// When its content or its attributes changed last: seconds and nanoseconds since 1970.
+    pub changed: (i64, u32),
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl State {
+    fn of(stat: &Stat) -> Self {
+        let nanoseconds = u32::try_from(stat.st_ctime_nsec).unwrap_or_default();
+        let size = u64::try_from(stat.st_size).unwrap_or_default();
+        Self { number: stat.st_ino, changed: (stat.st_ctime, nanoseconds), size }
+    }
+
+    /// When it changed last.
+    #[must_use]
+    pub fn changed(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(self.changed.0, self.changed.1)
     }
 }
 

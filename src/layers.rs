@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// example `engine` and `job`.
 const LAYERS: [&[&str]; 16] = [
     &["fault"],
-    &["fs", "shell", "terminal"],
+    &["fs", "parallel", "shell", "terminal"],
     &["invalid"],
     &["units"],
     &["names"],

@@ -23,6 +23,7 @@ mod names;
 mod output;
 #[cfg(test)]
 mod papers;
+mod parallel;
 #[cfg(test)]
 mod properties;
 mod recipe;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use super::index::Index;
 use super::record::Outcome;
 use super::{EXIT, EXIT_SIZE, FORGOTTEN, Job, RECORD, SMALL_FILE};
 use crate::fs::Dir;
@@ -20,6 +21,8 @@ pub struct Glance {
     pub asked: Asked,
     /// Whether it runs.
     pub stage: Stage,
+    /// How it ended, if the index has it.
+    pub outcome: Option<Outcome>,
 }
 
 /// The part of a record that is of the same form in all formats.
@@ -50,11 +53,15 @@ pub enum Stage {
 }
 
 impl Glance {
-    /// Reads the record of a job in the directory of all jobs, and looks whether there is an exit record. The job's own
-    /// directory is opened only where these are not enough, since that takes as long as all the rest. `None` for a job that
-    /// was forgotten, or removed meanwhile.
+    /// Takes the job from the index. Where that has not got it, reads the record in the directory of all jobs, and looks whether
+    /// there is an exit record. The job's own directory is opened only where these are not enough, since that takes as long as
+    /// all the rest. `None` for a job that was forgotten, or removed meanwhile.
     #[must_use]
-    pub fn of(jobs: &Dir, id: &JobId, open: impl Fn() -> Option<Job>) -> Option<Self> {
+    pub fn of(jobs: &Dir, index: &Index, id: &JobId, open: impl Fn() -> Option<Job>) -> Option<Self> {
+        if let Some(copied) = index.copy(jobs, id) {
+            let asked = serde_json::from_slice(copied.record()).unwrap_or_default();
+            return Some(Self { id: id.clone(), asked, stage: Stage::Ended, outcome: end(copied.exit()) });
+        }
         let file = |name: &str| format!("{id}/{name}");
         let has_ended = || jobs.has(&file(EXIT));
         let record = jobs.read(&file(RECORD), SMALL_FILE).ok();
@@ -74,17 +81,26 @@ impl Glance {
                 (false, false) => Stage::Running,
             };
         }
-        Some(Self { id: id.clone(), asked: asked.unwrap_or_default(), stage })
+        Some(Self { id: id.clone(), asked: asked.unwrap_or_default(), stage, outcome: None })
+    }
+
+    /// Whether it has ended, and the index has not got it.
+    #[must_use]
+    pub fn is_new_to_index(&self) -> bool {
+        self.stage == Stage::Ended && self.outcome.is_none()
     }
 }
 
 /// How a job ended; `None` if it has no exit record that can be read.
 #[must_use]
 pub fn outcome(job: &Job) -> Option<Outcome> {
+    end(&job.dir.read(EXIT, EXIT_SIZE as u64).ok()?)
+}
+
+fn end(exit: &[u8]) -> Option<Outcome> {
     #[derive(Deserialize)]
     struct End {
         outcome: Outcome,
     }
-    let bytes = job.dir.read(EXIT, EXIT_SIZE as u64).ok()?;
-    serde_json::from_slice(&bytes).ok().map(|end: End| end.outcome)
+    serde_json::from_slice(exit).ok().map(|end: End| end.outcome)
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::record::Kind;
-use super::store::{Extent, Store};
+use super::store::Store;
 use crate::env::Env;
 use crate::error::{self, Failure};
 use crate::names::{GroupName, JobId, nearest};
@@ -15,13 +15,13 @@ use crate::terminal::escape_value;
 /// [`error::Kind::NotFound`] if there are none; the hint has the name of a group that could have been meant.
 pub fn members(env: &Env, group: &GroupName) -> Result<Vec<JobId>> {
     let (mut found, mut others) = (Vec::new(), Vec::new());
-    for job in Store::open(env, Kind::Run)?.iter().map(|store| store.all(Extent::Remembered)) {
-        for job in job?.flatten() {
-            match job.record().ok().and_then(|record| Some((record.group?, record.created))) {
-                Some((known, created)) if known == group.as_str() => found.push((created, job.id)),
-                Some((other, _)) => others.push(other),
-                None => {}
-            }
+    let store = Store::open(env, Kind::Run)?;
+    let jobs = store.map(|store| store.glances(usize::MAX)).transpose()?;
+    for job in jobs.into_iter().flatten() {
+        match job.asked.group {
+            Some(known) if known == group.as_str() => found.push((job.asked.created, job.id)),
+            Some(other) => others.push(other),
+            None => {}
         }
     }
     if found.is_empty() {

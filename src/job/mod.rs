@@ -13,6 +13,7 @@ mod format1;
 pub mod glance;
 pub mod gone;
 pub mod group;
+pub mod index;
 pub mod points;
 pub mod prune;
 pub mod queue;
@@ -42,7 +43,7 @@ use after::{HookFacts, HookResult, SMALL_RESULT};
 use queue::Held;
 use record::{Begun, Exit, Kind, Record};
 use request::{Answer, Request, Requests};
-use standing::{Damaged, Facts};
+use standing::{Damaged, Extras, Facts};
 
 /// Held from before the job is published until its supervisor ends.
 pub const LOCK: &str = "lock";
@@ -256,38 +257,44 @@ impl Job {
                 exit = self.exit();
             }
         }
-        let ended = exit.is_some();
-        let locked = matches!(lock, Ok(true));
-        let log_lock = if ended || locked { Ok(false) } else { is_locked(&self.dir, LOG) };
         let record = self.record();
-        let begun = if ended { None } else { self.begun() };
-        let retries = record.as_ref().ok().and_then(Record::run).is_some_and(|run| run.retry.is_some());
-        let attempts = if retries { self.attempts() } else { Vec::new() };
+        let extras = record.as_ref().map(|record| self.extras(record)).unwrap_or_default();
+        if let Some(exit) = exit {
+            return Facts::ended(self.id.clone(), self.kind, record, exit, extras).on_boot(&here.boot_id);
+        }
+        let locked = matches!(lock, Ok(true));
+        let log_lock = if locked { Ok(false) } else { is_locked(&self.dir, LOG) };
+        let begun = self.begun();
         let started = begun.as_ref().map(|begun| begun.started);
-        let resting = !ended && self.is_between(attempts.len());
-        let queued = attempts.is_empty() && record.as_ref().is_ok_and(|record| self.waits_for_start(record));
-        let gpus = record.as_ref().map(|record| self.granted(record).devices).unwrap_or_default();
+        let Extras { hook, attempts, gpus } = extras;
         Facts {
-            id: self.id.clone(),
-            kind: self.kind,
-            hook: record.as_ref().ok().and_then(|record| self.hook(record)),
-            record,
             log_locked: matches!(log_lock, Ok(true)),
             lock_error: lock.and(log_lock).err().map(|error| error.to_string()),
-            queued: !ended && queued,
+            queued: attempts.is_empty() && record.as_ref().is_ok_and(|record| self.waits_for_start(record)),
+            resting: self.is_between(attempts.len()),
             attempts,
-            resting,
             begun,
             gpus,
-            waiting: locked && self.dir.has(WAITING),
-            requests: if ended { Requests::default() } else { self.requests().of_attempt(started) },
-            image_id: if ended { None } else { self.image_id() },
-            starting: !ended && !locked && self.may_be_starting(here),
-            same_boot: None,
-            exit,
+            hook,
             locked,
+            waiting: locked && self.dir.has(WAITING),
+            requests: self.requests().of_attempt(started),
+            image_id: self.image_id(),
+            starting: !locked && self.may_be_starting(here),
+            ..Facts::new(self.id.clone(), self.kind, record)
         }
         .on_boot(&here.boot_id)
+    }
+
+    /// Reads what only some jobs have.
+    #[must_use]
+    pub fn extras(&self, record: &Record) -> Extras {
+        let retries = record.run().is_some_and(|run| run.retry.is_some());
+        Extras {
+            hook: self.hook(record),
+            attempts: if retries { self.attempts() } else { Vec::new() },
+            gpus: self.granted(record).devices,
+        }
     }
 
     /// Whether docker may still be starting a run whose client is gone: the client may have sent its request before it was

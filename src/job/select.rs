@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::Job;
 use super::gone::Gone;
 use super::record::Kind;
-use super::store::{Extent, Store};
+use super::store::Store;
 use super::view::View;
 use crate::env::Env;
 use crate::error::{self, Failure};
@@ -100,7 +100,7 @@ impl Scope {
         }
         let mut fits = Vec::new();
         for store in stores {
-            let begins = store.ids()?.into_iter().filter(|id| id.as_str().starts_with(typed));
+            let begins = store.ids_from(typed)?.into_iter();
             fits.extend(begins.filter(|id| store.job(id).is_some()).map(|id| (store, id)));
         }
         match fits.len() {
@@ -153,8 +153,8 @@ pub fn find(env: &Env, kind: Kind, typed: &str) -> Result<(Store, Job)> {
 /// The name of a job that is nearest to what was typed, or its id.
 fn near(stores: &[Store], typed: &str) -> Option<String> {
     let (mut names, mut ids) = (Vec::new(), Vec::new());
-    for job in stores.iter().filter_map(|store| store.all(Extent::Remembered).ok()).flatten().flatten() {
-        names.extend(job.record().ok().and_then(|record| record.name));
+    for job in stores.iter().filter_map(|store| store.glances(usize::MAX).ok()).flatten() {
+        names.extend(job.asked.name);
         ids.push(job.id);
     }
     meant(typed, &names, &ids).map(str::to_owned)
@@ -286,6 +286,12 @@ impl Filters {
     pub fn in_groups(mut self, groups: &[GroupName]) -> Self {
         self.0.extend(groups.iter().map(|group| (Key::Group, group.to_string())));
         self
+    }
+
+    /// Whether every job matches.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether a job matches.

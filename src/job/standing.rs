@@ -58,12 +58,35 @@ pub struct Facts {
     pub hook: Option<HookFacts>,
 }
 
+/// What only some jobs have in their directories. The record says whether there is any.
+#[derive(Debug, Default)]
+pub struct Extras {
+    /// How the command of `--on-exit` stands.
+    pub hook: Option<HookFacts>,
+    /// How the attempts ended that are followed by another one.
+    pub attempts: Vec<Exit>,
+    /// The GPUs that its queue gave to it.
+    pub gpus: Vec<String>,
+}
+
+impl Extras {
+    /// Whether a job with this record can have any.
+    #[must_use]
+    pub fn are_of(record: &Record) -> bool {
+        let run = record.run();
+        let may_have_gpus = record.waits.queue.is_some() && run.is_some_and(|run| run.gpus.is_some());
+        record.after.on_exit.is_some() || run.is_some_and(|run| run.retry.is_some()) || may_have_gpus
+    }
+}
+
 impl Facts {
-    pub(crate) fn unreadable(id: JobId, kind: Kind, why: &str) -> Self {
+    /// Of a job of which nothing but its record is known.
+    #[must_use]
+    pub fn new(id: JobId, kind: Kind, record: Result<Record, Damaged>) -> Self {
         Self {
             id,
             kind,
-            record: Err(Damaged(why.to_owned())),
+            record,
             exit: None,
             locked: false,
             log_locked: false,
@@ -80,6 +103,25 @@ impl Facts {
             same_boot: None,
             hook: None,
         }
+    }
+
+    /// Of a job that cannot be read.
+    #[must_use]
+    pub fn unreadable(id: JobId, kind: Kind, why: &str) -> Self {
+        Self::new(id, kind, Err(Damaged(why.to_owned())))
+    }
+
+    /// Of a job that has ended. Nothing else in its directory counts then.
+    #[must_use]
+    pub fn ended(
+        id: JobId,
+        kind: Kind,
+        record: Result<Record, Damaged>,
+        exit: Result<Exit, Damaged>,
+        extras: Extras,
+    ) -> Self {
+        let Extras { hook, attempts, gpus } = extras;
+        Self { exit: Some(exit), hook, attempts, gpus, ..Self::new(id, kind, record) }
     }
 
     /// Compares the recorded boot with the present one.

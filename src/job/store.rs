@@ -19,12 +19,14 @@ mod removal;
 use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 use super::glance::Glance;
 use super::gone::{Gone, How};
+use super::index::{self, Copied, Index};
 use super::record::{Kind, Record};
 use super::{CONTROL, ENDING, EXIT_ROOM, EXIT_SIZE, HOOK_DUE, Job, LOCK, LOG, RECORD, STOP, STOP_SIZE};
 use crate::env::Env;
@@ -32,6 +34,7 @@ use crate::error::{self, Failure};
 use crate::fault;
 use crate::fs::{Dir, random_name};
 use crate::names::JobId;
+use crate::parallel;
 pub(super) use removal::is_remains;
 pub use removal::{Forgotten, IfRunning, Removal, Spent};
 
@@ -41,8 +44,6 @@ pub(super) const SWEEP_LOCK: &str = ".sweep.lock";
 const LATEST: &str = "@latest";
 const GRAVES: &str = ".forgotten";
 const SMALL_TOMBSTONE: u64 = 64 << 10;
-/// How many jobs a thread glances at, at least: for fewer it would take longer to start it.
-const LEAST_SHARE: usize = 100;
 
 /// Which jobs are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -283,8 +284,22 @@ impl Store {
     /// # Errors
     /// When the directory cannot be read.
     pub fn ids(&self) -> Result<Vec<JobId>> {
-        let names = self.dir.names().with_context(|| format!("could not read {}", self.dir.path().display()))?;
-        Ok(names.iter().filter_map(|name| JobId::parse(name).ok()).collect())
+        self.ids_from("")
+    }
+
+    /// The ids of all jobs that begin so.
+    ///
+    /// # Errors
+    /// As [`Store::ids`].
+    pub fn ids_from(&self, start: &str) -> Result<Vec<JobId>> {
+        let mut ids = Vec::new();
+        let read = self.dir.each_name(|name| {
+            if name.starts_with(start) {
+                ids.extend(JobId::parse(name));
+            }
+        });
+        read.with_context(|| format!("could not read {}", self.dir.path().display()))?;
+        Ok(ids)
     }
 
     /// Every job, or every job that was not forgotten. They are opened one at a time, because an open directory needs a
@@ -293,41 +308,69 @@ impl Store {
     /// # Errors
     /// As [`Store::ids`].
     pub fn all(&self, extent: Extent) -> Result<impl Iterator<Item = Result<Job, (JobId, io::Error)>>> {
-        let open = move |id: JobId| match self.dir.subdir(id.as_str()) {
-            Ok(dir) => {
-                let job = Job { id, kind: self.kind, dir };
-                (extent == Extent::Everything || !job.is_forgotten()).then_some(Ok(job))
-            }
-            // It was removed meanwhile, or it is not a directory.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => None,
+        let open = move |id: JobId| match self.listed(&id, extent) {
+            Ok(job) => job.map(Ok),
             Err(error) => Some(Err((id, error))),
         };
         Ok(self.ids()?.into_iter().filter_map(open))
     }
 
+    /// A job for a list; `None` if it is hidden, was removed meanwhile, or is not a directory.
+    ///
+    /// # Errors
+    /// When its directory cannot be opened.
+    pub fn listed(&self, id: &JobId, extent: Extent) -> io::Result<Option<Job>> {
+        match self.dir.subdir(id.as_str()) {
+            Ok(dir) => {
+                let job = Job { id: id.clone(), kind: self.kind, dir };
+                Ok((extent == Extent::Everything || !job.is_forgotten()).then_some(job))
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The index of the jobs that have ended.
+    #[must_use]
+    pub fn index(&self) -> Index {
+        Index::read(&self.dir)
+    }
+
+    /// What the index has of a job; `None` if that is not the state of its directory.
+    #[must_use]
+    pub fn copy(&self, index: &Index, id: &JobId) -> Option<Copied> {
+        index.copy(&self.dir, id)
+    }
+
+    /// Whether the index has a job that is still to be listed.
+    #[must_use]
+    pub fn is_listed(&self, index: &Index, id: &JobId) -> bool {
+        index.entry(id).is_some_and(|entry| entry.is_listed(&self.dir, id))
+    }
+
+    /// Adds these jobs to the index, if they have ended and are worth it.
+    pub fn add_to_index(&self, ids: &[JobId]) {
+        index::add(&self.dir, ids, SystemTime::now());
+    }
+
     /// At most `limit` jobs that were not forgotten, as their directories show them at once. If there are more, those are
     /// taken whose directories changed last. One that cannot be opened is left out.
-    #[must_use]
-    pub fn glances(&self, limit: usize) -> Vec<Glance> {
-        let mut ids = self.ids().unwrap_or_default();
+    ///
+    /// # Errors
+    /// As [`Store::ids`].
+    pub fn glances(&self, limit: usize) -> Result<Vec<Glance>> {
+        let mut ids = self.ids()?;
         if ids.len() > limit {
             ids.sort_by_cached_key(|id| Reverse(self.dir.changed(id.as_str())));
             ids.truncate(limit);
         }
-        // Nearly all of the time is the kernel's, which finds and opens small files on as many processors as there are.
-        let processors = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-        let share = ids.len().div_ceil(processors).max(LEAST_SHARE);
-        let read = |ids: &[JobId]| -> Vec<Glance> {
-            ids.iter().filter_map(|id| Glance::of(&self.dir, id, || self.job(id))).collect()
-        };
-        if ids.len() <= share {
-            return read(&ids);
-        }
-        std::thread::scope(|scope| {
-            let parts: Vec<_> = ids.chunks(share).map(|ids| scope.spawn(move || read(ids))).collect();
-            parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
-        })
+        let index = self.index();
+        let glance = |id: &JobId| Glance::of(&self.dir, &index, id, || self.job(id));
+        let glances: Vec<Glance> = parallel::map(&ids, glance).into_iter().flatten().collect();
+        let new: Vec<JobId> = glances.iter().filter(|job| job.is_new_to_index()).map(|job| job.id.clone()).collect();
+        self.add_to_index(&new);
+        Ok(glances)
     }
 
     /// The state directory.

@@ -20,8 +20,8 @@ use crate::output::ago;
 
 /// How many jobs are looked at, at most.
 const MOST: usize = 1000;
-/// How many jobs are offered before anything is typed, and of how many the exit record is read for the description. The
-/// others have `exited` there.
+/// How many jobs are offered before anything is typed, and of how many that the index has not got the exit record is read for
+/// the description. The others have `exited` there.
 const MOST_SHOWN: usize = 100;
 
 /// Which jobs a command can use, and in which order they are offered. Newer jobs come before older ones.
@@ -48,7 +48,7 @@ struct Known {
 impl Known {
     fn read(env: &Env, kind: Kind) -> Self {
         let store = Store::open(env, kind).ok().flatten();
-        let mut jobs = store.as_ref().map(|store| store.glances(MOST)).unwrap_or_default();
+        let mut jobs = store.as_ref().and_then(|store| store.glances(MOST).ok()).unwrap_or_default();
         jobs.sort_by(|a, b| Reverse(a.asked.created).cmp(&Reverse(b.asked.created)).then_with(|| a.id.cmp(&b.id)));
         Self { store, now: env.now(), jobs, outcomes_left: Cell::new(MOST_SHOWN) }
     }
@@ -71,6 +71,9 @@ impl Known {
     }
 
     fn outcome(&self, job: &Glance) -> &'static str {
+        if let Some(outcome) = job.outcome {
+            return outcome.word();
+        }
         let Some(left) = self.outcomes_left.get().checked_sub(1) else { return "exited" };
         self.outcomes_left.set(left);
         let job = self.store.as_ref().and_then(|store| store.job(&job.id));

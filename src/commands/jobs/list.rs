@@ -15,9 +15,9 @@ use crate::job::record::Kind;
 use crate::job::select::{Filters, Scope};
 use crate::job::store::Extent;
 use crate::job::view::View;
-use crate::names::GroupName;
-use crate::output::{Column, Page, Reply, Table, Voice, ago, ago_short};
-use crate::survey::views;
+use crate::names::{GroupName, JobId};
+use crate::output::{Column, Form, Page, Reply, Table, Voice, ago, ago_short};
+use crate::survey::{ids, newest};
 
 const BUILDS: [Column; 8] = [
     Column::whole("ID"),
@@ -81,6 +81,17 @@ struct Jobs<'a> {
     parameters: Option<Vec<String>>,
 }
 
+/// The ids of jobs, the newest first.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Ids(Vec<JobId>);
+
+impl Reply for Ids {
+    fn show(&self, page: &mut Page) -> Result<()> {
+        page.lines(self.0.iter().map(JobId::as_str))
+    }
+}
+
 impl Reply for Jobs<'_> {
     fn show(&self, page: &mut Page) -> Result<()> {
         self.first(page, self.views.len())
@@ -120,21 +131,27 @@ pub fn list(env: &Env, voice: &Voice, scope: Scope, args: &JobList, groups: &[Gr
     if args.watch {
         return watch(voice, read);
     }
-    voice.reply(&read()?)?;
+    // Of most jobs nothing has to be read for the ids alone.
+    if args.quiet && voice.form() == Form::Text && filters.is_empty() {
+        voice.reply(&Ids(ids(&scope.stores(env)?, extent(args), most(args))?))?;
+    } else {
+        voice.reply(&read()?)?;
+    }
     Ok(0)
+}
+
+fn extent(args: &JobList) -> Extent {
+    if args.all { Extent::Everything } else { Extent::Remembered }
+}
+
+fn most(args: &JobList) -> usize {
+    args.last.unwrap_or(usize::MAX)
 }
 
 impl<'a> Jobs<'a> {
     fn read(env: &Env, scope: Scope, args: &'a JobList, filters: &Filters) -> Result<Self> {
-        let extent = if args.all { Extent::Everything } else { Extent::Remembered };
-        let mut jobs = Vec::new();
-        for store in scope.stores(env)? {
-            jobs.extend(views(env, &store, extent)?);
-        }
-        jobs.retain(|view| filters.accept(view));
-        jobs.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
-        jobs.truncate(args.last.unwrap_or(usize::MAX));
-        Ok(Self { views: jobs, scope, now: env.now(), args, parameters: None })
+        let views = newest(env, &scope.stores(env)?, extent(args), most(args), |view| filters.accept(view))?;
+        Ok(Self { views, scope, now: env.now(), args, parameters: None })
     }
 
     /// With a column for each parameter, in the order of the oldest job that has it.

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::{GRAVES, LATEST, NAMES_LOCK, SMALL_TOMBSTONE, Store, digest};
 use crate::fs::{Dir, lacks_room, random_name};
 use crate::job::gone::{self, Gone, How};
+use crate::job::index;
 use crate::job::tombstone::Tombstone;
 use crate::job::{CONTEXT, FORGOTTEN, Job, LOCK};
 use crate::names::JobId;
@@ -120,6 +121,7 @@ impl Store {
         let is_remembered = gone.is_none_or(|gone| gone::remember(&self.root, gone).is_ok());
         let hidden = format!(".del-{}", random_name());
         self.dir.rename(id.as_str(), &self.root, &hidden)?;
+        index::erase(&self.dir, id);
         let _ = self.root.remove_tree(&hidden);
         if let Some(gone) = gone.filter(|_| !is_remembered) {
             let _ = gone::remember(&self.root, gone);
