@@ -47,8 +47,8 @@ soak: ## kill a thousand processes, restart engines under many jobs, and compare
 fuzz: ## run each fuzz target for FUZZ_SECONDS (600); needs a nightly toolchain
 	tools/fuzz
 
-bench: build ## compare the times of longshore and docker, and long queues of longshore, pueue and task-spooler
-	python=$$(tools/pytest-env) && "$$python" tools/bench
+bench: build ## compare longshore with docker, docker-py and the usual tools; BENCH="--docs" renews docs/performance.md
+	python=$$(tools/pytest-env) && "$$python" tools/bench $(BENCH)
 	tools/bench-peers && tools/bench-queue
 
 papers: ## regenerate man pages, schemas and the lists in the README
