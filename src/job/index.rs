@@ -41,8 +41,8 @@ const PART: usize = 256;
 /// What changed less than this before may change again without a difference in the time of its last change: the kernel's clock
 /// for files ticks every few milliseconds.
 const FRESH: Duration = Duration::from_secs(2);
-/// How long a removal waits for a process that writes the index.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a removal waits for a process that writes the index. Thousands may be removed while it is suspended.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// The entries of the ended jobs of one kind, and the copies of their records.
 #[derive(Debug, Default)]
@@ -232,7 +232,8 @@ fn try_erase(jobs: &Dir, id: &JobId) -> io::Result<()> {
     if !jobs.has(INDEX) {
         return Ok(());
     }
-    let _lock = jobs.hold_within(LOCK, PATIENCE)?;
+    // Without the lock, another process may just be writing both files anew. The job is gone, so it hardly copies that one.
+    let _lock = jobs.hold_within(LOCK, PATIENCE);
     let bytes = jobs.read(INDEX, LARGEST)?;
     let (header, rest) = bytes.split_at_checked(SIZE).ok_or(io::ErrorKind::InvalidData)?;
     let places = rest.as_chunks::<SIZE>().0.iter().zip(1_u64..);

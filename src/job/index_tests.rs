@@ -109,6 +109,18 @@ fn of_a_removed_job_nothing_is_left_and_the_others_stay() {
 }
 
 #[test]
+fn a_suspended_writer_keeps_no_job_from_being_erased() {
+    let world = World::new(WORTH);
+    world.add();
+    let _held = world.jobs.hold_within(LOCK, PATIENCE).unwrap();
+    erase(&world.jobs, &world.ids[0]);
+    assert_eq!(world.known(), WORTH - 1);
+    // Nor does it keep a list from being made.
+    add(&world.jobs, &world.ids, later());
+    assert_eq!(world.known(), WORTH - 1);
+}
+
+#[test]
 fn a_part_of_an_entry_is_cut_off_before_the_next_one() {
     let mut world = World::new(WORTH);
     world.add();
