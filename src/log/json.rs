@@ -3,12 +3,15 @@
 use std::io::{self, Write};
 
 use super::CHUNK;
+use super::stamps::UNKNOWN;
 
 /// Writes lines as JSON while their bytes arrive; invalid UTF-8 becomes U+FFFD. A line is buffered until its newline arrives
 /// or the buffer is full. Then its pieces are written, so that no line needs more memory than a chunk.
 #[derive(Debug)]
 pub struct JsonLines {
     before: Vec<u8>,
+    /// Of lines that have their time before them: what stands before the time. `before` is then what follows it.
+    head: Option<Vec<u8>>,
     between: &'static [u8],
     after: &'static [u8],
     carry: Vec<u8>,
@@ -24,15 +27,26 @@ pub struct Row {
     /// Of one of several jobs: its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
+    /// With --timestamps: when the line began, exact to 100 ms; null if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[expect(clippy::option_option, reason = "it may be missing or null")]
+    time: Option<Option<chrono::DateTime<chrono::Utc>>>,
     /// The line, without its end.
     line: String,
+}
+
+/// A value that may be null, and is not missing.
+#[cfg(test)]
+fn given<'de, T: serde::Deserialize<'de>, D: serde::Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 impl JsonLines {
     /// The items of an array, without the brackets.
     #[must_use]
     pub fn items() -> Self {
-        Self { before: b"\"".to_vec(), between: b",", after: b"\"", carry: Vec::new(), open: false, first: true }
+        let before = b"\"".to_vec();
+        Self { before, head: None, between: b",", after: b"\"", carry: Vec::new(), open: false, first: true }
     }
 
     /// One object a line, with the text as its `line`.
@@ -45,6 +59,20 @@ impl JsonLines {
     #[must_use]
     pub fn rows_of(id: &str) -> Self {
         Self { before: format!("{{\"id\": \"{id}\", \"line\": \"").into_bytes(), ..Self::rows() }
+    }
+
+    /// For lines that have their time before them, as [`Stamps`] puts it there. Each becomes an object with `time` and `line`.
+    ///
+    /// [`Stamps`]: super::stamps::Stamps
+    #[must_use]
+    pub fn timed(mut self) -> Self {
+        let line = b"\"line\": \"";
+        let is_item = self.before == b"\"";
+        let own = if is_item { b"{".to_vec() } else { self.before[..self.before.len() - line.len()].to_vec() };
+        self.after = if is_item { b"\"}" } else { self.after };
+        self.head = Some([&own[..], b"\"time\": "].concat());
+        self.before = [b", ", &line[..]].concat();
+        self
     }
 
     /// Whether the last line is in the midst of being written.
@@ -88,14 +116,32 @@ impl JsonLines {
     }
 
     fn pass(&mut self, length: usize, out: &mut impl Write) -> io::Result<()> {
+        let mut from = 0;
         if !self.open {
             out.write_all(if self.first { b"" } else { self.between })?;
+            from = self.pass_time(out)?;
             out.write_all(&self.before)?;
             (self.open, self.first) = (true, false);
         }
-        write_escaped(&self.carry[..length], out)?;
+        write_escaped(&self.carry[from..length], out)?;
         self.carry.drain(..length);
         Ok(())
+    }
+
+    /// Writes the time before a line; returns how many bytes of the line it takes.
+    fn pass_time(&self, out: &mut impl Write) -> io::Result<usize> {
+        let Some(head) = &self.head else { return Ok(0) };
+        let end = self.carry.iter().position(|byte| *byte == b' ').unwrap_or(self.carry.len());
+        out.write_all(head)?;
+        match &self.carry[..end] {
+            time if time == UNKNOWN.as_bytes() => out.write_all(b"null")?,
+            time => {
+                out.write_all(b"\"")?;
+                write_escaped(time, out)?;
+                out.write_all(b"\"")?;
+            }
+        }
+        Ok((end + 1).min(self.carry.len()))
     }
 }
 
@@ -135,6 +181,27 @@ mod tests {
     }
 
     #[test]
+    fn a_time_before_a_line_becomes_a_key_of_its_object() {
+        let timed = |lines: JsonLines, text: &str| {
+            let (mut lines, mut out) = (lines.timed(), Vec::new());
+            lines.push(text.as_bytes(), &mut out).unwrap();
+            lines.finish(&mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let text = "2026-01-01T00:00:00.250Z a b\n- \n- c";
+        let rows = r#"{"time": "2026-01-01T00:00:00.250Z", "line": "a b"}
+{"time": null, "line": ""}
+{"time": null, "line": "c"}
+"#;
+        assert_eq!(timed(JsonLines::rows(), text), rows);
+        assert_eq!(timed(JsonLines::items(), text), rows.trim_end().replace("}\n", "},"));
+        assert_eq!(timed(JsonLines::rows_of("x"), text), rows.replace('{', "{\"id\": \"x\", "));
+        let long = format!("- {}", "x".repeat(3 * CHUNK));
+        let row: Row = serde_json::from_str(&timed(JsonLines::rows(), &long)).unwrap();
+        assert_eq!(row, Row { id: None, time: Some(None), line: long[2..].to_owned() });
+    }
+
+    #[test]
     fn a_line_of_any_length_is_one_row_and_is_never_held_whole() {
         let mut lines = JsonLines::rows();
         let (mut written, mut most) = (Vec::new(), 0);
@@ -150,6 +217,6 @@ mod tests {
         lines.finish(&mut written).unwrap();
         let rows: Vec<Row> =
             written.split_inclusive(|byte| *byte == b'\n').map(|row| serde_json::from_slice(row).unwrap()).collect();
-        assert_eq!(rows, [&text, "short", "last"].map(|line| Row { id: None, line: line.to_owned() }));
+        assert_eq!(rows, [&text, "short", "last"].map(|line| Row { id: None, time: None, line: line.to_owned() }));
     }
 }
