@@ -447,6 +447,12 @@ fn make_parents(path: &Path) -> io::Result<()> {
     }
 }
 
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 fn write(mut file: &File, name: &str, bytes: &[u8]) -> io::Result<()> {
     // A write that fails may have written a part.
     uninterrupted(|| fault::call("write", name)).inspect_err(|_| drop(file.write(&bytes[..bytes.len() / 2])))?;

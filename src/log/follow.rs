@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 
 use super::compare::agree;
 use super::extent::{Extent, Span, Timing};
+use super::growth::Growth;
 use super::stamps::Stamps;
 use super::times::Times;
 use super::{CHUNK, open};
@@ -116,6 +117,12 @@ impl Follower {
         stamps.push(&chunk[..count], &mut self.text);
         out.write_all(&self.text)?;
         Ok(count as u64)
+    }
+
+    /// Has this wait end when the log grows. Returns false if it has grown already, or nothing can be waited for.
+    pub fn arm(&self, growth: &Growth) -> bool {
+        let has_grown = || self.file.metadata().is_ok_and(|data| data.len() != self.position) || self.next.is_some();
+        growth.arm(&self.file).is_ok() && !has_grown()
     }
 
     /// Checks that the log is still the file that is read here, or was removed together with the job. The log of an attempt

@@ -22,6 +22,7 @@ impl Growth {
     /// When the user has too many of them, or there is no descriptor left.
     pub fn new() -> io::Result<Self> {
         use rustix::fs::inotify::{CreateFlags, init};
+        crate::fault::call("watch", "")?;
         Ok(Self { events: File::from(init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?) })
     }
 
@@ -31,12 +32,25 @@ impl Growth {
     /// # Errors
     /// When the file cannot be watched.
     pub fn arm(&self, file: &File) -> io::Result<()> {
-        use rustix::fs::inotify::{WatchFlags, add_watch};
-        use std::os::fd::AsRawFd as _;
+        use rustix::fs::inotify::WatchFlags;
         self.clear();
+        self.watch(file, WatchFlags::MODIFY | WatchFlags::ONESHOT)
+    }
+
+    /// Also waits for entries that come to this directory or leave it.
+    ///
+    /// # Errors
+    /// As [`Growth::arm`].
+    pub fn watch_entries(&self, dir: &impl AsFd) -> io::Result<()> {
+        use rustix::fs::inotify::WatchFlags;
+        self.watch(dir, WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVE)
+    }
+
+    fn watch(&self, file: &impl AsFd, events: rustix::fs::inotify::WatchFlags) -> io::Result<()> {
+        use std::os::fd::AsRawFd as _;
         // By its descriptor, because its name may be another file's by now.
-        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        add_watch(&self.events, path, WatchFlags::MODIFY | WatchFlags::ONESHOT)?;
+        let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+        rustix::fs::inotify::add_watch(&self.events, path, events)?;
         Ok(())
     }
 
@@ -62,6 +76,14 @@ impl Growth {
     /// # Errors
     /// Never.
     pub fn arm(&self, _: &File) -> io::Result<()> {
+        match self.never {}
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn watch_entries(&self, _: &impl AsFd) -> io::Result<()> {
         match self.never {}
     }
 }
@@ -110,5 +132,22 @@ mod tests {
         let (mut file, _path) = (written.as_file().try_clone().unwrap(), written.into_temp_path().close().unwrap());
         file.write_all(b"third").unwrap();
         assert!(is_woken(&growth));
+    }
+
+    #[test]
+    fn an_entry_that_comes_to_a_directory_wakes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let growth = Growth::new().unwrap();
+        growth.watch_entries(&File::open(dir.path()).unwrap()).unwrap();
+        assert!(!is_woken(&growth));
+        for step in ["create", "rename", "remove"] {
+            match step {
+                "create" => std::fs::write(dir.path().join("a"), "").unwrap(),
+                "rename" => std::fs::rename(dir.path().join("a"), dir.path().join("b")).unwrap(),
+                _ => std::fs::remove_file(dir.path().join("b")).unwrap(),
+            }
+            assert!(is_woken(&growth), "{step}");
+            growth.clear();
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! `logs --since`, `--until` and `--timestamps`: the times of lines, with and without the index of the log.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread::sleep;
@@ -72,6 +73,13 @@ fn stamped(fake: &Fake, more: &[&str], id: &str) -> Vec<(Option<DateTime<Utc>>, 
 
 fn logs(fake: &Fake, args: &[&str]) -> Ran {
     fake.run(&[&["exec", "logs"], args].concat()).code(0)
+}
+
+/// How often a process has gone to sleep.
+fn switches(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
 }
 
 fn follow(fake: &Fake, args: &[&str]) -> Child {
@@ -284,6 +292,47 @@ fn a_sample_that_cannot_be_written_leaves_a_gap_and_harms_nothing_else() {
 }
 
 #[test]
+fn where_the_kernel_wakes_nobody_logs_are_looked_at() {
+    let mut fake = Fake::new();
+    let fired = fake.path("fired");
+    fake.set("LONGSHORE_TEST_FIRED", &fired);
+    let faults = || std::fs::read_to_string(&fired).unwrap_or_default().lines().count();
+    fake.set("LONGSHORE_TEST_FAULT", "supervisor:watch:1:24");
+    let (id, middle) = start(&fake, "echo off; exit 3", &[]);
+    assert_eq!(faults(), 1);
+    fake.set("LONGSHORE_TEST_FAULT", "cli:watch:1:24");
+    let follower = follow(&fake, &["--since", &rfc3339(middle), &id]);
+    wait_until("it follows without the kernel", || faults() == 2);
+    fake.open_gate();
+    assert_eq!(Ran::from(follower.wait_with_output().unwrap()).code(0).stdout, "off\n");
+    assert_eq!(logs(&fake, &["--until", &rfc3339(middle), &id]).stdout, "on\n");
+    assert!(stamped(&fake, &[], &id).iter().all(|(time, _)| time.is_some()));
+}
+
+#[test]
+fn a_follow_sleeps_until_the_log_grows_and_shows_it_at_once() {
+    let fake = Fake::new();
+    let (id, _) = start(&fake, "echo off", &[]);
+    let mut follower = follow(&fake, &[&id]);
+    let mut reader = BufReader::new(follower.stdout.take().unwrap());
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        line
+    };
+    assert_eq!(line(), "on\n");
+    // Looks every 25 ms would be sixteen.
+    wait_until("it sleeps", || {
+        let before = switches(follower.id());
+        sleep(Duration::from_millis(400));
+        switches(follower.id()) - before <= 5
+    });
+    fake.open_gate();
+    assert_eq!(line(), "off\n");
+    assert!(follower.wait().unwrap().success());
+}
+
+#[test]
 fn what_was_written_without_a_supervisor_has_no_time_and_what_comes_later_has() {
     let fake = Fake::new();
     let second = fake.engine("second");
@@ -335,10 +384,7 @@ fn a_supervisor_wakes_only_for_output_and_takes_few_samples_of_much() {
     let fake = Fake::new();
     let (silent, _) = start(&fake, "true", &[]);
     let supervisor = fake.supervisor(&silent);
-    let switches = || {
-        let status = std::fs::read_to_string(format!("/proc/{supervisor}/status")).unwrap();
-        status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).map(str::to_owned)
-    };
+    let switches = || switches(supervisor);
     wait_until("its other threads are gone, and it sleeps", || {
         let before = switches();
         sleep(Duration::from_millis(300));

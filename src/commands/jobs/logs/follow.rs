@@ -1,10 +1,12 @@
 //! Prints a log while it grows; of a run whose docker client was killed, the engine's copy.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::engine_copy;
 use crate::commands::jobs::{LOOK, Waiting, forgotten};
@@ -12,6 +14,7 @@ use crate::env::Env;
 use crate::job::record::Kind;
 use crate::job::{BEGUN, EXIT, Job};
 use crate::log::extent::{Extent, Timing};
+use crate::log::growth::Growth;
 use crate::log::{self, Follower};
 use crate::output::{LogSink, Voice, check_reader};
 use crate::supervisor::{Recovery, recover};
@@ -19,6 +22,10 @@ use crate::survey::view;
 
 /// Pause between two fetches of the engine's log, which is fetched completely each time.
 const ENGINES_LOOK: Duration = Duration::from_secs(2);
+/// Pause between two looks at what the kernel does not tell.
+const SLOW_LOOK: Duration = Duration::from_millis(250);
+/// The shortest pause between two looks.
+const SHORTEST: Duration = Duration::from_millis(10);
 /// How long a log may be without a client while its supervisor records the end of the job.
 const CLIENT_CHANGE: Duration = Duration::from_secs(1);
 /// After which time the index has what was written before, in milliseconds.
@@ -39,6 +46,7 @@ pub fn follow(
     let could_not = || format!("could not follow the log of {}", job.id);
     let mut follower = Follower::new(job, extent).with_context(|| format!("could not read the log of {}", job.id))?;
     let (mut idle, mut waiting) = (None, Waiting::default());
+    let mut pause = Pause::of(job);
     let now = || env.now().timestamp_millis();
     let passed = |time: Option<i64>| time.is_some_and(|time| time < now());
     loop {
@@ -64,7 +72,7 @@ pub fn follow(
                 voice.note("note: the docker client was killed; following the engine's copy of the log");
                 return follow_engine(env, job, follower, extent, hear, out);
             }
-            _ => sleep(LOOK),
+            _ => pause.until_changed(job, &follower, extent.until.map(|until| until + SAMPLED - now())),
         }
     }
     let extent = Extent { now: now(), ..*extent };
@@ -78,6 +86,46 @@ pub fn follow(
     while follower.advance(job, now(), out)? > 0 {}
     out.flush()?;
     Ok(follower.timing())
+}
+
+/// How many logs of one command are waited for in this way. The supervisors of the same user need it more.
+const MOST: usize = 8;
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// A pause that ends when the log grows or the job ends.
+struct Pause {
+    growth: Option<Growth>,
+    /// When the last one ended.
+    woken: Instant,
+}
+
+impl Pause {
+    /// Without a wait by the kernel, of which a user has few, it is a short pause each time.
+    fn of(job: &Job) -> Self {
+        let is_one_of_few = COUNT.fetch_add(1, Ordering::Relaxed) < MOST;
+        let growth = is_one_of_few.then(Growth::new).and_then(Result::ok);
+        let growth = growth.filter(|growth| growth.watch_entries(&job.dir).is_ok());
+        Self { growth, woken: Instant::now() }
+    }
+
+    /// What the kernel does not tell, such as a lock that becomes free, or a reader that left, is looked at at intervals.
+    /// `left` is how long it may last, in milliseconds.
+    fn until_changed(&mut self, job: &Job, follower: &Follower, left: Option<i64>) {
+        // A job that writes all the time is read at a bounded rate.
+        sleep(SHORTEST.saturating_sub(self.woken.elapsed()));
+        match &self.growth {
+            Some(growth) if follower.arm(growth) && !job.dir.has(EXIT) => {
+                let left = left.map(|left| Duration::from_millis(u64::try_from(left).unwrap_or_default()));
+                let limit = left.into_iter().chain([SLOW_LOOK]).min().and_then(|limit| Timespec::try_from(limit).ok());
+                // A signal ends it, too.
+                let _ = poll(&mut [PollFd::new(growth, PollFlags::IN)], limit.as_ref());
+            }
+            // It has changed already.
+            Some(_) => {}
+            None => sleep(LOOK),
+        }
+        self.woken = Instant::now();
+    }
 }
 
 /// Why a log does not grow.
