@@ -20,8 +20,8 @@ pub fn point(name: &str) {
     let _ = name;
 }
 
-/// A call that a test may let fail: `open`, `make` (of a directory or pipe), `write`, `fsync` or `rename`. `object` says of
-/// what.
+/// A call that a test may let fail: `open`, `make` (of a directory or pipe), `write`, `sample` (a write to the index of a
+/// log), `fsync`, `rename`, or `watch` (for a log to grow). `object` says of what.
 ///
 /// # Errors
 /// Those that the test asks for.

@@ -479,6 +479,15 @@ pub fn identity(path: &Path) -> io::Result<String> {
     identity_at(rustix::fs::CWD, path)
 }
 
+/// Whether two open files are the same one.
+///
+/// # Errors
+/// As `fstat(2)`.
+pub fn same_file(a: &File, b: &File) -> io::Result<bool> {
+    let (a, b) = (rustix::fs::fstat(a)?, rustix::fs::fstat(b)?);
+    Ok((a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}
+
 fn identity_at(dir: BorrowedFd, path: &Path) -> io::Result<String> {
     use rustix::fs::StatxFlags;
     let wanted = StatxFlags::INO | StatxFlags::BTIME;
@@ -505,10 +514,28 @@ fn make_parents(path: &Path) -> io::Result<()> {
     }
 }
 
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 fn write(mut file: &File, name: &str, bytes: &[u8]) -> io::Result<()> {
     // A write that fails may have written a part.
     uninterrupted(|| fault::call("write", name)).inspect_err(|_| drop(file.write(&bytes[..bytes.len() / 2])))?;
     file.write_all(bytes)
+}
+
+/// Writes a sample of a log at a place of its index, without making it durable.
+///
+/// # Errors
+/// When it cannot be written. A part of it may have been.
+pub fn write_sample(file: &File, name: &str, bytes: &[u8], offset: u64) -> io::Result<()> {
+    use std::os::unix::fs::FileExt as _;
+    // How many there are depends on the time, so they are not counted with the other writes.
+    uninterrupted(|| fault::call("sample", name))
+        .inspect_err(|_| drop(file.write_at(&bytes[..bytes.len() / 2], offset)))?;
+    file.write_all_at(bytes, offset)
 }
 
 fn sync(file: &File, name: &str) -> io::Result<()> {

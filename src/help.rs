@@ -9,7 +9,7 @@ mod queue;
 use crate::spec::{RecipeSpec, RunSpec, keys_line};
 use notes::{
     BOTH, CONDITIONS, EACH, ENDED_ONLY, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, NUMBERS, ON_EXIT, PYPROJECT,
-    REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, STAMP, START, SWEEP, WAIT, WATCH,
+    REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
 };
 
 /// The width that every list and example fits.
@@ -236,7 +236,10 @@ fn top(command: &str) -> Page {
             ],
             &["longshore ps --status running", "longshore ps --watch -n 20"],
         ),
-        "logs" => page([text(BOTH), text(SEVERAL_LOGS)], &["longshore logs -f web", "longshore logs -n 5 web train"]),
+        "logs" => page(
+            [text(BOTH), text(TIMES), text(SEVERAL_LOGS)],
+            &["longshore logs -f web", "longshore logs -n 5 web train", "longshore logs -t --since 10m train"],
+        ),
         "wait" => page([text(BOTH), text(WAIT)], &["longshore wait web && longshore exec run --spec run.json"]),
         "stop" => page(
             [text(BOTH), text("A build is cancelled, which has no time limit.")],
@@ -351,9 +354,10 @@ fn image(verb: &str) -> Page {
         ),
         "status" => page([], &["longshore image status web", "longshore image status web --json | jq -r .status"]),
         "logs" => page(
-            [text(HEADINGS), text(SEVERAL_LOGS)],
+            [text(HEADINGS), text(TIMES), text(SEVERAL_LOGS)],
             &[
                 "longshore image logs -n 20 web",
+                "longshore image logs -t --since 10m web",
                 "longshore image logs -f --exit-code web",
                 "longshore image logs -f web api",
             ],
@@ -437,9 +441,10 @@ fn exec(verb: &str) -> Page {
             ],
         ),
         "logs" => page(
-            [text(SEVERAL_LOGS), text(GROUPED)],
+            [text(TIMES), text(SEVERAL_LOGS), text(GROUPED)],
             &[
                 "longshore exec logs -n 20 latest",
+                "longshore exec logs -t --since 2024-05-17T08:00:00Z --until 1h report",
                 "longshore exec logs -f --exit-code report",
                 "longshore exec logs -f report train",
             ],

@@ -163,6 +163,15 @@ pub struct LogFlags {
     /// Show only the last lines of each job: a number, or `all`
     #[arg(short = 'n', long, value_name = "LINES", default_value = "all", value_parser = tail)]
     pub tail: Tail,
+    /// Show only lines since this time: RFC 3339, Unix seconds, or an age such as 42m or 7d
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Show only lines up to this time; with --follow, end then
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Show the time at which each line began before it, exact to 100 ms
+    #[arg(short, long)]
+    pub timestamps: bool,
     /// With --follow: exit with the job's exit code; with several jobs, as `wait` does
     #[arg(long, requires = "follow")]
     pub exit_code: bool,

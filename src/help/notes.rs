@@ -14,6 +14,11 @@ pub const WATCH: &str = "With --watch, the list is drawn anew each second, in pl
 pub const SEVERAL_LOGS: &str = "With several ids, each line has the name of its job before it, and its id where two jobs have the \
     same name. Lines are never mixed: a line is shown when it has ended. With --json, each object has the job's `id`; without \
     --follow it is an array with an object for each. With --follow --exit-code, the exit code is 0 if all succeeded, else 1.";
+pub const TIMES: &str = "A line has the time at which it began, in UTC. --since, --until and -t use these times; -n counts the last lines of what \
+    is left. The supervisor of a job notes while it runs when its log grew. Where that is missing, for example of a job of an \
+    older version or of the time in which its supervisor was killed, -t shows `-`, and --since and --until show every line that \
+    may be meant; a message says so. After the clock was set back, no line is shown with a time later than that of the line \
+    after it. With --json, -t makes an object of each line, with `time` and `line`.";
 pub const HEADINGS: &str = "A terminal shows a heading where a step of the build begins, such as `== 3/7 pip install numpy`, in the \
     place of docker's own line. A pipe and --raw have the log as it is.";
 pub const WAIT: &str = "With one id, the exit code is that of the job: 0 only if it succeeded, 124 if its time limit passed, \

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::record::{Exit, Outcome};
-use super::{BEGUN, EXIT, EXIT_SIZE, INSPECT, Job, LOG, LOG_RECOVERED, MISSING, WAITING};
+use super::{BEGUN, EXIT, EXIT_SIZE, INSPECT, Job, LOG, LOG_INDEX, LOG_RECOVERED, MISSING, WAITING};
 use crate::fault;
 use crate::fs::Dir;
 use crate::names::{Cause, Causes};
@@ -56,7 +56,11 @@ impl Retry {
 }
 
 impl Job {
-    fn attempt_dir(&self, number: usize) -> io::Result<Dir> {
+    /// The directory with the files of an attempt that has ended.
+    ///
+    /// # Errors
+    /// When there is no such attempt.
+    pub fn attempt_dir(&self, number: usize) -> io::Result<Dir> {
         self.dir.subdir(ATTEMPTS)?.subdir(&number.to_string())
     }
 
@@ -107,7 +111,7 @@ impl Job {
             for name in [BEGUN, WAITING, MISSING] {
                 let _ = self.dir.remove(name);
             }
-            for name in [INSPECT, LOG_RECOVERED] {
+            for name in [INSPECT, LOG_RECOVERED, LOG_INDEX] {
                 if self.dir.has(name) {
                     self.dir.place(name, &dir, name)?;
                 }

@@ -51,6 +51,8 @@ pub const LOCK: &str = "lock";
 pub const LOG: &str = "log";
 /// The engine's copy of the log, if the client's was incomplete.
 pub const LOG_RECOVERED: &str = "log.recovered";
+/// How long the log was at which times: see `log::index`.
+pub const LOG_INDEX: &str = "log.index";
 /// What was asked.
 pub const RECORD: &str = "job.json";
 /// What the supervisor found when it began.

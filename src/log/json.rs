@@ -3,12 +3,15 @@
 use std::io::{self, Write};
 
 use super::CHUNK;
+use super::stamps::UNKNOWN;
 
 /// Writes lines as JSON while their bytes arrive; invalid UTF-8 becomes U+FFFD. A line is buffered until its newline arrives
 /// or the buffer is full. Then its pieces are written, so that no line needs more memory than a chunk.
 #[derive(Debug)]
 pub struct JsonLines {
     before: Vec<u8>,
+    /// Of lines that have their time before them: what stands before the time. `before` is then what follows it.
+    head: Option<Vec<u8>>,
     between: &'static [u8],
     after: &'static [u8],
     carry: Vec<u8>,
@@ -24,15 +27,26 @@ pub struct Row {
     /// Of one of several jobs: its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
+    /// With --timestamps: when the line began, exact to 100 ms; null if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[expect(clippy::option_option, reason = "it may be missing or null")]
+    time: Option<Option<chrono::DateTime<chrono::Utc>>>,
     /// The line, without its end.
     line: String,
+}
+
+/// A value that may be null, and is not missing.
+#[cfg(test)]
+fn given<'de, T: serde::Deserialize<'de>, D: serde::Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 impl JsonLines {
     /// The items of an array, without the brackets.
     #[must_use]
     pub fn items() -> Self {
-        Self { before: b"\"".to_vec(), between: b",", after: b"\"", carry: Vec::new(), open: false, first: true }
+        let before = b"\"".to_vec();
+        Self { before, head: None, between: b",", after: b"\"", carry: Vec::new(), open: false, first: true }
     }
 
     /// One object a line, with the text as its `line`.
@@ -47,6 +61,20 @@ impl JsonLines {
         Self { before: format!("{{\"id\": \"{id}\", \"line\": \"").into_bytes(), ..Self::rows() }
     }
 
+    /// For lines that have their time before them, as [`Stamps`] puts it there. Each becomes an object with `time` and `line`.
+    ///
+    /// [`Stamps`]: super::stamps::Stamps
+    #[must_use]
+    pub fn timed(mut self) -> Self {
+        let line = b"\"line\": \"";
+        let is_item = self.before == b"\"";
+        let own = if is_item { b"{".to_vec() } else { self.before[..self.before.len() - line.len()].to_vec() };
+        self.after = if is_item { b"\"}" } else { self.after };
+        self.head = Some([&own[..], b"\"time\": "].concat());
+        self.before = [b", ", &line[..]].concat();
+        self
+    }
+
     /// Whether the last line is in the midst of being written.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -58,17 +86,21 @@ impl JsonLines {
     /// # Errors
     /// When writing fails.
     pub fn push(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if let Some(end) = piece.strip_suffix(b"\n") {
-                self.carry.extend_from_slice(end);
+        let mut rest = bytes;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            if self.carry.is_empty() {
+                self.put(&rest[..end], out)?;
+                self.close(out)?;
+            } else {
+                self.carry.extend_from_slice(&rest[..end]);
                 self.end_line(out)?;
-                continue;
             }
-            self.carry.extend_from_slice(piece);
-            if self.carry.len() >= CHUNK {
-                let whole = self.carry.len() - incomplete(&self.carry);
-                self.pass(whole, out)?;
-            }
+            rest = &rest[end + 1..];
+        }
+        self.carry.extend_from_slice(rest);
+        if self.carry.len() >= CHUNK {
+            let whole = self.carry.len() - incomplete(&self.carry);
+            self.pass(whole, out)?;
         }
         Ok(())
     }
@@ -83,19 +115,48 @@ impl JsonLines {
 
     fn end_line(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.pass(self.carry.len(), out)?;
+        self.close(out)
+    }
+
+    fn close(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.open = false;
         out.write_all(self.after)
     }
 
     fn pass(&mut self, length: usize, out: &mut impl Write) -> io::Result<()> {
+        let mut carry = std::mem::take(&mut self.carry);
+        self.put(&carry[..length], out)?;
+        carry.drain(..length);
+        self.carry = carry;
+        Ok(())
+    }
+
+    /// Writes a piece of a line, and before the first one what stands there.
+    fn put(&mut self, piece: &[u8], out: &mut impl Write) -> io::Result<()> {
+        let mut from = 0;
         if !self.open {
             out.write_all(if self.first { b"" } else { self.between })?;
+            from = self.pass_time(piece, out)?;
             out.write_all(&self.before)?;
             (self.open, self.first) = (true, false);
         }
-        write_escaped(&self.carry[..length], out)?;
-        self.carry.drain(..length);
-        Ok(())
+        write_escaped(&piece[from..], out)
+    }
+
+    /// Writes the time before a line; returns how many bytes of the line it takes.
+    fn pass_time(&self, line: &[u8], out: &mut impl Write) -> io::Result<usize> {
+        let Some(head) = &self.head else { return Ok(0) };
+        let end = memchr::memchr(b' ', line).unwrap_or(line.len());
+        out.write_all(head)?;
+        match &line[..end] {
+            time if time == UNKNOWN.as_bytes() => out.write_all(b"null")?,
+            time => {
+                out.write_all(b"\"")?;
+                write_escaped(time, out)?;
+                out.write_all(b"\"")?;
+            }
+        }
+        Ok((end + 1).min(line.len()))
     }
 }
 
@@ -107,9 +168,21 @@ fn incomplete(bytes: &[u8]) -> usize {
         .map_or(0, |at| bytes.len() - at)
 }
 
+/// Most lines are text that stands in JSON as it is.
 fn write_escaped(bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+    if is_plain(bytes) {
+        return out.write_all(bytes);
+    }
     let quoted = serde_json::to_string(&String::from_utf8_lossy(bytes))?;
     out.write_all(&quoted.as_bytes()[1..quoted.len() - 1])
+}
+
+/// Whether all bytes are ASCII that is not escaped in JSON. A loop without an end in its midst is compiled to few
+/// instructions for many bytes.
+#[expect(clippy::needless_bitwise_bool, reason = "it has no branch")]
+fn is_plain(bytes: &[u8]) -> bool {
+    let plain = |byte: u8| (0x20..0x80).contains(&byte) & (byte != b'"') & (byte != b'\\');
+    bytes.chunks(64).all(|chunk| chunk.iter().fold(true, |all, byte| all & plain(*byte)))
 }
 
 #[cfg(test)]
@@ -135,6 +208,27 @@ mod tests {
     }
 
     #[test]
+    fn a_time_before_a_line_becomes_a_key_of_its_object() {
+        let timed = |lines: JsonLines, text: &str| {
+            let (mut lines, mut out) = (lines.timed(), Vec::new());
+            lines.push(text.as_bytes(), &mut out).unwrap();
+            lines.finish(&mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let text = "2026-01-01T00:00:00.250Z a b\n- \n- c";
+        let rows = r#"{"time": "2026-01-01T00:00:00.250Z", "line": "a b"}
+{"time": null, "line": ""}
+{"time": null, "line": "c"}
+"#;
+        assert_eq!(timed(JsonLines::rows(), text), rows);
+        assert_eq!(timed(JsonLines::items(), text), rows.trim_end().replace("}\n", "},"));
+        assert_eq!(timed(JsonLines::rows_of("x"), text), rows.replace('{', "{\"id\": \"x\", "));
+        let long = format!("- {}", "x".repeat(3 * CHUNK));
+        let row: Row = serde_json::from_str(&timed(JsonLines::rows(), &long)).unwrap();
+        assert_eq!(row, Row { id: None, time: Some(None), line: long[2..].to_owned() });
+    }
+
+    #[test]
     fn a_line_of_any_length_is_one_row_and_is_never_held_whole() {
         let mut lines = JsonLines::rows();
         let (mut written, mut most) = (Vec::new(), 0);
@@ -150,6 +244,6 @@ mod tests {
         lines.finish(&mut written).unwrap();
         let rows: Vec<Row> =
             written.split_inclusive(|byte| *byte == b'\n').map(|row| serde_json::from_slice(row).unwrap()).collect();
-        assert_eq!(rows, [&text, "short", "last"].map(|line| Row { id: None, line: line.to_owned() }));
+        assert_eq!(rows, [&text, "short", "last"].map(|line| Row { id: None, time: None, line: line.to_owned() }));
     }
 }

@@ -2,13 +2,19 @@
 //! copy. A log is never read into memory as a whole.
 
 pub mod compare;
+pub mod extent;
 mod follow;
+pub mod growth;
+pub mod index;
 mod json;
 mod lines;
+pub mod stamps;
 pub mod steps;
+mod times;
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
 
 use crate::job::{Job, LOG, LOG_RECOVERED};
 use crate::names::Tail;
@@ -33,37 +39,31 @@ pub fn open(job: &Job) -> io::Result<File> {
     }
 }
 
-/// Seeks to the beginning of the last lines. A last line without a newline counts.
-///
-/// # Errors
-/// When the file cannot be read.
-fn seek_tail(file: &mut File, tail: Tail) -> io::Result<u64> {
-    let Tail::Lines(lines) = tail else { return Ok(0) };
-    let end = file.seek(SeekFrom::End(0))?;
-    let start = tail_start(file, end, lines)?;
-    file.seek(SeekFrom::Start(start))
-}
-
 /// The last lines up to the current end. Without that end, a job that writes fast could keep the reader busy without end.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn so_far(mut file: File, tail: Tail) -> io::Result<io::Take<File>> {
-    let start = seek_tail(&mut file, tail)?;
-    let length = file.metadata()?.len();
-    Ok(file.take(length.saturating_sub(start)))
+    let end = file.metadata()?.len();
+    let start = match tail {
+        Tail::All => 0,
+        Tail::Lines(lines) => tail_start(&mut file, 0..end, lines)?,
+    };
+    file.seek(SeekFrom::Start(start))?;
+    Ok(file.take(end - start))
 }
 
-/// Reads backwards in chunks, so that the cost depends on the lines asked for and not on the size of the log.
-fn tail_start(file: &mut File, end: u64, lines: u64) -> io::Result<u64> {
+/// Where the last lines of a part of the file begin. It reads backwards in chunks, so that the cost depends on the lines asked
+/// for and not on the size of the log.
+fn tail_start(file: &mut File, part: Range<u64>, lines: u64) -> io::Result<u64> {
     let mut missing = lines;
-    let mut position = end;
+    let mut position = part.end;
     let mut buffer = vec![0; CHUNK];
     if lines == 0 {
-        return Ok(end);
+        return Ok(part.end);
     }
-    while position > 0 {
-        let size = position.min(CHUNK as u64);
+    while position > part.start {
+        let size = (position - part.start).min(CHUNK as u64);
         position -= size;
         let chunk = &mut buffer[..usize::try_from(size).unwrap_or(CHUNK)];
         file.seek(SeekFrom::Start(position))?;
@@ -71,7 +71,7 @@ fn tail_start(file: &mut File, end: u64, lines: u64) -> io::Result<u64> {
         for (index, _) in chunk.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n') {
             let after = position + index as u64 + 1;
             // The newline at the very end closes the last line; it opens none.
-            if after == end {
+            if after == part.end {
                 continue;
             }
             missing -= 1;
@@ -80,7 +80,7 @@ fn tail_start(file: &mut File, end: u64, lines: u64) -> io::Result<u64> {
             }
         }
     }
-    Ok(0)
+    Ok(part.start)
 }
 
 #[cfg(test)]
@@ -97,10 +97,8 @@ mod tests {
     }
 
     fn tail(bytes: &[u8], lines: u64) -> String {
-        let mut file = file(bytes);
-        seek_tail(&mut file, Tail::Lines(lines)).unwrap();
         let mut text = String::new();
-        file.read_to_string(&mut text).unwrap();
+        so_far(file(bytes), Tail::Lines(lines)).unwrap().read_to_string(&mut text).unwrap();
         text
     }
 

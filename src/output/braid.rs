@@ -96,6 +96,16 @@ fn prefix(label: &Label, width: usize, colour: Option<&str>) -> String {
 }
 
 impl Strand {
+    /// For lines that have their time before them.
+    #[must_use]
+    pub fn timed(mut self) -> Self {
+        self.lines = match self.lines {
+            Lines::Json(lines) => Lines::Json(lines.timed()),
+            text @ Lines::Text(_) => text,
+        };
+        self
+    }
+
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut text = Vec::new();

@@ -11,6 +11,7 @@ use super::braid::Strand;
 use super::{Form, Voice, stderr};
 use crate::job::record::LogState;
 use crate::log::JsonLines;
+use crate::log::extent::{Reader, Shown, Timing};
 use crate::log::steps::{Part, Steps};
 use crate::names::JobId;
 use crate::terminal::{Escaper, safe_json};
@@ -43,9 +44,28 @@ pub struct Logs {
     /// Of such a job: its reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// With --since or --until: true if it is not known exactly which lines were written then. Those that may have been are
+    /// there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    pub vague: bool,
     /// The output, line by line, without the line ends. What is not UTF-8 is shown as U+FFFD.
+    /// With --timestamps, each is an object with its time.
     // They are streamed in.
+    #[cfg_attr(test, schemars(with = "Vec<LineOrRow>"))]
     pub lines: Vec<String>,
+}
+
+/// A line of a log as a document, for its schema.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum LineOrRow {
+    /// A line.
+    Line(String),
+    /// With --timestamps: a line and its time.
+    Row(crate::log::Row),
 }
 
 /// The destination of a log. Nothing is written before its first byte or its end.
@@ -131,6 +151,27 @@ impl Voice {
 }
 
 impl LogSink {
+    /// For lines that have their time before them: as JSON, it becomes a key of its own.
+    #[must_use]
+    pub fn timed(self) -> Self {
+        match self {
+            Self::Json(json) => Self::Json(Json { lines: json.lines.timed(), ..json }),
+            Self::Strand(strand) => Self::Strand(strand.timed()),
+            other => other,
+        }
+    }
+
+    /// Writes a part of a log; returns whether its times are known.
+    pub fn show(&mut self, shown: Shown) -> io::Result<Timing> {
+        match shown.reader {
+            Reader::Plain(file) => self.copy(file).map(|()| shown.timing),
+            Reader::Stamped(mut stamped) => {
+                self.copy(&mut stamped)?;
+                Ok(shown.timing.max(stamped.stamps.timing()))
+            }
+        }
+    }
+
     /// Writes everything from a reader as it arrives. Exact bytes of a file are copied by the kernel.
     pub fn copy(&mut self, mut from: impl Read) -> io::Result<()> {
         if let Self::Raw(out) = self {

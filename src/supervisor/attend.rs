@@ -18,6 +18,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::Task;
 use super::ending::{BACKOFF, Ending, end_container};
+use super::sampler::{Sampler, polled};
 use super::watch::Waker;
 use crate::job::record::Kind;
 use crate::job::request::{Answer, Request, Verb};
@@ -65,6 +66,8 @@ pub struct Attendant {
     was_full: bool,
     ending: Arc<Ending>,
     deeds: Vec<JoinHandle<()>>,
+    /// Of a job that was started.
+    sampler: Option<Sampler>,
 }
 
 /// Starts a session, and ignores the signals that a terminal sends.
@@ -103,6 +106,7 @@ impl Attendant {
             was_full: false,
             ending: Arc::default(),
             deeds: Vec::new(),
+            sampler: None,
         })
     }
 
@@ -122,6 +126,11 @@ impl Attendant {
         self.task = task;
         (self.deadline, self.timed_out, self.outage, self.was_full) = (None, None, Outage::None, false);
         self.ending = Arc::default();
+    }
+
+    /// Writes the index of the log from now on.
+    pub fn watch_log(&mut self) {
+        self.sampler = Sampler::begin(&self.task.env, &self.task.job);
     }
 
     /// Wakes this supervisor from another thread, also if its directory was removed. Fails without a free descriptor.
@@ -149,6 +158,7 @@ impl Attendant {
     /// Attends a run whose supervisor was killed. It counts its time from the start of the container.
     pub fn attend_adopted(&mut self) -> Seen {
         self.outage = Outage::Possible;
+        self.watch_log();
         if let Sighting::Alive(alive) = self.look() {
             // Asked now, because the engine forgets it. From here on it is watched.
             if self.task.runner().has_stayed_up(&alive.container, alive.started) {
@@ -168,6 +178,8 @@ impl Attendant {
 
     fn seen(&mut self, client: Option<ExitStatus>, sighting: Sighting) -> Seen {
         self.ending.finish();
+        let Task { env, job, .. } = &*self.task;
+        self.sampler.take().into_iter().for_each(|sampler| sampler.finish(env, &job.dir));
         // Each of them waits for one docker call at most, and has the answer to a request.
         for deed in self.deeds.drain(..) {
             let _ = deed.join();
@@ -399,11 +411,20 @@ impl Attendant {
             // Before its start nothing is written.
             let is_build = child.is_some() && self.task.record.kind == Kind::Build;
             self.was_full |= is_build && self.task.job.dir.is_full();
-            let sleep = left.into_iter().chain(is_build.then_some(DISK_LOOK)).min();
+            let to_log = self.sampler.as_ref().and_then(Sampler::left);
+            let sleep = left.into_iter().chain(is_build.then_some(DISK_LOOK)).chain(to_log).min();
             let timeout = sleep.and_then(|sleep| Timespec::try_from(sleep).ok());
-            let mut fds = [PollFd::new(&self.child_ended, PollFlags::IN), PollFd::new(&self.control, PollFlags::IN)];
+            let mut fds = [
+                PollFd::new(&self.child_ended, PollFlags::IN),
+                PollFd::new(&self.control, PollFlags::IN),
+                polled(self.sampler.as_ref(), &self.control),
+            ];
             let _ = poll(&mut fds, timeout.as_ref());
-            if fds[1].revents().contains(PollFlags::IN) {
+            let [is_asked, has_grown] = [1, 2].map(|at: usize| fds[at].revents().contains(PollFlags::IN));
+            if let Some(sampler) = &mut self.sampler {
+                sampler.look(&self.task.env, &self.task.job.dir, has_grown);
+            }
+            if is_asked {
                 let _ = (&self.control).read(&mut [0; 64]);
                 return Event::Asked;
             }

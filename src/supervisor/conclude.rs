@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::attend::Seen;
 use super::points::remove_points;
-use super::{Task, after, attempts, room};
+use super::{Task, after, attempts, room, sampler};
 use crate::error::Failure;
 use crate::fault;
 use crate::job::record::{Exit, Kind, LogState, Outcome};
@@ -81,7 +81,7 @@ pub fn conclude(task: &Task, end: End, has_values: bool) -> Concluded<'_> {
 /// The exit record for an end, after the log was compared.
 fn judged(task: &Task, end: End) -> (Exit, Sighting) {
     let mut exit = match &end {
-        End::NotStarted(error) => not_started(&task.job, error),
+        End::NotStarted(error) => not_started(task, error),
         End::Unstarted(exit) => exit.clone(),
         End::Seen(seen) if task.record.kind == Kind::Build => of_build(task, seen),
         End::Seen(seen) => of_run(task, seen),
@@ -198,12 +198,13 @@ fn may_be_removed(task: &Task, exit: &Exit, sighting: &Sighting) -> bool {
 }
 
 /// The exit record of a job that ended before docker was started. The reason is appended to the log.
-fn not_started(job: &Job, error: &anyhow::Error) -> Exit {
+fn not_started(task: &Task, error: &anyhow::Error) -> Exit {
     let failure = Failure::of(error);
-    if let Ok(mut log) = job.dir.append(LOG) {
+    if let Ok(mut log) = task.job.dir.append(LOG) {
         let detail = failure.detail.as_deref().map(|detail| format!("\n{detail}")).unwrap_or_default();
         let _ = writeln!(log, "longshore: {}{detail}", failure.message);
     }
+    sampler::note(&task.env, &task.job);
     Exit { exit_code: Some(125), reason: Some(failure.message), hint: failure.hint, ..Exit::new(Outcome::Failed) }
 }
 

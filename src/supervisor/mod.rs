@@ -12,6 +12,7 @@ mod launch;
 mod points;
 mod recovery;
 mod room;
+mod sampler;
 mod waiting;
 mod watch;
 
@@ -245,6 +246,7 @@ fn start(admitted: &mut Admitted, held: &Held) -> Result<Option<Child>> {
     if !held.devices.is_empty() {
         task.job.grant(held)?;
     }
+    admitted.attendant.watch_log();
     let Started { client, begun } = task.runner().start(&task.env, &task.job, &record, &admitted.values)?;
     if task.retry().is_none() {
         admitted.values = Values::default();

@@ -30,4 +30,5 @@ mod soak;
 mod step;
 mod support;
 mod sweep;
+mod times;
 mod typed;

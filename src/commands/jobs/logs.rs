@@ -1,11 +1,10 @@
 //! `logs`: shows the output of a job, complete or while it grows.
 
+mod follow;
 mod many;
 
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::io;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -13,7 +12,7 @@ use serde_json::Value;
 
 use super::wait::{Awaited, wait_for};
 use super::which::Words;
-use super::{LOOK, Waiting, check, forgotten, look, settle};
+use super::{check, look, settle};
 use crate::cli::{JobLogs, LogFlags};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
@@ -23,24 +22,51 @@ use crate::job::record::{Kind, LogState, Work};
 use crate::job::select::Scope;
 use crate::job::standing::Sighting;
 use crate::job::view::View;
-use crate::job::{BEGUN, EXIT, Job};
+use crate::job::{EXIT, Job};
+use crate::log::extent::{Extent, Shown, Timing};
 use crate::log::steps::{Recipe, Steps};
-use crate::log::{self, Follower, compare};
-use crate::names::{JobId, Tail};
-use crate::output::{Bytes, Form, LogSink, Logs, Voice, check_reader};
-use crate::supervisor::{Recovery, recover};
+use crate::log::{self, compare};
+use crate::names::JobId;
+use crate::output::{Bytes, Form, LogSink, Logs, Voice};
 use crate::survey::view;
+use crate::units::moment;
+pub use follow::follow;
 
-/// Pause between two fetches of the engine's log, which is fetched completely each time.
-const ENGINES_LOOK: Duration = Duration::from_secs(2);
 /// The exit code after Ctrl-C.
 const LEFT: u8 = 130;
-/// How long a log may be without a client while its supervisor records the end of the job.
-const CLIENT_CHANGE: Duration = Duration::from_secs(1);
 
 impl LogFlags {
     fn bytes(&self) -> Bytes {
         if self.raw { Bytes::Exact } else { Bytes::Safe }
+    }
+
+    /// What is to be shown of each log.
+    fn extent(&self, env: &Env) -> Result<Extent> {
+        let now = env.now();
+        let read = |text: &Option<String>| text.as_ref().map(|text| moment(text, now)).transpose();
+        let (since, until) = (read(&self.since)?, read(&self.until)?);
+        let refused = |why: &str| Err(Failure::usage(format!("invalid time: {why}")).into());
+        if since.zip(until).is_some_and(|(since, until)| since > until) {
+            return refused("--since is later than --until");
+        }
+        if self.follow && since.is_some_and(|since| since > now) {
+            return refused("--since is in the future, where --follow cannot begin");
+        }
+        let [since, until] = [since, until].map(|time| time.map(|time| time.timestamp_millis()));
+        let (tail, timestamps) = (self.tail, self.timestamps);
+        Ok(Extent { tail, since, until, timestamps, now: now.timestamp_millis() })
+    }
+
+    /// Tells if times that were asked for are not known.
+    fn tell(&self, voice: &Voice, name: &str, timing: Timing) {
+        let why = match timing {
+            Timing::Known => return,
+            Timing::Partial => "some times of the log of {} are not known: nothing watched it then",
+            Timing::Missing => "the times of the log of {} are not known: it has no index",
+        };
+        let is_span = self.since.is_some() || self.until.is_some();
+        let more = if is_span { "; lines that may be from another time are shown, too" } else { "" };
+        voice.note(&format!("note: {}{more}", why.replace("{}", name)));
     }
 }
 
@@ -67,10 +93,14 @@ fn log_of_attempt(env: &Env, voice: &Voice, job: &Job, number: usize, how: &LogF
     if number > ended {
         return log_of(env, voice, job, how);
     }
-    let file = job.log_of_attempt(number).and_then(|file| log::so_far(file, how.tail));
-    let mut sink = sink(voice, job, how, &Logs::default())?;
-    sink.copy(file.with_context(|| format!("could not read the log of attempt {number} of {}", job.id))?)?;
+    let extent = how.extent(env)?;
+    let shown = job.log_of_attempt(number).and_then(|file| extent.read(job, file));
+    let shown = shown.with_context(|| format!("could not read the log of attempt {number} of {}", job.id))?;
+    let document = Logs { vague: shown.timing != Timing::Known, ..Logs::default() };
+    let mut sink = sink(voice, job, how, &document)?;
+    let timing = sink.show(shown)?;
     sink.finish()?;
+    how.tell(voice, job.id.as_str(), timing);
     Ok(0)
 }
 
@@ -85,21 +115,23 @@ pub fn logs(env: &Env, voice: &Voice, scope: Scope, words: &Words, how: &LogFlag
 }
 
 fn log_of(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
+    let extent = how.extent(env)?;
     let env = &settle(env, voice, job);
     if how.follow {
-        return follow_log(env, voice, job, how);
+        return follow_log(env, voice, job, how, &extent);
     }
-    let file = whole(env, voice, job, how.tail)?;
-    let doubt = doubt(view(env, job));
+    let shown = whole(env, voice, job, &extent)?;
+    let doubt = Logs { vague: shown.timing != Timing::Known, ..doubt(view(env, job)) };
     let mut sink = sink(voice, job, how, &doubt)?;
-    sink.copy(file)?;
+    let timing = sink.show(shown)?;
     sink.finish()?;
+    how.tell(voice, job.id.as_str(), timing);
     tell(voice, &doubt);
     Ok(0)
 }
 
-/// The log so far, from its last lines on; the engine's copy where that has more.
-fn whole(env: &Env, voice: &Voice, job: &Job, tail: Tail) -> Result<io::Take<File>> {
+/// What is to be shown of the log so far; of the engine's copy where that has more.
+fn whole(env: &Env, voice: &Voice, job: &Job, extent: &Extent) -> Result<Shown> {
     let could_not = || format!("could not read the log of {}", job.id);
     let file = match engine_copy(env, job) {
         Some(Ok(file)) => file,
@@ -109,12 +141,13 @@ fn whole(env: &Env, voice: &Voice, job: &Job, tail: Tail) -> Result<io::Take<Fil
         }
         None => log::open(job).with_context(could_not)?,
     };
-    log::so_far(file, tail).with_context(could_not)
+    extent.read(job, file).with_context(could_not)
 }
 
 /// Where a log goes. A terminal shows the steps of a build as headings.
 fn sink(voice: &Voice, job: &Job, how: &LogFlags, document: &Logs) -> Result<LogSink> {
     match job.kind {
+        _ if how.timestamps => Ok(voice.log(how.bytes(), document)?.timed()),
         Kind::Build => voice.log_of_build(how.bytes(), document, || steps(job)),
         Kind::Run => voice.log(how.bytes(), document),
     }
@@ -151,17 +184,17 @@ fn tell(voice: &Voice, doubt: &Logs) {
     }
 }
 
-fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
+fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags, extent: &Extent) -> Result<u8> {
     let interrupt = Interrupt::ctrl_c()?;
     let awaited = Awaited::new(env, job);
     let mut sink = sink(voice, job, how, &Logs::default())?;
-    let followed = follow(env, voice, job, how.tail, &mut |_| Ok(check(&interrupt, job)?), &mut sink);
+    let followed = follow(env, voice, job, extent, &mut |_| Ok(check(&interrupt, job)?), &mut sink);
     // The next output, for example the document of a failure, must begin on a new line.
     sink.finish()?;
     if voice.form() == Form::Text && interrupt.is_heard() {
         return Ok(left(voice, job));
     }
-    followed?;
+    how.tell(voice, job.id.as_str(), followed?);
     let doubt = awaited.seen(env).map(doubt).unwrap_or_default();
     if doubt.log.is_some() && voice.form() == Form::Rows {
         voice.row(&Doubt { id: None, log: doubt.log, reason: doubt.reason.as_deref() })?;
@@ -188,73 +221,6 @@ struct Doubt<'a> {
     reason: Option<&'a str>,
 }
 
-/// Called again and again while a log is followed: what it fails with ends the following.
-pub type Hear<'a> = dyn FnMut(&mut LogSink) -> Result<()> + 'a;
-
-/// Prints a log while it grows, to its end.
-pub fn follow(env: &Env, voice: &Voice, job: &Job, tail: Tail, hear: &mut Hear, out: &mut LogSink) -> Result<()> {
-    let could_not = || format!("could not follow the log of {}", job.id);
-    let mut follower = Follower::new(job, tail).with_context(|| format!("could not read the log of {}", job.id))?;
-    let (mut idle, mut waiting) = (None, Waiting::default());
-    loop {
-        hear(out)?;
-        if follower.advance(out).with_context(could_not)? > 0 {
-            out.flush()?;
-            continue;
-        }
-        follower.check_place(job).with_context(could_not)?;
-        if matches!(idle, Some(Idle::Ended)) {
-            break;
-        }
-        check_reader()?;
-        waiting.look(env, job);
-        // Checked before the last read, so that everything that was written before the end is read.
-        idle = idleness(job, &follower, idle);
-        match idle {
-            Some(Idle::Ended) => {}
-            Some(Idle::NoClient(since)) if since.elapsed() > CLIENT_CHANGE => {
-                out.end_line()?;
-                voice.note("note: the docker client was killed; following the engine's copy of the log");
-                return follow_engine(env, job, follower.position(), hear, out);
-            }
-            _ => sleep(LOOK),
-        }
-    }
-    if !follower.change_over(job)? {
-        out.end_line()?;
-        voice.note("note: the docker client was killed; this is the whole log again, from the engine's copy");
-    }
-    while follower.advance(out)? > 0 {}
-    Ok(out.flush()?)
-}
-
-/// Why a log does not grow.
-#[derive(Debug, Clone, Copy)]
-enum Idle {
-    /// The job has ended.
-    Ended,
-    /// No client has the log open: it was killed, or it is not started yet, or its supervisor is recording the end.
-    NoClient(Instant),
-}
-
-fn idleness(job: &Job, follower: &Follower, before: Option<Idle>) -> Option<Idle> {
-    // A forgotten job is removed when it has ended.
-    let was_removed = || job.is_removed() && !follower.has_client();
-    if job.dir.has(EXIT) || job.kind == Kind::Build && job.has_ended() || was_removed() {
-        return Some(Idle::Ended);
-    }
-    match before {
-        _ if job.has_client() || is_to_start(job) => None,
-        None => Some(Idle::NoClient(Instant::now())),
-        known => known,
-    }
-}
-
-/// Whether a supervisor waits, or has just begun, to start the job or its next attempt.
-fn is_to_start(job: &Job) -> bool {
-    (!job.dir.has(BEGUN) || job.is_between_attempts()) && job.is_supervised()
-}
-
 /// What the log has, and the engine's copy has more, of a run without a client; `None` if the log is all there is.
 fn engine_copy(env: &Env, job: &Job) -> Option<io::Result<File>> {
     if job.kind == Kind::Build || job.dir.has(EXIT) || job.has_client() || job.begun().is_none() {
@@ -266,45 +232,4 @@ fn engine_copy(env: &Env, job: &Job) -> Option<io::Result<File>> {
     }
     let container = sighting.container()?;
     Some(compare::longer(job, &|tail, into| runner.fetch_log(container, tail, into)))
-}
-
-/// Continues with the engine's copy where the log ends.
-fn follow_engine(env: &Env, job: &Job, mut shown: u64, hear: &mut Hear, out: &mut LogSink) -> Result<()> {
-    let mut failing = None;
-    loop {
-        // Checked before the log is fetched, so that everything that was written before the end is fetched.
-        let is_over = job.dir.has(EXIT) || job.is_removed();
-        let copy = engine_copy(env, job);
-        let mut file = match copy {
-            Some(Ok(file)) => file,
-            Some(Err(error)) => {
-                let since = *failing.get_or_insert_with(Instant::now);
-                if since.elapsed() > env.patience {
-                    return Err(error).with_context(|| format!("could not follow the log of {}", job.id));
-                }
-                sleep(ENGINES_LOOK);
-                continue;
-            }
-            // The last lines went with the container.
-            None if job.is_removed() => return Err(forgotten(job).into()),
-            None => log::open(job).with_context(|| format!("could not follow the log of {}", job.id))?,
-        };
-        failing = None;
-        file.seek(SeekFrom::Start(shown))?;
-        shown += io::copy(&mut file, out)?;
-        out.flush()?;
-        if is_over {
-            return Ok(());
-        }
-        if !job.is_supervised()
-            && !matches!(recover(env, job), Ok(Recovery::Adopted(_) | Recovery::Busy | Recovery::Starting))
-            && !job.dir.has(EXIT)
-            && !view(env, job).is_running()
-        {
-            return Ok(());
-        }
-        hear(out)?;
-        check_reader()?;
-        sleep(ENGINES_LOOK);
-    }
 }

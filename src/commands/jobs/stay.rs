@@ -240,7 +240,7 @@ fn until_ended(
             progress.iter_mut().filter(|_| sink.is_at_line_start()).for_each(Progress::tick);
             Ok(())
         };
-        let followed = follow(env, voice, job, Tail::All, &mut hear, &mut sink);
+        let followed = follow(env, voice, job, &Tail::All.into(), &mut hear, &mut sink);
         // What is printed next must begin on a new line.
         sink.finish()?;
         followed?;

@@ -105,6 +105,7 @@ fn every_command_ends_or_says_that_it_waits_when_no_call_is_answered() {
             &["exec", "logs", "-f", alone],
             &["exec", "logs", "-f", ended],
             &["exec", "logs", ended, alone],
+            &["exec", "logs", "-t", "--since", "1h", ended],
             &["ps"],
             &["logs", alone],
             &["wait", "--timeout", "1s", watched],

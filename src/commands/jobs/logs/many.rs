@@ -14,6 +14,7 @@ use crate::error::Failure;
 use crate::interrupt::Interrupt;
 use crate::job::Job;
 use crate::job::record::Record;
+use crate::log::extent::{Extent, Timing};
 use crate::output::{FailureDocument, Form, Label, LogSink, Logs, Voice, shorten};
 use crate::survey::view;
 
@@ -30,10 +31,11 @@ type Found = Result<Job>;
 pub fn logs(env: &Env, voice: &Voice, mut found: Vec<Found>, how: &LogFlags) -> Result<u8> {
     let mut seen = HashSet::new();
     found.retain(|found| found.as_ref().map_or(true, |job| seen.insert(job.id.clone())));
+    let extent = &how.extent(env)?;
     match (voice.form(), how.follow) {
-        (_, true) => follow_all(env, voice, found, how),
-        (Form::Text, false) => one_after_the_other(env, voice, found, how),
-        (_, false) => as_document(env, voice, &found, how),
+        (_, true) => follow_all(env, voice, found, how, extent),
+        (Form::Text, false) => one_after_the_other(env, voice, found, how, extent),
+        (_, false) => as_document(env, voice, &found, how, extent),
     }
 }
 
@@ -81,15 +83,16 @@ fn note_doubt(voice: &Voice, label: &Label, doubt: &Logs) {
     }
 }
 
-fn one_after_the_other(env: &Env, voice: &Voice, found: Vec<Found>, how: &LogFlags) -> Result<u8> {
+fn one_after_the_other(env: &Env, voice: &Voice, found: Vec<Found>, how: &LogFlags, extent: &Extent) -> Result<u8> {
     let (jobs, mut is_all) = tell_missing(voice, found)?;
     let labels = labels(voice, jobs.iter());
-    for ((job, label), mut sink) in jobs.iter().zip(&labels).zip(voice.braid(&labels, how.bytes())?) {
+    for ((job, label), mut sink) in jobs.iter().zip(&labels).zip(sinks(voice, &labels, how)?) {
         let env = &settle(env, voice, job);
-        match whole(env, voice, job, how.tail) {
-            Ok(file) => {
-                sink.copy(file)?;
+        match whole(env, voice, job, extent) {
+            Ok(shown) => {
+                let timing = sink.show(shown)?;
                 sink.finish()?;
+                how.tell(voice, &label.name, timing);
                 note_doubt(voice, label, &doubt(view(env, job)));
             }
             Err(error) => {
@@ -102,20 +105,23 @@ fn one_after_the_other(env: &Env, voice: &Voice, found: Vec<Found>, how: &LogFla
 }
 
 /// One array, with the log of each job or the failure in its place.
-fn as_document(env: &Env, voice: &Voice, found: &[Found], how: &LogFlags) -> Result<u8> {
+fn as_document(env: &Env, voice: &Voice, found: &[Found], how: &LogFlags, extent: &Extent) -> Result<u8> {
     let (mut code, mut before) = (0, "[");
     for found in found {
         let opened = found.as_ref().map_err(Failure::of).and_then(|job| {
             let env = settle(env, voice, job);
-            let file = whole(&env, voice, job, how.tail).map_err(|error| Failure::of(&error))?;
-            Ok((job, file, doubt(view(&env, job))))
+            let shown = whole(&env, voice, job, extent).map_err(|error| Failure::of(&error))?;
+            Ok((job, shown, doubt(view(&env, job))))
         });
         match opened {
-            Ok((job, file, doubt)) => {
+            Ok((job, shown, doubt)) => {
                 let name = job.record().ok().as_ref().and_then(Record::shown_name);
-                let mut sink = voice.log_item(before, &Logs { id: Some(job.id.clone()), name, ..doubt })?;
-                sink.copy(file)?;
+                let vague = shown.timing != Timing::Known;
+                let sink = voice.log_item(before, &Logs { id: Some(job.id.clone()), name, vague, ..doubt })?;
+                let mut sink = if how.timestamps { sink.timed() } else { sink };
+                let timing = sink.show(shown)?;
                 sink.finish()?;
+                how.tell(voice, job.id.as_str(), timing);
             }
             Err(failure) => {
                 code = FAILED;
@@ -129,13 +135,22 @@ fn as_document(env: &Env, voice: &Voice, found: &[Found], how: &LogFlags) -> Res
     Ok(code)
 }
 
-fn follow_all(env: &Env, voice: &Voice, found: Vec<Found>, how: &LogFlags) -> Result<u8> {
+/// A place on stdout for each log.
+fn sinks(voice: &Voice, labels: &[Label], how: &LogFlags) -> io::Result<Vec<LogSink>> {
+    let sinks = voice.braid(labels, how.bytes())?;
+    Ok(if how.timestamps { sinks.into_iter().map(LogSink::timed).collect() } else { sinks })
+}
+
+fn follow_all(env: &Env, voice: &Voice, found: Vec<Found>, how: &LogFlags, extent: &Extent) -> Result<u8> {
     let (jobs, mut is_all) = tell_missing(voice, found)?;
     let labels = labels(voice, jobs.iter());
     let interrupt = &Interrupt::ctrl_c()?;
-    let sinks = voice.braid(&labels, how.bytes())?;
+    let sinks = sinks(voice, &labels, how)?;
     let ends: Vec<Result<u8>> = std::thread::scope(|scope| {
-        let one = |((job, label), sink)| scope.spawn(move || follow_one(env, voice, job, label, how, interrupt, sink));
+        let one = |((job, label), sink)| {
+            let of = One { job, label, how, extent };
+            scope.spawn(move || follow_one(env, voice, of, interrupt, sink))
+        };
         let threads: Vec<_> = jobs.iter().zip(&labels).zip(sinks).map(one).collect();
         let ended = threads.into_iter().map(ScopedJoinHandle::join);
         ended.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
@@ -162,22 +177,24 @@ fn is_closed(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_pipe))
 }
 
+/// One of several logs that are followed.
+#[derive(Clone, Copy)]
+struct One<'a> {
+    job: &'a Job,
+    label: &'a Label,
+    how: &'a LogFlags,
+    extent: &'a Extent,
+}
+
 /// Follows one of them to its end; gives the code of its end if that is wanted, otherwise 0.
-fn follow_one(
-    env: &Env,
-    voice: &Voice,
-    job: &Job,
-    label: &Label,
-    how: &LogFlags,
-    interrupt: &Interrupt,
-    mut sink: LogSink,
-) -> Result<u8> {
+fn follow_one(env: &Env, voice: &Voice, one: One, interrupt: &Interrupt, mut sink: LogSink) -> Result<u8> {
+    let One { job, label, how, extent } = one;
     let env = &settle(env, voice, job);
     let awaited = Awaited::new(env, job);
-    let followed = follow(env, voice, job, how.tail, &mut |_| Ok(check(interrupt, job)?), &mut sink);
+    let followed = follow(env, voice, job, extent, &mut |_| Ok(check(interrupt, job)?), &mut sink);
     // Its last line must not keep the others waiting.
     sink.finish()?;
-    followed?;
+    how.tell(voice, &label.name, followed?);
     let doubt = awaited.seen(env).map(doubt).unwrap_or_default();
     if doubt.log.is_some() {
         voice.row(&Doubt { id: Some(&job.id), log: doubt.log, reason: doubt.reason.as_deref() })?;

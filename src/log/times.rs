@@ -1,0 +1,233 @@
+//! The times of the lines of a log: which of them were written since or until a time, and when each was.
+//!
+//! The index of a log cuts it into stretches. All bytes of one were written between two times, at most 100 ms apart, or with
+//! a pause before the first of them. Where nobody watched the log, nothing but these two times is known.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
+use std::os::unix::fs::MetadataExt as _;
+
+use super::CHUNK;
+use super::index::{Damaged, Index, Sample};
+use crate::fs::{Dir, same_file};
+use crate::job::{EXIT, Job, LOG, LOG_RECOVERED};
+
+/// How late the sample of a log may be that a supervisor watches, in milliseconds. It has more time than it needs.
+const LATE: i64 = 1000;
+
+/// What is known of the times of a log.
+#[derive(Debug)]
+pub struct Times {
+    index: Option<Index>,
+    /// How many samples are about the bytes of this log.
+    count: u64,
+    /// When its first byte was written, at the earliest.
+    begun: i64,
+    /// When its last byte was written.
+    written: i64,
+    length: u64,
+    /// Whether a supervisor watches it now.
+    is_watched: bool,
+    /// Whether it is the log itself, and no copy.
+    is_original: bool,
+}
+
+/// A part of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// Where it begins in the log.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+    /// Its bytes were not written before this, in milliseconds since 1970.
+    pub after: i64,
+    /// They were not written after this.
+    pub by: i64,
+    /// Whether the second of the two times is that of all its bytes.
+    pub is_known: bool,
+}
+
+/// A place in a log that was looked for by a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// In bytes from the beginning.
+    pub position: u64,
+    /// Whether it is not known exactly: then there is rather too much on the side that is shown.
+    pub is_vague: bool,
+}
+
+impl Times {
+    /// Those of a log of this job that was opened: its own, that of an attempt, or a copy of the engine's. `now` is in
+    /// milliseconds since 1970.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn of(job: &Job, log: &File, now: i64) -> io::Result<Self> {
+        // The files of an attempt are moved aside when the next one is to begin, the log last.
+        for _ in 0..2 {
+            let (dir, number, is_original) = place(job, log)?;
+            let index = Index::open(&dir);
+            if place(job, log)?.1 == number {
+                let times = Self { is_original, ..Self::new(index, log, begun(job, number))? };
+                let may_grow = is_original && number.is_none() && !job.dir.has(EXIT);
+                let is_watched = || times.is_fresh(now) && may_grow && job.is_supervised();
+                let times = Self { is_watched: is_watched(), ..times };
+                return Ok(if is_original { times } else { times.for_copy(&dir, log) });
+            }
+        }
+        Self::new(None, log, begun(job, None))
+    }
+
+    fn new(index: Option<Index>, log: &File, begun: i64) -> io::Result<Self> {
+        let data = log.metadata()?;
+        let written = data.mtime() * 1000 + data.mtime_nsec() / 1_000_000;
+        let times = Self { index, count: 0, begun, written, length: data.len(), is_watched: false, is_original: true };
+        Ok(times.up_to(data.len()))
+    }
+
+    /// Uses the index for the first bytes only. One that is damaged where it is looked at is not used at all.
+    fn up_to(mut self, length: u64) -> Self {
+        match self.index.as_mut().map(|index| index.partition(|sample| sample.length <= length)) {
+            Some(Ok(count)) if count > 0 => Self { count, ..self },
+            _ => Self { index: None, count: 0, ..self },
+        }
+    }
+
+    /// Of a copy, the index is that of the bytes with which it begins as the log does.
+    fn for_copy(self, dir: &Dir, copy: &File) -> Self {
+        let same = dir.open_file(LOG).and_then(|log| common(&log, copy)).unwrap_or(0);
+        self.up_to(same)
+    }
+
+    fn is_fresh(&self, now: i64) -> bool {
+        (now - self.written).abs() <= LATE
+    }
+
+    /// Whether no time is known at all.
+    #[must_use]
+    pub fn are_missing(&self) -> bool {
+        self.index.is_none()
+    }
+
+    /// Whether the log may have grown since.
+    #[must_use]
+    pub fn may_grow(&self) -> bool {
+        self.is_original
+    }
+
+    /// The stretch of this number: there is one that ends at each sample, and one after the last.
+    fn stretch(&mut self, number: u64) -> Result<Stretch, Damaged> {
+        let mut sample = |at: u64| self.index.as_mut().ok_or(Damaged)?.sample(at);
+        let before = number.checked_sub(1).map(&mut sample).transpose()?;
+        let (start, after) = before.map_or((0, self.begun), |before| (before.length, before.time));
+        if number < self.count {
+            let Sample { time, length, gap } = sample(number)?;
+            let is_known = !gap && before.is_some();
+            return Ok(Stretch { start, end: length.max(start), after: after.min(time), by: time, is_known });
+        }
+        let by = self.written.max(after);
+        // It is written, or was a moment ago: the next sample is to come.
+        let is_known = before.is_some() && self.is_watched;
+        Ok(Stretch { start, end: self.length.max(start), after: after.min(by), by, is_known })
+    }
+
+    /// The number of the first stretch with this property; all after it have it, too.
+    fn first(&mut self, has: impl Fn(&Stretch) -> bool) -> Result<u64, Damaged> {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if has(&self.stretch(middle)?) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        Ok(low)
+    }
+
+    /// Where what was written at this time or later begins.
+    pub fn since(&mut self, time: i64) -> Place {
+        let found = self.first(|stretch| stretch.by >= time).and_then(|number| self.stretch(number));
+        match found {
+            Ok(stretch) if stretch.by < time => Place { position: stretch.end, is_vague: false },
+            Ok(stretch) => {
+                let is_vague = !stretch.is_known && stretch.after < time && stretch.start < stretch.end;
+                Place { position: stretch.start, is_vague }
+            }
+            Err(Damaged) => Place { position: 0, is_vague: true },
+        }
+    }
+
+    /// Where what was written up to this time ends.
+    pub fn until(&mut self, time: i64) -> Place {
+        let found = self.first(|stretch| stretch.by > time).and_then(|number| self.stretch(number));
+        match found {
+            Ok(stretch) if stretch.by <= time => Place { position: stretch.end, is_vague: false },
+            Ok(stretch) if stretch.is_known || stretch.after > time => {
+                Place { position: stretch.start, is_vague: false }
+            }
+            Ok(stretch) => Place { position: stretch.end, is_vague: stretch.start < stretch.end },
+            Err(Damaged) => Place { position: self.length, is_vague: true },
+        }
+    }
+
+    /// The stretch with the byte at this position.
+    pub fn at(&mut self, position: u64) -> Stretch {
+        let found = self.first(|stretch| stretch.end > position).and_then(|number| self.stretch(number));
+        let unknown = Stretch { start: 0, end: u64::MAX, after: self.begun, by: self.written, is_known: false };
+        found.unwrap_or(unknown)
+    }
+}
+
+/// Where the log is: the directory, the number of the attempt unless it is the last one, and whether it is the log itself.
+fn place(job: &Job, log: &File) -> io::Result<(Dir, Option<usize>, bool)> {
+    let is_in = |dir: &Dir, name| dir.open_file(name).and_then(|file| same_file(&file, log)).unwrap_or(false);
+    let found = |dir: &Dir| [LOG, LOG_RECOVERED].into_iter().find(|name| is_in(dir, name));
+    let own = job.dir.subdir(".")?;
+    if let Some(name) = found(&own) {
+        return Ok((own, None, name == LOG));
+    }
+    for number in 1.. {
+        let Ok(dir) = job.attempt_dir(number) else { break };
+        if let Some(name) = found(&dir) {
+            return Ok((dir, Some(number), name == LOG));
+        }
+    }
+    Ok((own, None, false))
+}
+
+/// When the job, or this attempt of it, was started at the earliest.
+fn begun(job: &Job, attempt: Option<usize>) -> i64 {
+    let of_attempt = || job.attempts().into_iter().nth(attempt?.checked_sub(1)?)?.started;
+    let of_job = || job.begun().map(|begun| begun.started).or_else(|| job.exit()?.ok()?.started);
+    let started = if attempt.is_some() { of_attempt() } else { of_job() };
+    started.unwrap_or_else(|| job.created()).timestamp_millis()
+}
+
+/// How many bytes two files have in common at their beginnings.
+fn common(a: &File, b: &File) -> io::Result<u64> {
+    use std::io::Seek as _;
+    let from_start = |mut file: &File| file.rewind();
+    let at = (&mut &*b).stream_position()?;
+    from_start(a)?;
+    from_start(b)?;
+    let length = in_common(a, b);
+    (&mut &*b).seek(io::SeekFrom::Start(at))?;
+    length
+}
+
+fn in_common(a: &File, b: &File) -> io::Result<u64> {
+    let (mut a, mut b) = (BufReader::with_capacity(CHUNK, a), BufReader::with_capacity(CHUNK, b));
+    let mut length = 0;
+    loop {
+        let (left, right) = (a.fill_buf()?, b.fill_buf()?);
+        let size = left.len().min(right.len());
+        if size == 0 || left[..size] != right[..size] {
+            let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+            return Ok(length + same as u64);
+        }
+        length += size as u64;
+        a.consume(size);
+        b.consume(size);
+    }
+}

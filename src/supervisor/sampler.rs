@@ -1,0 +1,120 @@
+//! Writes the index of the log while the job runs: a sample at most every 100 ms, and none while the log does not grow. The
+//! kernel wakes the supervisor at the first write after a pause. It never reads the log, and the job never waits for it.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+
+use crate::env::Env;
+use crate::fs::Dir;
+use crate::job::{Job, LOG};
+use crate::log::growth::Growth;
+use crate::log::index::{Recorder, Sample};
+
+/// Pause between two samples of a log that grows.
+const STEP: Duration = Duration::from_millis(100);
+/// The longest pause between two looks at a log that does not grow, if the kernel cannot wake this process.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// A log that is watched.
+#[derive(Debug)]
+pub struct Sampler {
+    log: File,
+    recorder: Recorder,
+    growth: Option<Growth>,
+    /// When the log is looked at; `None` if the kernel wakes this process.
+    due: Option<Instant>,
+    /// The pause that ended, or ends, then.
+    pause: Duration,
+}
+
+impl Sampler {
+    /// Begins with a sample of the log as it is. `None` if there can be no index.
+    pub fn begin(env: &Env, job: &Job) -> Option<Self> {
+        let recorder = Recorder::open(&job.dir).ok()?;
+        let log = job.dir.open_file(LOG).ok()?;
+        let mut sampler = Self { log, recorder, growth: Growth::new().ok(), due: None, pause: STEP };
+        // What was written before has no time.
+        sampler.add(env, &job.dir, true);
+        sampler.rest(env, &job.dir);
+        Some(sampler)
+    }
+
+    /// What can be read when the log is to be looked at.
+    pub fn woken_by(&self) -> Option<BorrowedFd<'_>> {
+        self.growth.as_ref().filter(|_| self.due.is_none()).map(AsFd::as_fd)
+    }
+
+    /// How long until the log is to be looked at in any case.
+    pub fn left(&self) -> Option<Duration> {
+        self.due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Looks at the log, if it is time to.
+    pub fn look(&mut self, env: &Env, dir: &Dir, is_woken: bool) {
+        if !is_woken && self.left() != Some(Duration::ZERO) {
+            return;
+        }
+        if self.sample(env, dir) {
+            self.look_in(STEP);
+        } else {
+            self.rest(env, dir);
+        }
+    }
+
+    /// The last sample.
+    pub fn finish(mut self, env: &Env, dir: &Dir) {
+        self.sample(env, dir);
+    }
+
+    fn look_in(&mut self, pause: Duration) {
+        (self.pause, self.due) = (pause, Some(Instant::now() + pause));
+    }
+
+    /// Has the kernel wake this process, or looks less often.
+    fn rest(&mut self, env: &Env, dir: &Dir) {
+        let is_armed = self.growth.as_ref().is_some_and(|growth| growth.arm(&self.log).is_ok());
+        if !is_armed {
+            self.look_in((self.pause * 2).min(SLOW));
+        } else if self.sample(env, dir) {
+            // It has grown just before.
+            self.look_in(STEP);
+        } else {
+            self.due = None;
+        }
+    }
+
+    /// Adds a sample if the log has grown; returns whether there is one more.
+    fn sample(&mut self, env: &Env, dir: &Dir) -> bool {
+        let has_grown = self.log.metadata().is_ok_and(|data| Some(data.len()) > self.recorder.length());
+        has_grown && self.add(env, dir, false)
+    }
+
+    /// Without room for it, the next write to the log brings another try.
+    fn add(&mut self, env: &Env, dir: &Dir, gap: bool) -> bool {
+        let Ok(data) = self.log.metadata() else { return false };
+        // The last write is not later than now; another program may have set the time of the file.
+        let written = data.mtime() * 1000 + data.mtime_nsec() / 1_000_000;
+        let time = written.min(env.now().timestamp_millis());
+        self.recorder.add(dir, Sample { time, length: data.len(), gap })
+    }
+}
+
+/// Adds a sample of what a supervisor itself wrote to the log, which nobody watches now.
+pub fn note(env: &Env, job: &Job) {
+    if let (Ok(recorder), Ok(log)) = (Recorder::open(&job.dir), job.dir.open_file(LOG)) {
+        let sampler = Sampler { log, recorder, growth: None, due: None, pause: STEP };
+        sampler.finish(env, &job.dir);
+    }
+}
+
+/// What is polled for a log, in the place of `otherwise` if none is.
+pub fn polled<'a>(sampler: Option<&'a Sampler>, otherwise: &'a impl AsFd) -> PollFd<'a> {
+    match sampler.and_then(Sampler::woken_by) {
+        Some(fd) => PollFd::from_borrowed_fd(fd, PollFlags::IN),
+        None => PollFd::new(otherwise, PollFlags::empty()),
+    }
+}
