@@ -31,3 +31,4 @@ mod step;
 mod support;
 mod sweep;
 mod typed;
+mod uv;

@@ -22,6 +22,7 @@ mod requirements;
 pub mod restarts;
 mod runs;
 mod sweeps;
+mod uv;
 
 use serde_json::Value;
 
