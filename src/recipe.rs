@@ -34,6 +34,7 @@ pub use source::{Place, Source};
 
 const STEP_SH: &[u8] = include_bytes!("recipe/step.sh");
 const UV_PY: &[u8] = include_bytes!("recipe/uv.py");
+const BYTECODE_PY: &[u8] = include_bytes!("recipe/bytecode.py");
 const UV_TXT: &[u8] = include_bytes!("recipe/uv.txt");
 /// The most bytes of requirements, and of constraints, as JSON.
 const MOST_REQUIREMENTS: usize = 3 << 19;
@@ -301,7 +302,8 @@ impl Recipe {
             (Installer::Uv, Dialect::BuildKit) => "uv",
         };
         step.words.insert(0, word);
-        step.files.extend([("uv.py", UV_PY.into()), ("uv.txt", UV_TXT.into())]);
+        let programs = [("uv.py", UV_PY), ("bytecode.py", BYTECODE_PY), ("uv.txt", UV_TXT)];
+        step.files.extend(programs.map(|(name, contents)| (name, contents.into())));
         step.caches = &[Cache::Pip, Cache::Uv];
         Some(step)
     }
@@ -437,6 +439,7 @@ RUN --mount=type=bind,source=step.sh,target=/dev/longshore/step.sh \
     --mount=type=bind,source=requirements.txt,target=/dev/longshore/requirements.txt \
     --mount=type=bind,source=pip-index-url.txt,target=/dev/longshore/pip-index-url.txt \
     --mount=type=bind,source=uv.py,target=/dev/longshore/uv.py \
+    --mount=type=bind,source=bytecode.py,target=/dev/longshore/bytecode.py \
     --mount=type=bind,source=uv.txt,target=/dev/longshore/uv.txt \
     --mount=type=cache,id=longshore-pip-python:3-slim,target=/dev/longshore/pip-cache \
     --mount=type=cache,id=longshore-uv-python:3-slim,target=/dev/longshore/uv \
@@ -481,6 +484,7 @@ WORKDIR /app
             ("requirements.txt", "numpy<2\nsix\n"),
             ("pip-index-url.txt", "https://pip.example.org/simple\n"),
             ("uv.py", include_str!("recipe/uv.py")),
+            ("bytecode.py", include_str!("recipe/bytecode.py")),
             ("uv.txt", include_str!("recipe/uv.txt")),
             ("commands.sh", "echo hi > /hello\ncat /hello\n"),
         ];

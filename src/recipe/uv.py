@@ -19,6 +19,8 @@ import sysconfig
 import tempfile
 import time
 
+import bytecode
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.path.join(HERE, "uv")
 
@@ -207,8 +209,7 @@ def environment(variables, temporary):
     """The environment without settings for uv of the base image, which pip would not follow either."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     kept.update(variables, TMPDIR=temporary)  # uv leaves a lock there
-    # uv wraps messages at the width of a terminal, and stops a slow compilation of bytecode after a minute.
-    kept.update(COLUMNS="5000", UV_PYTHON_DOWNLOADS="never", UV_COMPILE_BYTECODE_TIMEOUT="3600")
+    kept.update(COLUMNS="5000", UV_PYTHON_DOWNLOADS="never")  # it wraps messages at the width of a terminal
     return kept
 
 
@@ -251,8 +252,14 @@ def install(words):
             if normalized(change["name"]) in others:
                 name = change["name"]
                 raise PipIsNeeded(f"the base image has {name!r} in a directory that uv does not look into")
-    compiles = "--no-compile" not in words and settings.get("no-compile", "no").lower() in NO
-    return uv.run(*(["--compile-bytecode"] if compiles else [])).returncode
+    before = bytecode.installed(site_packages())
+    code = uv.run().returncode
+    if code == 0 and "--no-compile" not in words and settings.get("no-compile", "no").lower() in NO:
+        after = bytecode.installed(site_packages())
+        new = sorted(package for package, time in after.items() if before.get(package) != time)
+        count, kept = bytecode.compile_packages(new, os.path.join(CACHE, "bytecode"))
+        print(f"Bytecode of {count} files, {kept} of them from the cache of the build", flush=True)
+    return code
 
 
 def main():

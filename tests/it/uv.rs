@@ -1,4 +1,4 @@
-//! `uv.py` with a Python of this machine and a program that stands for uv: settings of pip become options of uv, and what
+//! `uv.py` and `bytecode.py` with a Python of this machine and a program that stands for uv: settings of pip become options of uv, and what
 //! uv would do otherwise is left to pip. tests/it/engine/uv.rs has the real uv.
 
 use std::fs;
@@ -14,6 +14,7 @@ use crate::support::real::given;
 use crate::support::schema;
 
 const UV_PY: &str = include_str!("../../src/recipe/uv.py");
+const BYTECODE_PY: &str = include_str!("../../src/recipe/bytecode.py");
 const UV_TXT: &str = include_str!("../../src/recipe/uv.txt");
 
 /// Writes its variables, its arguments and its stdin into files.
@@ -34,6 +35,7 @@ struct Step {
 /// How `uv.py` ended.
 struct Ended {
     code: Option<i32>,
+    stdout: String,
     stderr: String,
 }
 
@@ -41,7 +43,9 @@ impl Step {
     fn new(requirements: &str) -> Self {
         let step = Self { directory: tempfile::tempdir().unwrap(), variables: Vec::new() };
         fs::create_dir_all(step.program().parent().unwrap()).unwrap();
-        for (name, text) in [("uv.py", UV_PY), ("uv.txt", UV_TXT), ("requirements.txt", requirements)] {
+        for (name, text) in
+            [("uv.py", UV_PY), ("bytecode.py", BYTECODE_PY), ("uv.txt", UV_TXT), ("requirements.txt", requirements)]
+        {
             fs::write(step.path(name), text).unwrap();
         }
         step.uv(UV);
@@ -73,7 +77,8 @@ impl Step {
         command.envs([("HOME", self.path("home")), ("PIP_CONFIG_FILE", "/dev/null".into())]);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let output = command.current_dir("/").stdin(Stdio::null()).output().expect("python runs");
-        Ended { code: output.status.code(), stderr: String::from_utf8(output.stderr).unwrap() }
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     /// What uv got: a line of arguments for each call.
@@ -116,7 +121,7 @@ fn settings_of_pip_become_options_of_uv() {
         let step = Step::new("six\n").set(name, value);
         assert_eq!(step.run(&[]).code, Some(0), "{name}");
         let [call] = &step.calls()[..] else { panic!("{:?}", step.calls()) };
-        assert!(call.contains(&format!(" --requirements - {expected} ")), "{name}: {call}");
+        assert!(format!("{call} ").contains(&format!(" --requirements - {expected} ")), "{name}: {call}");
     }
     for (name, value, expected) in [
         ("PIP_CERT", "/a.pem", "SSL_CERT_FILE=/a.pem"),
@@ -149,7 +154,7 @@ fn settings_in_files_are_those_that_pip_finds() {
     .unwrap();
     let step = step.set("PIP_CONFIG_FILE", named.to_str().unwrap()).set("PIP_TIMEOUT", "6");
     assert_eq!(step.run(&[]).code, Some(0));
-    let call = step.calls().concat();
+    let call = format!("{} ", step.calls().concat());
     assert!(call.contains(" --find-links /a --find-links /b ") && !call.contains("a.example"), "{call}");
     assert!(call.contains(" --default-index https://b.example "), "{call}");
     assert!(step.told("variables").contains("UV_HTTP_TIMEOUT=6\n"));
@@ -160,7 +165,7 @@ fn settings_in_files_are_those_that_pip_finds() {
     fs::write(&user, "[install]\nno-index = yes\n").unwrap();
     let step = step.set("PIP_CONFIG_FILE", "");
     assert_eq!(step.run(&[]).code, Some(0));
-    assert!(step.calls().concat().contains(" --no-index "), "{:?}", step.calls());
+    assert!(format!("{} ", step.calls().concat()).contains(" --no-index "), "{:?}", step.calls());
 }
 
 #[test]
@@ -208,13 +213,119 @@ fn options_of_requirements_become_those_of_uv() {
 
 #[test]
 fn bytecode_is_compiled_unless_the_recipe_or_the_base_image_says_no() {
-    for (words, setting, expected) in
-        [(&[][..], "", true), (&["--no-compile"], "", false), (&[], "1", false), (&[], "0", true)]
-    {
+    for (words, setting, expected) in [
+        (&[][..], "", "Bytecode of 0 files, 0 of them from the cache of the build\n"),
+        (&["--no-compile"], "", ""),
+        (&[], "1", ""),
+        (&[], "0", "Bytecode of 0 files, 0 of them from the cache of the build\n"),
+    ] {
         let step = Step::new("six\n").set("PIP_NO_COMPILE", setting);
-        assert_eq!(step.run(words).code, Some(0));
-        assert_eq!(step.calls().concat().contains("--compile-bytecode"), expected, "{words:?} {setting:?}");
+        let ended = step.run(words);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), expected), "{words:?} {setting:?}");
     }
+    let step = Step::new("six\n");
+    step.uv("#!/bin/sh\nexit 3\n");
+    assert_eq!(step.run(&[]).stdout, "", "nothing is compiled where nothing was installed");
+}
+
+/// A package in a directory of packages, and a cache of bytecode.
+struct Package {
+    step: Step,
+}
+
+impl Package {
+    fn new() -> Self {
+        let package = Self { step: Step::new("") };
+        fs::create_dir_all(package.step.path("site/thing-1.dist-info")).unwrap();
+        fs::create_dir(package.step.path("site/thing")).unwrap();
+        package.source("good.py", "VALUE = 1\n");
+        package.source("bad.py", "VALUE = = 1\n");
+        package.record("a");
+        package
+    }
+
+    fn source(&self, name: &str, text: &str) {
+        fs::write(self.step.path("site/thing").join(name), text).unwrap();
+    }
+
+    /// Writes the RECORD, with this as the hash of its sources.
+    fn record(&self, hash: &str) {
+        let record = format!("../bin/tool.py,,\nthing/good.py,{hash},\nthing/bad.py,{hash},\nthing/data.txt,,\n");
+        fs::write(self.step.path("site/thing-1.dist-info/RECORD"), record).unwrap();
+    }
+
+    fn python(&self, flags: &[&str], script: &str) -> std::process::Output {
+        let mut command = Command::new(given("LONGSHORE_TEST_PYTHON"));
+        command.args(flags).args(["-c", script]).env("PYTHONPATH", self.step.path("site"));
+        let output = command.current_dir(self.step.directory.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    /// Compiles it: how many files have bytecode, and for how many it was in the cache.
+    fn compiled(&self) -> String {
+        let script = "import bytecode; print(bytecode.compile_packages(list(bytecode.installed(['site'])), 'cache'))";
+        String::from_utf8(self.python(&[], script).stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// The same package again, as an installation writes it: at another time, without bytecode.
+    fn installed_again(&self) {
+        fs::remove_dir_all(self.step.path("site/thing/__pycache__")).unwrap();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(1_234_567_890_500);
+        fs::File::options()
+            .append(true)
+            .open(self.step.path("site/thing/good.py"))
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+    }
+
+    /// Whether Python takes the bytecode for that of the source.
+    fn is_current(&self) -> bool {
+        let said = self.python(&["-v", "-B"], "import thing.good; assert thing.good.VALUE == 1");
+        String::from_utf8_lossy(&said.stderr).lines().any(|line| line.contains("matches") && line.ends_with("good.py"))
+    }
+
+    fn kept(&self) -> Vec<PathBuf> {
+        fs::read_dir(self.step.path("cache")).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+#[test]
+fn bytecode_of_a_package_is_compiled_once_and_current_wherever_it_is_installed_again() {
+    let package = Package::new();
+    assert!(!package.is_current());
+    assert_eq!(package.compiled(), "(1, 0)");
+    assert!(package.is_current());
+    package.installed_again();
+    assert!(!package.is_current());
+    assert_eq!(package.compiled(), "(1, 1)");
+    assert!(package.is_current());
+    assert_eq!(package.kept().len(), 1);
+}
+
+#[test]
+fn bytecode_of_other_sources_is_never_taken() {
+    let package = Package::new();
+    assert_eq!(package.compiled(), "(1, 0)");
+    // Another release has another RECORD.
+    package.installed_again();
+    package.record("b");
+    assert_eq!(package.compiled(), "(1, 0)");
+    assert_eq!(package.kept().len(), 2);
+    // A file of another size than that which was compiled.
+    package.installed_again();
+    package.source("good.py", "VALUE = 1  # changed\n");
+    assert_eq!(package.compiled(), "(0, 0)");
+    assert!(!package.is_current());
+    // A file of the cache that was damaged.
+    package.source("good.py", "VALUE = 1\n");
+    for file in package.kept() {
+        let half = fs::read(&file).unwrap();
+        fs::write(&file, &half[..half.len() - 1]).unwrap();
+    }
+    assert_eq!(package.compiled(), "(1, 0)");
+    assert!(package.is_current());
 }
 
 /// A directory that pip searches and uv does not, with a package of this name.
@@ -280,7 +391,7 @@ fn temporary_files_are_in_the_cache_and_those_of_killed_builds_are_removed_after
 
 #[test]
 fn the_script_is_ascii_and_names_the_exact_release() {
-    assert!(UV_PY.is_ascii() && UV_TXT.is_ascii());
+    assert!(UV_PY.is_ascii() && BYTECODE_PY.is_ascii() && UV_TXT.is_ascii());
     assert_eq!(UV_TXT.lines().filter(|line| line.starts_with("uv==")).count(), 1);
     assert!(UV_TXT.lines().filter(|line| line.contains("--hash=sha256:")).count() > 10);
 }
