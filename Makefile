@@ -47,9 +47,9 @@ soak: ## kill a thousand processes, restart engines under many jobs, and compare
 fuzz: ## run each fuzz target for FUZZ_SECONDS (600); needs a nightly toolchain
 	tools/fuzz
 
-bench: build ## compare the times of longshore and docker, and long queues of longshore, pueue and task-spooler
+bench: build ## compare the times of longshore and docker, of builds, and of long queues with pueue and task-spooler
 	python=$$(tools/pytest-env) && "$$python" tools/bench
-	tools/bench-peers && tools/bench-queue
+	tools/bench-peers && tools/bench-queue && tools/bench-builds
 
 papers: ## regenerate man pages, schemas and the lists in the README
 	UPDATE_PAPERS=1 cargo test --locked papers
