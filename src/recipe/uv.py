@@ -256,8 +256,12 @@ def install(words):
     code = uv.run().returncode
     if code == 0 and "--no-compile" not in words and settings.get("no-compile", "no").lower() in NO:
         after = bytecode.installed(site_packages())
-        new = sorted(package for package, time in after.items() if before.get(package) != time)
-        count, kept = bytecode.compile_packages(new, os.path.join(CACHE, "bytecode"))
+        new = sorted(package for package, written in after.items() if before.get(package) != written)
+        try:
+            count, kept = bytecode.compile_packages(new, os.path.join(CACHE, "bytecode"))
+        except Exception as error:  # the packages are installed, and Python needs no bytecode
+            print(f"note: not all bytecode was compiled: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            return code
         print(f"Bytecode of {count} files, {kept} of them from the cache of the build", flush=True)
     return code
 

@@ -224,6 +224,11 @@ fn bytecode_is_compiled_unless_the_recipe_or_the_base_image_says_no() {
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), expected), "{words:?} {setting:?}");
     }
     let step = Step::new("six\n");
+    fs::write(step.path("uv/bytecode"), "in the place of the directory").unwrap();
+    let ended = step.run(&[]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
+    assert!(ended.stderr.starts_with("note: not all bytecode was compiled: FileExistsError: "), "{}", ended.stderr);
+    let step = Step::new("six\n");
     step.uv("#!/bin/sh\nexit 3\n");
     assert_eq!(step.run(&[]).stdout, "", "nothing is compiled where nothing was installed");
 }
