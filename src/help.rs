@@ -8,8 +8,8 @@ mod queue;
 
 use crate::spec::{RecipeSpec, RunSpec, keys_line};
 use notes::{
-    BOTH, CONDITIONS, EACH, ENDED_ONLY, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, NUMBERS, ON_EXIT, PYPROJECT,
-    REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
+    BOTH, CONDITIONS, EACH, ENDED_ONLY, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, INSTALLER, NUMBERS, ON_EXIT,
+    PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
 };
 
 /// The width that every list and example fits.
@@ -332,6 +332,7 @@ fn image(verb: &str) -> Page {
                 text("The build runs in the background, and its log is kept."),
                 text(REQUIREMENTS),
                 text(PYPROJECT),
+                text(INSTALLER),
                 text(CONDITIONS),
                 text(queue::WAITING),
                 text(queue::AFTER),

@@ -8,6 +8,7 @@
 pub mod apt_file;
 mod ca_cert;
 pub mod failure;
+mod instruction;
 mod made_of;
 pub mod pyproject;
 mod requirements;
@@ -20,17 +21,21 @@ use std::path::Path;
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 
-use crate::error::Failure;
+use crate::error::{Failure, Kind};
 use crate::names::{
-    AptPackage, Commands, HttpUrl, ImageName, ImageRef, Invalid, Packages, PipRequirement, RequirementLines,
+    AptPackage, Commands, HttpUrl, ImageName, ImageRef, Installer, Invalid, Packages, PipRequirement, RequirementLines,
 };
 use crate::spec::{RecipeSpec, Required, missing};
 pub use ca_cert::CaCert;
+use instruction::{Cache, Step};
 pub use made_of::{Base, MadeOf};
 pub use requirements::{Reader, Requirements, Role};
 pub use source::{Place, Source};
 
 const STEP_SH: &[u8] = include_bytes!("recipe/step.sh");
+const UV_PY: &[u8] = include_bytes!("recipe/uv.py");
+const BYTECODE_PY: &[u8] = include_bytes!("recipe/bytecode.py");
+const UV_TXT: &[u8] = include_bytes!("recipe/uv.txt");
 /// The most bytes of requirements, and of constraints, as JSON.
 const MOST_REQUIREMENTS: usize = 3 << 19;
 
@@ -55,6 +60,10 @@ pub struct Recipe {
     pub ca_cert: Option<CaCert>,
     /// The index that pip uses in the build and the commands. It is not stored in the image.
     pub pip_index_url: Option<HttpUrl>,
+    /// What installs the packages of pip.
+    pub installer: Installer,
+    /// Whether the packages of pip are compiled to bytecode.
+    pub compile: bool,
     /// The server that replaces the distribution's archives in the apt step. The image keeps its own sources.
     pub apt_mirror: Option<HttpUrl>,
     /// Whether apt installs recommended packages too.
@@ -119,16 +128,42 @@ impl Recipe {
             commands: spec.additional_command.iter().map(Commands::as_str).collect::<Vec<_>>().join("\n"),
             ca_cert,
             pip_index_url: spec.pip_index_url.clone(),
+            installer: spec.installer.unwrap_or_default(),
+            compile: !spec.no_compile,
             apt_mirror: spec.apt_mirror.clone(),
             recommends: spec.recommends,
         })
+    }
+
+    /// Refuses what this builder cannot do.
+    ///
+    /// # Errors
+    /// When uv is asked for and the builder has no cache for it.
+    pub fn check(&self, dialect: Dialect) -> Result<(), Failure> {
+        if (self.installer, dialect) != (Installer::Uv, Dialect::Legacy) {
+            return Ok(());
+        }
+        let failure = Failure::new(Kind::Failed, "uv needs BuildKit, and docker has only the legacy builder");
+        Err(failure.hint("install the buildx plugin of docker, or use --installer auto, which then takes pip"))
+    }
+
+    /// What this builder would take first to install the packages of pip, if there are any and it can do so.
+    #[must_use]
+    pub fn installer_with(&self, dialect: Dialect) -> Option<Installer> {
+        let has_packages = !(self.pip.is_empty() && self.requirements.is_empty());
+        let installer = match (self.installer, dialect) {
+            (Installer::Uv, Dialect::Legacy) => None,
+            (Installer::Pip, _) | (_, Dialect::Legacy) => Some(Installer::Pip),
+            _ => Some(Installer::Uv),
+        };
+        installer.filter(|_| has_packages)
     }
 
     /// The context that builds this recipe. An upgrade may come from the build cache as long as `week` (such as `2026-W47`)
     /// is the same. Without `update` it has no effect.
     #[must_use]
     pub fn render(&self, dialect: Dialect, week: &str) -> Context {
-        let steps = self.steps(week);
+        let steps = self.steps(dialect, week);
         let mut dockerfile = format!("FROM {}\n{}\n", self.base.as_str(), self.environment());
         for step in &steps {
             dockerfile += &match dialect {
@@ -169,8 +204,14 @@ impl Recipe {
             ("aptMirror", &url(&self.apt_mirror)),
             ("recommends", flag(self.recommends)),
         ];
+        let [installer, no_compile] = [
+            if self.installer == Installer::Auto { "" } else { self.installer.name() },
+            if self.compile { "" } else { "1" },
+        ];
         // What came later is left out where it is empty, so that the digest of an older recipe stays the same.
-        let later = requirements.iter().map(|(key, text)| (*key, text.as_str())).filter(|(_, text)| !text.is_empty());
+        let later = requirements.iter().map(|(key, text)| (*key, text.as_str()));
+        let later = later.chain([("installer", installer), ("noCompile", no_compile)]);
+        let later = later.filter(|(_, text)| !text.is_empty());
         let mut hash = Sha256::new();
         for (key, value) in fields.into_iter().chain(later) {
             hash.update(format!("{key} {}\n{value}\n", value.len()));
@@ -203,9 +244,9 @@ impl Recipe {
     }
 
     /// The steps that are needed. The first one also installs the certificates.
-    fn steps(&self, week: &str) -> Vec<Step> {
+    fn steps(&self, dialect: Dialect, week: &str) -> Vec<Step> {
         let mut steps: Vec<Step> =
-            [self.apt_step(week), self.pip_step(), self.commands_step()].into_iter().flatten().collect();
+            [self.apt_step(week), self.pip_step(dialect), self.commands_step()].into_iter().flatten().collect();
         if let Some(ca_cert) = &self.ca_cert {
             if steps.is_empty() {
                 steps.push(Step::default());
@@ -240,7 +281,7 @@ impl Recipe {
         Some(step)
     }
 
-    fn pip_step(&self) -> Option<Step> {
+    fn pip_step(&self, dialect: Dialect) -> Option<Step> {
         if self.pip.is_empty() && self.requirements.is_empty() {
             return None;
         }
@@ -252,6 +293,18 @@ impl Recipe {
             step.files.push(("constraints.txt", constraints.into()));
         }
         step.files.extend(self.index_file());
+        if !self.compile {
+            step.words.insert(0, "uncompiled");
+        }
+        let word = match (self.installer, dialect) {
+            (Installer::Pip, _) | (_, Dialect::Legacy) => return Some(step),
+            (Installer::Auto, Dialect::BuildKit) => "auto",
+            (Installer::Uv, Dialect::BuildKit) => "uv",
+        };
+        step.words.insert(0, word);
+        let programs = [("uv.py", UV_PY), ("bytecode.py", BYTECODE_PY), ("uv.txt", UV_TXT)];
+        step.files.extend(programs.map(|(name, contents)| (name, contents.into())));
+        step.caches = &[Cache::Pip, Cache::Uv];
         Some(step)
     }
 
@@ -267,56 +320,6 @@ impl Recipe {
 
     fn index_file(&self) -> Option<(&'static str, Vec<u8>)> {
         self.pip_index_url.as_ref().map(|url| ("pip-index-url.txt", format!("{}\n", url.as_str()).into()))
-    }
-}
-
-/// One `RUN` of `step.sh`: its words, its files, and its caches between builds.
-#[derive(Default)]
-struct Step {
-    words: Vec<&'static str>,
-    files: Vec<(&'static str, Vec<u8>)>,
-    caches: &'static [Cache],
-}
-
-#[derive(Clone, Copy)]
-enum Cache {
-    AptArchives,
-    AptLists,
-    Pip,
-}
-
-impl Cache {
-    /// The options of the mount. The id contains the base image, so that releases do not share package lists, and glibc and
-    /// musl do not share the wheels that pip built. A reference contains no comma.
-    fn mount(self, base: &str) -> String {
-        match self {
-            Cache::AptArchives => format!("id=longshore-debs-{base},target=/var/cache/apt,sharing=locked"),
-            Cache::AptLists => format!("id=longshore-lists-{base},target=/var/lib/apt/lists,sharing=locked"),
-            Cache::Pip => format!("id=longshore-pip-{base},target=/dev/longshore/pip-cache"),
-        }
-    }
-}
-
-impl Step {
-    fn mounted(&self, base: &str) -> String {
-        let mut run = "RUN".to_owned();
-        for (name, _) in &self.files {
-            run += &format!(" --mount=type=bind,source={name},target=/dev/longshore/{name} \\\n   ");
-        }
-        for cache in self.caches {
-            run += &format!(" --mount=type=cache,{} \\\n   ", cache.mount(base));
-        }
-        run + &format!(" {}\n", self.program("/dev/longshore", "mounted"))
-    }
-
-    fn copied(&self) -> String {
-        let names: Vec<&str> = self.files.iter().map(|(name, _)| *name).collect();
-        format!("COPY {} /.longshore/\nRUN {}\n", names.join(" "), self.program("/.longshore", "copied"))
-    }
-
-    /// As a list: the shell form would run under whatever `SHELL` the base image has set.
-    fn program(&self, directory: &str, how: &str) -> String {
-        format!(r#"["sh", "{directory}/step.sh", "{how}", "{}"]"#, self.words.join(r#"", ""#))
     }
 }
 
@@ -435,8 +438,12 @@ RUN --mount=type=bind,source=step.sh,target=/dev/longshore/step.sh \
 RUN --mount=type=bind,source=step.sh,target=/dev/longshore/step.sh \
     --mount=type=bind,source=requirements.txt,target=/dev/longshore/requirements.txt \
     --mount=type=bind,source=pip-index-url.txt,target=/dev/longshore/pip-index-url.txt \
+    --mount=type=bind,source=uv.py,target=/dev/longshore/uv.py \
+    --mount=type=bind,source=bytecode.py,target=/dev/longshore/bytecode.py \
+    --mount=type=bind,source=uv.txt,target=/dev/longshore/uv.txt \
     --mount=type=cache,id=longshore-pip-python:3-slim,target=/dev/longshore/pip-cache \
-    ["sh", "/dev/longshore/step.sh", "mounted", "pip"]
+    --mount=type=cache,id=longshore-uv-python:3-slim,target=/dev/longshore/uv \
+    ["sh", "/dev/longshore/step.sh", "mounted", "auto", "pip"]
 RUN --mount=type=bind,source=step.sh,target=/dev/longshore/step.sh \
     --mount=type=bind,source=commands.sh,target=/dev/longshore/commands.sh \
     --mount=type=bind,source=pip-index-url.txt,target=/dev/longshore/pip-index-url.txt \
@@ -476,6 +483,9 @@ WORKDIR /app
             ("ca.pem", PEM),
             ("requirements.txt", "numpy<2\nsix\n"),
             ("pip-index-url.txt", "https://pip.example.org/simple\n"),
+            ("uv.py", include_str!("recipe/uv.py")),
+            ("bytecode.py", include_str!("recipe/bytecode.py")),
+            ("uv.txt", include_str!("recipe/uv.txt")),
             ("commands.sh", "echo hi > /hello\ncat /hello\n"),
         ];
         assert_eq!(files, expected.map(|(name, contents)| (name, contents.to_owned())));
@@ -487,6 +497,37 @@ WORKDIR /app
         assert!(dockerfile(&spec, Dialect::Legacy).contains(r#""copied", "ca"]"#));
         let spec = RecipeSpec { pip_install: list("six"), ..spec };
         assert!(dockerfile(&spec, Dialect::Legacy).contains(r#""copied", "ca", "pip"]"#));
+    }
+
+    #[test]
+    fn uv_installs_the_packages_where_buildkit_has_a_cache_for_it() {
+        let words = |installer, no_compile, dialect| {
+            let spec = RecipeSpec { pip_install: list("six"), installer, no_compile, ..minimal() };
+            let dockerfile = dockerfile(&spec, dialect);
+            let (_, words) = dockerfile.split_once("step.sh\", \"").unwrap();
+            let uv =
+                ["source=uv.py", "source=uv.txt", "id=longshore-uv-python:3-slim"].map(|it| dockerfile.contains(it));
+            (words.split(']').next().unwrap().replace("\", \"", " "), uv)
+        };
+        use Dialect::{BuildKit, Legacy};
+        for (installer, no_compile, dialect, expected, with_uv) in [
+            (None, false, BuildKit, "mounted auto pip\"", true),
+            (Some(Installer::Auto), true, BuildKit, "mounted auto uncompiled pip\"", true),
+            (Some(Installer::Uv), false, BuildKit, "mounted uv pip\"", true),
+            (Some(Installer::Pip), false, BuildKit, "mounted pip\"", false),
+            (Some(Installer::Pip), true, BuildKit, "mounted uncompiled pip\"", false),
+            (None, false, Legacy, "copied pip\"", false),
+            (Some(Installer::Auto), true, Legacy, "copied uncompiled pip\"", false),
+        ] {
+            assert_eq!(words(installer, no_compile, dialect), (expected.to_owned(), [with_uv; 3]), "{installer:?}");
+        }
+        let uv = recipe(&RecipeSpec { pip_install: list("six"), installer: Some(Installer::Uv), ..minimal() });
+        assert_eq!(uv.check(BuildKit), Ok(()));
+        let refusal = uv.check(Legacy).unwrap_err();
+        assert_eq!(refusal.message, "uv needs BuildKit, and docker has only the legacy builder");
+        assert_eq!((uv.installer_with(BuildKit), uv.installer_with(Legacy)), (Some(Installer::Uv), None));
+        assert_eq!(recipe(&full()).installer_with(Legacy), Some(Installer::Pip));
+        assert_eq!(recipe(&minimal()).installer_with(BuildKit), None);
     }
 
     #[test]
@@ -510,6 +551,8 @@ WORKDIR /app
         assert_eq!(digest(&full()), "eb56414b1dfb8be553b3eae3e3861172373c8abddfa0993719735b7b154b41f2");
         let same = RecipeSpec { name: "other".parse().ok(), apt_install: list("g++\njq"), ..full() };
         assert_eq!(digest(&same), digest(&full()));
+        let same = RecipeSpec { installer: Some(Installer::Auto), ..full() };
+        assert_eq!(digest(&same), digest(&full()));
         let others = [
             RecipeSpec { base_image: "python:3".parse().ok(), ..full() },
             RecipeSpec { update: false, ..full() },
@@ -519,6 +562,9 @@ WORKDIR /app
             RecipeSpec { ca_cert: None, ..full() },
             RecipeSpec { pip_index_url: None, ..full() },
             RecipeSpec { apt_mirror: None, ..full() },
+            RecipeSpec { installer: Some(Installer::Pip), ..full() },
+            RecipeSpec { installer: Some(Installer::Uv), ..full() },
+            RecipeSpec { no_compile: true, ..full() },
             RecipeSpec { recommends: false, ..full() },
             RecipeSpec { requirements: "six".parse().ok(), ..full() },
             RecipeSpec { requirements: "idna".parse().ok(), ..full() },

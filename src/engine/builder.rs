@@ -2,6 +2,7 @@
 
 use super::inspect::Version;
 use super::{Engine, argv};
+use crate::recipe::Dialect;
 
 /// The ways to build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,12 @@ impl Builder {
             Self::BuiltIn => "buildkit",
             Self::Legacy => "legacy",
         }
+    }
+
+    /// What it understands of a Dockerfile.
+    #[must_use]
+    pub fn dialect(self) -> Dialect {
+        if self == Self::Legacy { Dialect::Legacy } else { Dialect::BuildKit }
     }
 
     /// The value of `DOCKER_BUILDKIT`.

@@ -115,6 +115,61 @@ const TABLE: &[(&str, &str, &str)] = &[
         "check the name; or no release of it is for the Python of the base image",
     ),
     ("pip-unresolved", "pip could not reach nosuch.invalid: its name cannot be resolved", INDEX),
+    ("uv-certificate", "uv does not trust the certificate of pip.example.org", CERTIFICATE),
+    (
+        "uv-compile",
+        r#"uv could not compile "pycurl""#,
+        "it has no wheel for the Python of the base image, and may need libraries from apt: see the log",
+    ),
+    (
+        "uv-conflict",
+        "uv cannot install what was asked for together: requests==2.31.0 depends on urllib3>=1.21.1,<3 and you require \
+         requests==2.31.0; you require urllib3==1.20",
+        "give a wider range of versions, or none, so that uv can choose",
+    ),
+    (
+        "uv-elsewhere",
+        "uv cannot be used: the base image has 'setuptools' in a directory that uv does not look into",
+        "use --installer auto, which takes pip where uv cannot be used",
+    ),
+    (
+        "uv-hash",
+        r#"the archive of "six==1.16.0" does not have the hash that was asked for: it has 8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"#,
+        "find out why it changed before you take the new hash",
+    ),
+    (
+        "uv-hash-missing",
+        r#"uv needs a hash for "idna==3.4", because other packages have one"#,
+        "add it to the requirements file: idna==3.4 --hash=sha256:…",
+    ),
+    (
+        "uv-hash-version",
+        r#"uv needs the version and the hash of "six", because other packages have one"#,
+        "a tool such as pip-compile --generate-hashes writes a file with all of them",
+    ),
+    ("uv-newest", r#"uv found no version of "six" that satisfies "six>5""#, "the newest that it found is 1.17.0"),
+    ("uv-refused", "uv could not reach 127.0.0.1:9: Connection refused", INDEX),
+    (
+        "uv-renamed",
+        r#"uv cannot install "sklearn": the package is called "scikit-learn""#,
+        r#"install "scikit-learn" instead: --pip scikit-learn"#,
+    ),
+    (
+        "uv-unknown",
+        r#"uv found no package "nosuch-package-zzz""#,
+        "check the name; or give the index that has it with --pip-index-url URL",
+    ),
+    ("uv-unresolved", "uv could not reach nosuch.invalid: its name cannot be resolved", INDEX),
+    (
+        "uv-version",
+        r#"uv found no version of "six" that satisfies "six==99""#,
+        "leave the version out to get the newest one: --pip six",
+    ),
+    (
+        "uv-wheel",
+        r#"uv found no package "tensorflow==1.0.0" for the Python of the base image"#,
+        "ask for another version, or use a base image with another Python",
+    ),
     ("pip-version", r#"pip found no version of "six" that satisfies "six==99""#, "the newest that it found is 1.17.0"),
 ];
 
@@ -131,7 +186,7 @@ fn asked(name: &str) -> Asked {
         base: base.into(),
         pull: name == "base-pull",
         ca_cert: false,
-        pip_index: matches!(name, "pip-refused" | "pip-unresolved"),
+        pip_index: matches!(name, "pip-refused" | "pip-unresolved" | "uv-refused" | "uv-unresolved"),
         apt_mirror: matches!(name, "apt-refused" | "apt-unresolved" | "apt-certificate"),
     }
 }
@@ -225,6 +280,32 @@ fn other_words_for_the_same_failures_are_known_too() {
             "error: subprocess-exited-with-error\nerror: command 'gcc' failed: No such file or directory\nERROR: Failed \
              building wheel for lxml\nlongshore: pip ended with exit code 1",
             r#"pip could not compile "lxml""#,
+        ),
+        (
+            "error: Failed to install: numpy (numpy==2.4.6)\n  cause: failed to copy file: No space left on device (os error \
+             28)\nlongshore: uv ended with exit code 2",
+            "no space left on device: uv ended with exit code 2",
+        ),
+        (
+            "error: Failed to fetch: https://pip.example/simple/x/\n  cause: HTTP status client error (403 Forbidden) for url \
+             (https://pip.example/simple/x/)\nlongshore: uv ended with exit code 2",
+            "uv could not fetch https://pip.example/simple/x/: 403 Forbidden",
+        ),
+        (
+            "error: Failed to parse: `x`\n  cause: something new\nlongshore: uv ended with exit code 2",
+            "uv failed: Failed to parse: `x`: something new",
+        ),
+        // pip downloads uv, and takes its place.
+        (
+            "ERROR: Could not find a version that satisfies the requirement uv==0.1 (from versions: 0.0.5)\nnote: uv is not \
+             used: pip could not download uv 0.1\nlongshore: uv ended with exit code 94",
+            r#"pip found no version of "uv" that satisfies "uv==0.1""#,
+        ),
+        (
+            "error: Failed to fetch: https://pip.example/simple/x/\n  cause: client error (Connect)\n  cause: timed \
+             out\nnote: pip installs the packages\nERROR: No matching distribution found for x\nlongshore: pip ended with \
+             exit code 1",
+            "pip failed: No matching distribution found for x",
         ),
         (
             "no end of line longshore: command 1 of 2 ended with exit code 3: x",

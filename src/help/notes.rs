@@ -60,6 +60,11 @@ pub const REQUIREMENTS: &str = "A requirements file is read as pip reads it: has
     number of the line: -e, paths, URLs, variables and options for indexes. If one package has a hash, each needs one. With a \
     spec, these files take the place of its keys `requirements`, `constraints` and `aptInstall`.";
 
+pub const INSTALLER: &str = "With BuildKit, uv installs the packages of pip. It is fetched into the build cache and does not become \
+    part of the image. What uv cannot install as pip would is installed by pip, and a note in the log says why; with \
+    --installer uv, the build fails. The legacy builder takes pip. --no-compile makes a build faster, but a program that cannot \
+    write to its packages compiles what it imports at every run.";
+
 pub const PYPROJECT: &str = "--pyproject installs the dependencies of [project]. As with pip and uv, --group names a group of \
     [dependency-groups], with {include-group = \"NAME\"} in it, and nothing else; an extra of [project.optional-dependencies] is \
     named with --extra. No group is installed by default. The project itself is not installed: its source is mounted at /app. \

@@ -185,9 +185,11 @@ mod tests {
         ) {
             let index = if index { "https://a.b/c" } else { "" };
             let mirror = if mirror { "http://m:1/debian/" } else { "" };
+            let installer = ["auto", "uv", "pip"][apt.len() % 3];
             let body = json!({
                 "name": "mine", "baseImage": "base:1", "additionalCommand": commands, "aptInstall": apt, "pipInstall": pip,
-                "pipIndexUrl": index, "aptMirror": mirror, "update": apt.len() % 2 == 0, "recommends": pip.len() % 2 == 0,
+                "pipIndexUrl": index, "installer": installer, "noCompile": pip.len() % 3 == 0,
+                "aptMirror": mirror, "update": apt.len() % 2 == 0, "recommends": pip.len() % 2 == 0,
             });
             super::recipe(body.to_string().as_bytes());
         }

@@ -1,13 +1,16 @@
 //! Why a step of a build failed, as its output says. Pure. The answer is only shown: no status depends on it.
 //!
-//! `step.sh` ends with a line of its own, the marker, which says what failed: `apt-get`, `pip`, a command by its number.
-//! What apt and pip wrote before it names the package or the host.
+//! `step.sh` ends with a line of its own, the marker, which says what failed: `apt-get`, `pip`, `uv`, a command by its number.
+//! What apt, pip and uv wrote before it names the package or the host.
 
 mod apt;
 mod pip;
+mod uv;
 
 /// What `step.sh` writes before its own words.
 const MARK: &str = "longshore: ";
+/// What `step.sh` writes when pip takes the place of uv.
+const TOOK_OVER: &str = "note: pip installs the packages";
 /// The longest sentence and the longest hint, in characters.
 const MOST: usize = 400;
 
@@ -68,6 +71,15 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The hint for an index that cannot be reached.
+    fn check_index(&self) -> &'static str {
+        if self.pip_index {
+            "check the URL of --pip-index-url, and whether a container can reach it"
+        } else {
+            "check that containers have a network, or give an index that they can reach with --pip-index-url URL"
+        }
+    }
+
     /// A server's certificate is not trusted. `program` is the one that does not trust it.
     fn untrusted(&self, program: &str, host: &str) -> Reason {
         let hint = if self.ca_cert {
@@ -85,12 +97,17 @@ impl Asked {
 pub fn of_step(lines: &[&str], asked: &Asked) -> Option<Reason> {
     let marker = lines.iter().rev().find_map(|line| line.split_once(MARK))?.1.trim();
     let (from_apt, from_pip) = (marker.starts_with("apt-get "), marker.starts_with("pip ended"));
+    let from_uv = marker.starts_with("uv ended");
+    // What uv wrote before is of no interest when pip took its place.
+    let begins = lines.iter().rposition(|line| line.trim() == TOOK_OVER).map_or(0, |at| at + 1);
+    let lines = &lines[begins..];
     if is_ended(marker) && lines.iter().any(|line| is_full(line)) {
         return Some(Reason::no_space(marker));
     }
     let named = match () {
         () if from_apt => apt::cause(lines, asked),
         () if from_pip => pip::cause(lines, asked),
+        () if from_uv => uv::cause(lines, asked),
         () => None,
     };
     Some(named.unwrap_or_else(|| with_hint(marker, lines, asked)))

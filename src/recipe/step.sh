@@ -5,8 +5,8 @@
 # mounted: the files beside it and the caches are mounts, which are not part of the image (BuildKit).
 # copied:  they are files of the image, and this script removes them (the legacy builder).
 #
-# Its own exit codes: 90 no apt-get, 91 not root, 92 no python3, 93 no pip. Any other exit code is that of
-# the program that failed. Its last line then begins with "longshore: " and says which program that was;
+# Its own exit codes: 90 no apt-get, 91 not root, 92 no python3, 93 no pip, 94 uv cannot be used. Any other exit code is
+# that of the program that failed. Its last line then begins with "longshore: " and says which program that was;
 # recipe/failure.rs reads it.
 # shellcheck shell=sh
 set -eu
@@ -132,16 +132,42 @@ through_mirror() {
     echo "Dir::Etc::SourceList \"/dev/null\"; Dir::Etc::SourceParts \"$here/sources.list.d\";" >>"$here/apt.conf"
 }
 
+# What uv cannot install is left to pip.
+step_auto() {
+    installer=auto
+}
+
+step_uv() {
+    installer=uv
+}
+
+step_uncompiled() {
+    uncompiled=--no-compile
+}
+
 step_pip() {
     command -v python3 >/dev/null 2>&1 ||
         die 92 'the base image has no python3: add "python3 python3-pip" to the apt packages, or use a base image that has it'
     python3 -c 'import pip' 2>/dev/null ||
         die 93 'python3 in the base image has no pip: add "python3-pip" to the apt packages, or use a base image that has it'
-    set -- --requirement "$here/requirements.txt"
+    if [ -n "${installer:-}" ] && with_uv; then
+        return
+    fi
+    set -- ${uncompiled:-} --requirement "$here/requirements.txt"
     if [ -f "$here/constraints.txt" ]; then
         set -- "$@" --constraint "$here/constraints.txt"
     fi
     python3 -m pip install "$@" || die $? "pip ended with exit code $?"
+}
+
+with_uv() {
+    code=0
+    python3 "$here/uv.py" ${uncompiled:-} || code=$?
+    if [ "$code" != 0 ]; then
+        [ "$installer" = auto ] || die "$code" "uv ended with exit code $code"
+        echo 'note: pip installs the packages' >&2
+        return 1
+    fi
 }
 
 # One shell runs all commands, so that a `cd` or a variable of one holds for the next. The script that it gets

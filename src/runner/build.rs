@@ -11,10 +11,11 @@ use crate::engine::Engine;
 use crate::engine::argv::{self, BuildPlan};
 use crate::engine::builder::Builder;
 use crate::env::Env;
+use crate::error::Failure;
 use crate::job::record::{Begun, Build, Record};
 use crate::job::{CONTEXT, IMAGE_ID, Job};
 use crate::recipe::failure::Asked;
-use crate::recipe::{Base, CaCert, Context, Dialect, MadeOf, Recipe};
+use crate::recipe::{Base, CaCert, Context, MadeOf, Recipe};
 use crate::spec::RecipeSpec;
 
 /// Chooses the builder, writes the context, and returns the docker call.
@@ -25,8 +26,9 @@ pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &B
     let ca_cert = build.ca_cert.as_deref().map(|pem| CaCert::parse(pem.as_bytes())).transpose()?;
     let spec: RecipeSpec = serde_json::from_value(build.recipe.clone())?;
     let recipe = Recipe::new(&spec, ca_cert)?;
+    let context = rendered(&recipe, builder, record.created)?;
     let dir = job.dir.make_subdir(CONTEXT)?;
-    for (name, contents) in rendered(&recipe, builder, record.created).entries() {
+    for (name, contents) in context.entries() {
         dir.write_public(name, contents)?;
     }
     let path = |name: &str| job.dir.path().join(name).to_string_lossy().into_owned();
@@ -44,10 +46,13 @@ pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &B
 }
 
 /// The context of a recipe for this builder. An upgrade may come from the build cache until the end of the week.
-#[must_use]
-pub fn rendered(recipe: &Recipe, builder: Builder, now: DateTime<Utc>) -> Context {
-    let dialect = if builder == Builder::Legacy { Dialect::Legacy } else { Dialect::BuildKit };
-    recipe.render(dialect, &week(now))
+///
+/// # Errors
+/// When this builder cannot do what the recipe asks for.
+pub fn rendered(recipe: &Recipe, builder: Builder, now: DateTime<Utc>) -> Result<Context, Failure> {
+    let dialect = builder.dialect();
+    recipe.check(dialect)?;
+    Ok(recipe.render(dialect, &week(now)))
 }
 
 /// The week for which an upgrade is the same, such as `2026-W47`.

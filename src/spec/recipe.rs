@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{field, instead};
 use crate::names::{
-    AptPackage, Commands, DependencyGroup, ExtraName, HttpUrl, ImageName, ImageRef, Label, Packages, PipRequirement,
-    ProjectText, RequirementLines,
+    AptPackage, Commands, DependencyGroup, ExtraName, HttpUrl, ImageName, ImageRef, Installer, Label, Packages,
+    PipRequirement, ProjectText, RequirementLines,
 };
 
 /// The JSON body of `image create --spec`. Its first six keys are those of the web API's `POST /api/image/create`. All
@@ -78,6 +78,16 @@ pub struct RecipeSpec {
     #[arg(long, value_name = "URL")]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub pip_index_url: Option<HttpUrl>,
+    /// What installs the packages of pip: auto, uv or pip [default: auto]
+    #[arg(long, value_name = "INSTALLER", value_enum)]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub installer: Option<Installer>,
+    /// Do not compile the packages of pip to bytecode. Builds take less time, and each run takes more to import them
+    #[arg(long)]
+    #[serde(deserialize_with = "field::switch", skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub no_compile: bool,
     /// The mirror that apt uses instead of the archives of Debian and Ubuntu
     #[arg(long, value_name = "URL")]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
@@ -123,6 +133,8 @@ impl RecipeSpec {
             additional_command: instead(self.additional_command, file.additional_command),
             ca_cert: self.ca_cert.or(file.ca_cert),
             pip_index_url: self.pip_index_url.or(file.pip_index_url),
+            installer: self.installer.or(file.installer),
+            no_compile: self.no_compile || file.no_compile,
             apt_mirror: self.apt_mirror.or(file.apt_mirror),
             recommends: self.recommends || file.recommends,
             labels: [file.labels, self.labels].concat(),
@@ -154,6 +166,7 @@ mod tests {
     fn what_is_empty_or_null_is_absent() {
         let empty = r#"{"name": "", "baseImage": null, "update": null, "aptInstall": "", "pipInstall": null,
             "requirements": "", "constraints": null, "pyproject": "", "groups": null, "extras": [], "additionalCommand": "", "caCert": "", "pipIndexUrl": "",
+            "installer": "", "noCompile": null,
             "labels": null}"#;
         assert_eq!(crate::spec::parse::<RecipeSpec>(empty.as_bytes()).unwrap(), RecipeSpec::default());
     }
@@ -184,7 +197,7 @@ mod tests {
     fn a_record_keeps_the_keys_of_the_web_api_and_what_else_the_image_is_made_of() {
         let full = r#"{"name":"mine","baseImage":"python:3-slim","update":true,"aptInstall":"jq\ng++","pipInstall":"six",
             "requirements":"idna # x\n","constraints":"idna<9","pyproject":"[project]\n","groups":["dev"],
-            "extras":["fast"],"additionalCommand":"a\nb","caCert":"c.pem","pipIndexUrl":"https://a/s","aptMirror":"http://b","recommends":true}"#;
+            "extras":["fast"],"additionalCommand":"a\nb","caCert":"c.pem","pipIndexUrl":"https://a/s","installer":"uv","noCompile":true,"aptMirror":"http://b","recommends":true}"#;
         let spec: RecipeSpec = serde_json::from_str(full).unwrap();
         let written = serde_json::to_value(RecipeSpec { pull: true, ..spec.clone() }).unwrap();
         assert_eq!(written, serde_json::from_str::<serde_json::Value>(full).unwrap());

@@ -125,6 +125,55 @@ fn a_script_that_sh_cannot_read_runs_up_to_there_and_the_line_is_named() {
     }
 }
 
+/// Runs these words with a `python3` that stands for pip and for `uv.py`, which end with these codes. What it printed, and
+/// how `step.sh` ended.
+fn installs(shell: &str, words: &[&str], uv: i32, pip: i32) -> (String, Seen) {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path().join("here");
+    fs::create_dir_all(&here).unwrap();
+    fs::create_dir(directory.path().join("bin")).unwrap();
+    let python = directory.path().join("bin/python3");
+    let script = format!(
+        "#!/bin/sh\ncase $* in\n*/uv.py*) echo uv ${{2-}}; exit {uv} ;;\n-m*) echo pip $4; exit {pip} ;;\nesac\n"
+    );
+    fs::write(&python, script).unwrap();
+    fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::write(here.join("step.sh"), STEP).unwrap();
+    std::os::unix::fs::symlink(shell, directory.path().join("bin/sh")).unwrap();
+    let step = here.join("step.sh");
+    let output = run(directory.path(), shell, &[&[step.to_str().unwrap(), "mounted"], words].concat());
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let seen = Seen { stdout: String::new(), stderr: text(output.stderr), code: output.status.code() };
+    (text(output.stdout).replace('\n', "; "), seen)
+}
+
+#[test]
+fn pip_installs_what_uv_cannot_install_unless_only_uv_may() {
+    const NOTE: &str = "note: pip installs the packages\n";
+    for shell in shells() {
+        for (words, uv, pip, called, code, stderr) in [
+            (&["pip"][..], 0, 0, "pip --requirement; ", 0, String::new()),
+            (&["auto", "pip"], 0, 1, "uv; ", 0, String::new()),
+            (&["auto", "pip"], 94, 0, "uv; pip --requirement; ", 0, NOTE.to_owned()),
+            (&["auto", "pip"], 137, 0, "uv; pip --requirement; ", 0, NOTE.to_owned()),
+            (
+                &["auto", "pip"],
+                2,
+                1,
+                "uv; pip --requirement; ",
+                1,
+                format!("{NOTE}longshore: pip ended with exit code 1\n"),
+            ),
+            (&["uv", "pip"], 2, 0, "uv; ", 2, "longshore: uv ended with exit code 2\n".into()),
+            (&["uv", "uncompiled", "pip"], 0, 0, "uv --no-compile; ", 0, String::new()),
+            (&["auto", "uncompiled", "pip"], 1, 0, "uv --no-compile; pip --no-compile; ", 0, NOTE.to_owned()),
+        ] {
+            let expected = (called.to_owned(), Seen { stdout: String::new(), stderr, code: Some(code) });
+            assert_eq!(installs(shell, words, uv, pip), expected, "{shell}: {words:?} {uv} {pip}");
+        }
+    }
+}
+
 #[test]
 fn the_script_is_ascii_because_a_base_image_may_have_any_locale() {
     assert!(STEP.is_ascii());

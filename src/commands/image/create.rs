@@ -16,6 +16,7 @@ use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::record::{Build, Kind, Record, Work};
 use crate::job::store::Store;
+use crate::names::Installer;
 use crate::output::{Page, Reply, Voice};
 use crate::recipe::{CaCert, Recipe};
 use crate::runner::{Values, rendered};
@@ -113,6 +114,10 @@ pub struct DryRun {
     /// The builder that docker has.
     #[cfg_attr(test, schemars(extend("enum" = crate::engine::builder::Builder::words())))]
     builder: &'static str,
+    /// What would be taken first for the packages of pip. What uv cannot install is left to pip, unless the recipe has
+    /// the installer uv. Null if there are no such packages.
+    #[cfg_attr(test, schemars(extend("enum" = ["uv", "pip", null])))]
+    installer: Option<&'static str>,
     /// Every file of the context by its name.
     #[serde(serialize_with = "as_map")]
     #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>", extend("required" = ["Dockerfile"])))]
@@ -146,12 +151,14 @@ fn dry_run(env: &Env, voice: &Voice, engine: &Engine, recipe: &Recipe, need: Opt
     };
     let version = engine.version().map_err(|error| error.failure("could not determine the builder"))?;
     let builder = engine.builder(&version, env.docker_buildkit.as_deref());
-    let context = rendered(recipe, builder, env.now());
+    let context = rendered(recipe, builder, env.now())
+        .map_err(|failure| failure.because(&format!("could not build image {name:?}")))?;
     let files = context.entries();
     let files = files.map(|(name, contents)| (name.to_owned(), String::from_utf8_lossy(contents).into_owned()));
     if let Some(reason) = reason {
         voice.text(|page| page.note(&format!("note: {reason}; nothing would be built")))?;
     }
-    voice.reply(&DryRun { name, builder: builder.word(), files: files.collect(), up_to_date })?;
+    let installer = recipe.installer_with(builder.dialect()).map(Installer::name);
+    voice.reply(&DryRun { name, builder: builder.word(), installer, files: files.collect(), up_to_date })?;
     Ok(0)
 }

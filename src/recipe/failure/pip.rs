@@ -5,7 +5,7 @@ use super::{Asked, Reason, host, quoted};
 /// What pip writes when it gives an index up. The same line with a higher number is only a warning.
 const LAST_TRY: &str = "Retry(total=0,";
 /// What ends the name in a requirement.
-const END_OF_NAME: [char; 10] = ['<', '>', '=', '!', '~', ';', '[', ' ', '@', '('];
+pub const END_OF_NAME: [char; 10] = ['<', '>', '=', '!', '~', ';', '[', ' ', '@', '('];
 
 /// Why pip failed, if its output says so in a way that is known.
 pub fn cause(lines: &[&str], asked: &Asked) -> Option<Reason> {
@@ -15,7 +15,7 @@ pub fn cause(lines: &[&str], asked: &Asked) -> Option<Reason> {
     }
     unreachable(lines, asked)
         .or_else(|| hashes(lines))
-        .or_else(|| renamed(lines))
+        .or_else(|| renamed("pip", lines))
         .or_else(|| errors().find_map(|error| unsatisfied(error, lines)))
         .or_else(|| conflict(lines))
         .or_else(|| not_built(lines))
@@ -49,12 +49,7 @@ fn unreachable(lines: &[&str], asked: &Asked) -> Option<Reason> {
         let system = last.split_once("[Errno ").and_then(|(_, rest)| rest.split_once("] ")).map(|(_, words)| words);
         system.and_then(|words| words.split(['\'', '"', ')']).next()).unwrap_or("the connection failed")
     };
-    let hint = if asked.pip_index {
-        "check the URL of --pip-index-url, and whether a container can reach it"
-    } else {
-        "check that containers have a network, or give an index that they can reach with --pip-index-url URL"
-    };
-    Some(Reason::new(&format!("pip could not reach {}: {why}", index(lines))).hint(hint))
+    Some(Reason::new(&format!("pip could not reach {}: {why}", index(lines))).hint(asked.check_index()))
 }
 
 /// Hashes of a requirements file: of another archive, or missing because other packages have one.
@@ -82,12 +77,12 @@ fn hashes(lines: &[&str]) -> Option<Reason> {
 }
 
 /// A package whose only content is the advice to use another one, such as `sklearn`.
-fn renamed(lines: &[&str]) -> Option<Reason> {
+pub fn renamed(program: &str, lines: &[&str]) -> Option<Reason> {
     let (new, rest) = lines.iter().find_map(|line| line.split_once("use '")?.1.split_once("' rather than '"))?;
     let (old, _) = rest.split_once('\'')?;
     let [new, old] = [new, old].map(|name| name.trim_start_matches("pip install "));
     let hint = format!("install {new:?} instead: --pip {new}");
-    Some(Reason::new(&format!("pip cannot install {old:?}: the package is called {new:?}")).hint(&hint))
+    Some(Reason::new(&format!("{program} cannot install {old:?}: the package is called {new:?}")).hint(&hint))
 }
 
 /// `Could not find a version that satisfies the requirement R (from versions: LIST)`
@@ -141,14 +136,19 @@ fn not_built(lines: &[&str]) -> Option<Reason> {
         described.then(|| last.split_whitespace().next().unwrap_or(last).to_owned())
     };
     let name = lines.iter().find_map(wheel).or_else(listed).or_else(collected)?;
-    let reason = Reason::new(&format!("pip could not compile {}", quoted([name.as_str()])));
+    Some(not_compiled("pip", &name, lines))
+}
+
+/// A program could not compile a package. What is missing is in the lines of the compiler.
+pub fn not_compiled(program: &str, name: &str, lines: &[&str]) -> Reason {
+    let reason = Reason::new(&format!("{program} could not compile {}", quoted([name])));
     let no_compiler = lines.iter().any(|line| {
         let line = line.trim();
         line.contains("error: command '") && line.contains("failed: No such file") || line.contains("gcc: not found")
     });
-    Some(if no_compiler || lines.iter().any(|line| line.contains("Python.h: No such file")) {
+    if no_compiler || lines.iter().any(|line| line.contains("Python.h: No such file")) {
         reason.hint("it needs a compiler: --apt \"gcc g++ python3-dev\"")
     } else {
         reason.hint("it has no wheel for the Python of the base image, and may need libraries from apt: see the log")
-    })
+    }
 }

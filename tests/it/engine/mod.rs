@@ -23,6 +23,7 @@ pub mod restarts;
 mod runs;
 mod sweeps;
 mod times;
+mod uv;
 
 use serde_json::Value;
 
