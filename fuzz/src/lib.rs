@@ -17,10 +17,12 @@ mod program {
     pub mod job;
     pub mod log;
     pub mod names;
+    pub mod parallel;
     pub mod properties;
     pub mod recipe;
     pub mod shell;
     pub mod spec;
+    pub mod stamp;
     pub mod sweep;
     pub mod terminal;
     pub mod units;

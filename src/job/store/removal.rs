@@ -223,7 +223,7 @@ fn names_of(job: &Job) -> Vec<String> {
 }
 
 /// Whether an entry of the state directory is what a killed process left of a job that it made or removed.
-pub(in crate::job) fn is_remains(root: &Dir, name: &str) -> bool {
+pub(in super::super) fn is_remains(root: &Dir, name: &str) -> bool {
     name.starts_with(".del-") || name.starts_with(".new-") && root.subdir(name).is_ok_and(|dir| is_abandoned(&dir))
 }
 
