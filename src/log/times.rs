@@ -1,7 +1,7 @@
 //! The times of the lines of a log: which of them were written since or until a time, and when each was.
 //!
 //! The index of a log cuts it into stretches. All bytes of one were written between two times, at most 100 ms apart, or with
-//! a pause before the first of them. Where nobody watched the log, nothing but these two times is known.
+//! a pause before the first of them. Where no supervisor watched the log, nothing but these two times is known.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};

@@ -103,7 +103,7 @@ impl Sampler {
     }
 }
 
-/// Adds a sample of what a supervisor itself wrote to the log, which nobody watches now.
+/// Adds a sample of what a supervisor itself wrote to the log, which is not watched then.
 pub fn note(env: &Env, job: &Job) {
     if let (Ok(recorder), Ok(log)) = (Recorder::open(&job.dir), job.dir.open_file(LOG)) {
         let sampler = Sampler { log, recorder, growth: None, due: None, pause: STEP };
