@@ -57,7 +57,7 @@ class Report:
 
     def __init__(self, image):
         self.rows, self.missing = [], []
-        self.machine = f"{os.cpu_count()} processors, {platform.system()} {platform.release()}"
+        self.machine = f"{os.cpu_count()} processors, {platform.machine()}, {platform.system()}"
         print(f"medians on {image}, {self.machine}", flush=True)
         print(self.line(self.HEAD), flush=True)
 
