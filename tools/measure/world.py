@@ -39,6 +39,8 @@ class World:
         os.mkdir(self.src)
         self.write("main.py", "for i in range(200):\n    print('line', i)\n")
         self.job = None
+        # All that had the name of the image; only the last one still has it.
+        self.images = []
 
     def write(self, name, text):
         with open(os.path.join(self.src, name), "w") as file:
@@ -101,6 +103,7 @@ class World:
     def image_create(self):
         ran = self.ours("image", "create", NAME, "--base", self.image, "--run", "true")
         self.ours("image", "wait", NAME)
+        self.images.append(self.docker("image", "inspect", "--format", "{{.Id}}", NAME).text)
         return ran.took
 
     def docker_run(self):
@@ -152,3 +155,5 @@ class World:
         if left:
             quietly("rm", "-f", *left)
         quietly("image", "rm", NAME)
+        for image in self.images:
+            quietly("image", "rm", image)
