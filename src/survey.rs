@@ -4,7 +4,6 @@
 mod queued;
 
 use std::collections::VecDeque;
-use std::io;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -16,7 +15,7 @@ use crate::job::record::{Exit, Record};
 use crate::job::standing::{Damaged, Extras, Facts, Sighting, Standing, derive, settled};
 use crate::job::store::{Extent, Store};
 use crate::job::view::View;
-use crate::job::{Here, Job};
+use crate::job::{EXIT, Here, Job};
 use crate::names::JobId;
 use crate::parallel;
 use crate::runner::{Lookout, Runner, Subject};
@@ -54,14 +53,14 @@ pub fn newest(
     let (mut lookout, mut lines) = (Lookout::new(env, &is_ours), Lines::new(env));
     let from_copy = |store: &Store, id: &JobId, copied: &Copied| {
         let view = host.view_of_copy(store, id, copied);
-        Taken { is_wanted: accept(&view), what: view }
+        Taken { is_wanted: accept(&view), has_ended: true, what: view }
     };
     let from_dir = |store: &Store, id: &JobId| {
         let view = match store.listed(id, extent) {
             Ok(job) => see(&host, &job?, &mut lines, &mut |subject| lookout.look(subject)),
-            Err(error) => View::unreadable(id.clone(), store.kind, &unreadable(&error)),
+            Err(error) => View::unreadable(id.clone(), store.kind, &format!("its directory cannot be read: {error}")),
         };
-        Some((view.created, Taken { is_wanted: accept(&view), what: view }))
+        Some((view.created, Taken { is_wanted: accept(&view), has_ended: !view.is_running(), what: view }))
     };
     merge(stores, last, |store, index, id| Some(from_copy(store, id, &store.copy(index, id)?)), from_dir)
 }
@@ -71,20 +70,24 @@ pub fn newest(
 /// # Errors
 /// When the directory of the jobs cannot be read.
 pub fn ids(stores: &[Store], extent: Extent, last: usize) -> Result<Vec<JobId>> {
-    let taken = |id: &JobId| Taken { is_wanted: true, what: id.clone() };
+    let taken = |id: &JobId, has_ended| Taken { is_wanted: true, has_ended, what: id.clone() };
     let from_dir = |store: &Store, id: &JobId| {
-        let created = match store.listed(id, extent) {
-            Ok(job) => job?.record().ok().map(|record| record.created),
-            Err(_) => None,
+        let (created, has_ended) = match store.listed(id, extent) {
+            Ok(job) => {
+                let job = job?;
+                (job.record().ok().map(|record| record.created), job.dir.has(EXIT))
+            }
+            Err(_) => (None, false),
         };
-        Some((created, taken(id)))
+        Some((created, taken(id, has_ended)))
     };
-    merge(stores, last, |store, index, id| store.is_listed(index, id).then(|| taken(id)), from_dir)
+    merge(stores, last, |store, index, id| store.is_listed(index, id).then(|| taken(id, true)), from_dir)
 }
 
-/// What was read of a job, and whether it belongs to the list.
+/// What was read of a job, and whether it belongs to the list and to the index.
 struct Taken<T> {
     is_wanted: bool,
+    has_ended: bool,
     what: T,
 }
 
@@ -96,8 +99,8 @@ struct Place {
     seen: Option<usize>,
 }
 
-/// How many jobs are looked at in the index at a time, at least and at most.
-const BATCH: [usize; 2] = [64, 1024];
+/// How many jobs are looked at in the index at a time, at most.
+const BATCH: usize = 1024;
 
 /// Puts the jobs of the index and all others in order, and takes from the newest on until there are enough. `from_index` is
 /// `None` where the index is stale.
@@ -116,16 +119,18 @@ fn merge<T: Send>(
             if let Some(entry) = index.entry(&id) {
                 places.push_back(Place { created: Some(entry.created), id, store: at, seen: None });
             } else if let Some((created, taken)) = from_dir(store, &id) {
-                new[at].push(id.clone());
+                new[at].extend(taken.has_ended.then(|| id.clone()));
                 places.push_back(Place { created, id, store: at, seen: Some(seen.len()) });
                 seen.push(Some(taken));
             }
         }
     }
     sort(&mut places);
-    let mut found = Vec::new();
+    let (mut found, mut looked) = (Vec::new(), 0);
     while found.len() < last && !places.is_empty() {
-        let size = (last - found.len()).clamp(BATCH[0], BATCH[1]).min(places.len());
+        // Only so many as are missing; if few of them are wanted, more and more.
+        let size = (last - found.len()).max(looked).min(BATCH).min(places.len());
+        looked += size;
         let mut batch: Vec<Place> = places.drain(..size).collect();
         let copies = parallel::map(&batch, |Place { id, store, seen, .. }| match seen {
             Some(_) => None,
@@ -139,7 +144,8 @@ fn merge<T: Send>(
                 continue;
             }
             let read = from_dir(&stores[place.store], &place.id);
-            new[place.store].push(place.id.clone());
+            let has_ended = read.as_ref().is_some_and(|(_, taken)| taken.has_ended);
+            new[place.store].extend(has_ended.then(|| place.id.clone()));
             // A record that was damaged has no time any more.
             let created = read.as_ref().map_or(place.created, |(created, _)| *created);
             has_moved |= created != place.created;
@@ -163,10 +169,6 @@ fn merge<T: Send>(
 /// The newest first.
 fn sort(places: &mut VecDeque<Place>) {
     places.make_contiguous().sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
-}
-
-fn unreadable(error: &io::Error) -> String {
-    format!("its directory cannot be read: {error}")
 }
 
 fn see(host: &Host, job: &Job, lines: &mut Lines, look: &mut dyn FnMut(Subject) -> Sighting) -> View {

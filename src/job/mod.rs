@@ -242,9 +242,8 @@ impl Job {
     /// The room that its queue gave to it. Only GPUs are worth a look into another file.
     #[must_use]
     pub fn granted(&self, record: &Record) -> Held {
-        let may_have = record.waits.queue.is_some() && record.run().is_some_and(|run| run.gpus.is_some());
         let read = || serde_json::from_slice(&self.dir.read(GRANTED, SMALL_RESULT).ok()?).ok();
-        may_have.then(read).flatten().unwrap_or_default()
+        record.may_get_gpus().then(read).flatten().unwrap_or_default()
     }
 
     /// Reads the facts from the directory, in a safe order: the exit record, the lock, and the exit record again, because a
@@ -291,10 +290,9 @@ impl Job {
     /// Reads what only some jobs have.
     #[must_use]
     pub fn extras(&self, record: &Record) -> Extras {
-        let retries = record.run().is_some_and(|run| run.retry.is_some());
         Extras {
             hook: self.hook(record),
-            attempts: if retries { self.attempts() } else { Vec::new() },
+            attempts: if record.may_retry() { self.attempts() } else { Vec::new() },
             gpus: self.granted(record).devices,
         }
     }

@@ -432,6 +432,18 @@ impl Record {
         }
     }
 
+    /// Whether it may be tried again.
+    #[must_use]
+    pub fn may_retry(&self) -> bool {
+        self.run().is_some_and(|run| run.retry.is_some())
+    }
+
+    /// Whether a queue may give it GPUs.
+    #[must_use]
+    pub fn may_get_gpus(&self) -> bool {
+        self.waits.queue.is_some() && self.run().is_some_and(|run| run.gpus.is_some())
+    }
+
     /// The same job with these GPUs, if a queue gave it any.
     ///
     /// # Errors

@@ -73,9 +73,7 @@ impl Extras {
     /// Whether a job with this record can have any.
     #[must_use]
     pub fn are_of(record: &Record) -> bool {
-        let run = record.run();
-        let may_have_gpus = record.waits.queue.is_some() && run.is_some_and(|run| run.gpus.is_some());
-        record.after.on_exit.is_some() || run.is_some_and(|run| run.retry.is_some()) || may_have_gpus
+        record.after.on_exit.is_some() || record.may_retry() || record.may_get_gpus()
     }
 }
 

@@ -112,7 +112,7 @@ fn adopt(job: &Job) -> Result<Recovery> {
 
 /// Whether a run whose container has ended may be tried again. After a reboot nothing is.
 fn may_be_tried_again(facts: &Facts, record: &Record) -> bool {
-    record.run().is_some_and(|run| run.retry.is_some()) && facts.same_boot == Some(true)
+    record.may_retry() && facts.same_boot == Some(true)
 }
 
 /// Starts another supervisor for a job that was certainly not started, or not for its next attempt: it waits on, in its old
