@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
+use super::CHUNK;
 use super::lines::{Relation, relate};
 use crate::fs::{lacks_room, random_name};
 use crate::job::record::LogState;
@@ -213,16 +214,27 @@ impl Drop for Copy<'_> {
 /// # Errors
 /// When one cannot be read.
 pub fn agree(a: impl Read, b: impl Read) -> io::Result<bool> {
-    let (mut a, mut b) = (BufReader::new(a), BufReader::new(b));
+    common(a, b).map(|(_, is_all)| is_all)
+}
+
+/// How many bytes two logs have in common at their beginnings, and whether both end there.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn common(a: impl Read, b: impl Read) -> io::Result<(u64, bool)> {
+    let (mut a, mut b) = (BufReader::with_capacity(CHUNK, a), BufReader::with_capacity(CHUNK, b));
+    let mut length = 0;
     loop {
         let (left, right) = (a.fill_buf()?, b.fill_buf()?);
         let size = left.len().min(right.len());
         if size == 0 {
-            return Ok(left.is_empty() && right.is_empty());
+            return Ok((length, left.is_empty() && right.is_empty()));
         }
         if left[..size] != right[..size] {
-            return Ok(false);
+            let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+            return Ok((length + same as u64, false));
         }
+        length += size as u64;
         a.consume(size);
         b.consume(size);
     }

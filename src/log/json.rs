@@ -5,10 +5,16 @@ use std::io::{self, Write};
 use super::CHUNK;
 use super::stamps::UNKNOWN;
 
+/// What stands before the text of a line in its object.
+const LINE: &str = "\"line\": \"";
+
 /// Writes lines as JSON while their bytes arrive; invalid UTF-8 becomes U+FFFD. A line is buffered until its newline arrives
 /// or the buffer is full. Then its pieces are written, so that no line needs more memory than a chunk.
 #[derive(Debug)]
 pub struct JsonLines {
+    /// How the object of a line begins; `None` for a text alone.
+    object: Option<String>,
+    /// What stands before the text of a line.
     before: Vec<u8>,
     /// Of lines that have their time before them: what stands before the time. `before` is then what follows it.
     head: Option<Vec<u8>>,
@@ -45,34 +51,43 @@ impl JsonLines {
     /// The items of an array, without the brackets.
     #[must_use]
     pub fn items() -> Self {
-        let before = b"\"".to_vec();
-        Self { before, head: None, between: b",", after: b"\"", carry: Vec::new(), open: false, first: true }
+        Self {
+            object: None,
+            before: b"\"".to_vec(),
+            head: None,
+            between: b",",
+            after: b"\"",
+            carry: Vec::new(),
+            open: false,
+            first: true,
+        }
     }
 
     /// One object a line, with the text as its `line`.
     #[must_use]
     pub fn rows() -> Self {
-        Self { before: b"{\"line\": \"".to_vec(), between: b"", after: b"\"}\n", ..Self::items() }
+        Self::objects("{".to_owned())
     }
 
     /// The same for one of several jobs, with its id in each object.
     #[must_use]
     pub fn rows_of(id: &str) -> Self {
-        Self { before: format!("{{\"id\": \"{id}\", \"line\": \"").into_bytes(), ..Self::rows() }
+        Self::objects(format!("{{\"id\": \"{id}\", "))
+    }
+
+    fn objects(start: String) -> Self {
+        let before = format!("{start}{LINE}").into_bytes();
+        Self { object: Some(start), before, between: b"", after: b"\"}\n", ..Self::items() }
     }
 
     /// For lines that have their time before them, as [`Stamps`] puts it there. Each becomes an object with `time` and `line`.
     ///
     /// [`Stamps`]: super::stamps::Stamps
     #[must_use]
-    pub fn timed(mut self) -> Self {
-        let line = b"\"line\": \"";
-        let is_item = self.before == b"\"";
-        let own = if is_item { b"{".to_vec() } else { self.before[..self.before.len() - line.len()].to_vec() };
-        self.after = if is_item { b"\"}" } else { self.after };
-        self.head = Some([&own[..], b"\"time\": "].concat());
-        self.before = [b", ", &line[..]].concat();
-        self
+    pub fn timed(self) -> Self {
+        let after = if self.object.is_some() { self.after } else { b"\"}" };
+        let head = format!("{}\"time\": ", self.object.as_deref().unwrap_or("{"));
+        Self { head: Some(head.into_bytes()), before: format!(", {LINE}").into_bytes(), after, ..self }
     }
 
     /// Whether the last line is in the midst of being written.

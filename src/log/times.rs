@@ -4,11 +4,10 @@
 //! a pause before the first of them. Where no supervisor watched the log, nothing but these two times is known.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
-use std::os::unix::fs::MetadataExt as _;
+use std::io;
 
-use super::CHUNK;
-use super::index::{Damaged, Index, Sample};
+use super::compare;
+use super::index::{Damaged, Index, Sample, partition, written};
 use crate::fs::{Dir, same_file};
 use crate::job::{EXIT, Job, LOG, LOG_RECOVERED};
 
@@ -80,7 +79,7 @@ impl Times {
 
     fn new(index: Option<Index>, log: &File, begun: i64) -> io::Result<Self> {
         let data = log.metadata()?;
-        let written = data.mtime() * 1000 + data.mtime_nsec() / 1_000_000;
+        let written = written(&data);
         let times = Self { index, count: 0, begun, written, length: data.len(), is_watched: false, is_original: true };
         Ok(times.up_to(data.len()))
     }
@@ -133,16 +132,7 @@ impl Times {
 
     /// The number of the first stretch with this property; all after it have it, too.
     fn first(&mut self, has: impl Fn(&Stretch) -> bool) -> Result<u64, Damaged> {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if has(&self.stretch(middle)?) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        Ok(low)
+        partition(self.count, |number| Ok(!has(&self.stretch(number)?)))
     }
 
     /// Where what was written at this time or later begins.
@@ -211,23 +201,7 @@ fn common(a: &File, b: &File) -> io::Result<u64> {
     let at = (&mut &*b).stream_position()?;
     from_start(a)?;
     from_start(b)?;
-    let length = in_common(a, b);
+    let length = compare::common(a, b).map(|(length, _)| length);
     (&mut &*b).seek(io::SeekFrom::Start(at))?;
     length
-}
-
-fn in_common(a: &File, b: &File) -> io::Result<u64> {
-    let (mut a, mut b) = (BufReader::with_capacity(CHUNK, a), BufReader::with_capacity(CHUNK, b));
-    let mut length = 0;
-    loop {
-        let (left, right) = (a.fill_buf()?, b.fill_buf()?);
-        let size = left.len().min(right.len());
-        if size == 0 || left[..size] != right[..size] {
-            let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
-            return Ok(length + same as u64);
-        }
-        length += size as u64;
-        a.consume(size);
-        b.consume(size);
-    }
 }

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -12,7 +11,7 @@ use crate::env::Env;
 use crate::fs::Dir;
 use crate::job::{Job, LOG};
 use crate::log::growth::Growth;
-use crate::log::index::{Recorder, Sample};
+use crate::log::index::{Recorder, Sample, written};
 
 /// Pause between two samples of a log that grows.
 const STEP: Duration = Duration::from_millis(100);
@@ -97,8 +96,7 @@ impl Sampler {
     fn add(&mut self, env: &Env, dir: &Dir, gap: bool) -> bool {
         let Ok(data) = self.log.metadata() else { return false };
         // The last write is not later than now; another program may have set the time of the file.
-        let written = data.mtime() * 1000 + data.mtime_nsec() / 1_000_000;
-        let time = written.min(env.now().timestamp_millis());
+        let time = written(&data).min(env.now().timestamp_millis());
         self.recorder.add(dir, Sample { time, length: data.len(), gap })
     }
 }

@@ -7,9 +7,9 @@
 
 mod recorder;
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
 use crate::fs::Dir;
 use crate::job::LOG_INDEX;
@@ -41,7 +41,7 @@ impl Sample {
         let time = self.time.clamp(-(1 << 47), (1 << 47) - 1);
         bytes[..6].copy_from_slice(&time.to_le_bytes()[..6]);
         bytes[6..12].copy_from_slice(&length.to_le_bytes()[..6]);
-        let check = check(&bytes[..12]);
+        let check = crc32fast::hash(&bytes[..12]);
         bytes[12..].copy_from_slice(&check.to_le_bytes());
         bytes
     }
@@ -53,13 +53,8 @@ impl Sample {
         // A time before 1970 is negative.
         let time = (number(&values[..6]) << 16).cast_signed() >> 16;
         let length = number(&values[6..]);
-        (found == check(values)).then_some(Self { time, length: length & (GAP - 1), gap: length & GAP != 0 })
+        (found == crc32fast::hash(values)).then_some(Self { time, length: length & (GAP - 1), gap: length & GAP != 0 })
     }
-}
-
-/// A checksum: FNV-1a, with the format of the index in it.
-fn check(bytes: &[u8]) -> u32 {
-    b"index 1".iter().chain(bytes).fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 /// A sample of the index cannot be read.
@@ -124,17 +119,31 @@ impl Index {
     /// # Errors
     /// When one that is looked at is damaged.
     pub fn partition(&mut self, mut is_before: impl FnMut(&Sample) -> bool) -> Result<u64, Damaged> {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if is_before(&self.sample(middle)?) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(low)
+        partition(self.count, |at| Ok(is_before(&self.sample(at)?)))
     }
+}
+
+/// How many of so many numbers come before the first one of which this is false. They must be sorted by it.
+///
+/// # Errors
+/// The first of the look at a number.
+pub fn partition(count: u64, mut is_before: impl FnMut(u64) -> Result<bool, Damaged>) -> Result<u64, Damaged> {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_before(middle)? {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
+/// When a file was written last, in milliseconds since 1970.
+#[must_use]
+pub fn written(data: &Metadata) -> i64 {
+    data.mtime() * 1000 + data.mtime_nsec() / 1_000_000
 }
 
 #[cfg(test)]
