@@ -16,6 +16,7 @@ mod formats;
 mod glance;
 mod if_changed;
 mod mounts;
+mod nodes;
 mod points;
 mod programs;
 mod prune;

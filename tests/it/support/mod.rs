@@ -7,6 +7,7 @@ pub mod private;
 pub mod processes;
 pub mod random;
 pub mod real;
+pub mod remote;
 pub mod schema;
 pub mod snapshots;
 pub mod witness;
@@ -18,6 +19,9 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+/// Where programs are found in every world.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The world. Everything in it goes away with it.
 pub struct World {
@@ -49,7 +53,7 @@ impl World {
             ("HOME".into(), path(home.clone())),
             ("XDG_STATE_HOME".into(), path(dir.path().join("state"))),
             ("LONGSHORE_DOCKER".into(), path(docker.to_path_buf())),
-            ("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
+            ("PATH".into(), PATH.into()),
             ("USER".into(), "tester".into()),
         ];
         let known = snapshots::Known::default();

@@ -51,6 +51,8 @@ pub struct Real {
     world: World,
     docker: PathBuf,
     config: PathBuf,
+    /// More variables of docker's, where the engine is not the machine's.
+    place: Vec<(String, String)>,
     /// The value of this test's own label.
     label: String,
     sources: AtomicUsize,
@@ -83,7 +85,17 @@ impl Real {
         let label = format!("{:07}-{since:08}-{:03}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         world.known.show_as(&label, "<label>");
         world.known.show_as(Self::base(), "<base>");
-        Self { world, docker, config, label, sources: AtomicUsize::new(0) }
+        Self { world, docker, config, place: Vec::new(), label, sources: AtomicUsize::new(0) }
+    }
+
+    /// With the engine of another machine, which has the base image: these variables lead docker to it.
+    pub fn at(place: Vec<(String, String)>) -> Self {
+        let mut real = Self::new();
+        for (key, value) in &place {
+            real.set(key, value);
+        }
+        real.place = place;
+        real
     }
 
     /// The base image.
@@ -146,6 +158,7 @@ impl Real {
     pub fn docker(&self, args: &[&str]) -> Output {
         let mut command = Command::new(&self.docker);
         command.args(args).env("DOCKER_CONFIG", &self.config).env("DOCKER_BUILDKIT", "0");
+        command.envs(self.place.iter().map(|(key, value)| (key, value)));
         command.output().expect("docker runs")
     }
 
