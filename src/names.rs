@@ -131,6 +131,7 @@ mod text;
 mod url;
 mod user;
 mod variable;
+mod when;
 
 pub use apt::AptPackage;
 pub use cache::{CACHE_TARGET, CacheName};
@@ -149,13 +150,14 @@ pub use parameter::{ParameterName, Parameters};
 pub use pip::PipRequirement;
 pub use port::{Ports, Publish};
 pub use retry::{Cause, Causes, Retries};
-pub use run::{GpuWish, Gpus, MainFile, Module, MountPath, NetworkName, SOURCE_TARGET};
+pub use run::{GpuWish, Gpus, INPUT_TARGET, MainFile, Module, MountPath, NetworkName, OUTPUT_TARGET, SOURCE_TARGET};
 pub use signal::Signal;
 pub use tail::Tail;
 pub use text::{Argument, Commands, ProjectText, RequirementLines};
 pub use url::HttpUrl;
 pub use user::UserSpec;
 pub use variable::{EnvKey, EnvValue, Variable};
+pub use when::When;
 
 /// The known word nearest to `word`, if at most a third of its characters differ. Case is ignored.
 #[must_use]
