@@ -9,7 +9,7 @@ mod queue;
 use crate::spec::{RecipeSpec, RunSpec, keys_line};
 use notes::{
     BOTH, CONDITIONS, EACH, ENDED_ONLY, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, INSTALLER, NUMBERS, ON_EXIT,
-    PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
+    PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
 };
 
 /// The width that every list and example fits.
@@ -505,6 +505,7 @@ fn exec_run() -> Page {
                  hide another mount. A new volume belongs to root, unless the image has a directory at its target: the \
                  volume then gets the owner and the files of that directory.",
             ),
+            text(SHIP),
             text(queue::WAITING),
             text(queue::AFTER),
             text(queue::RETRY),
@@ -525,6 +526,7 @@ fn exec_run() -> Page {
             "longshore exec run --image web --src src --command -- \\\n    python3 -c 'import jobs'",
             "longshore exec run --image web --src src --main train.py \\\n    --each lr=0.1,0.01 --each seed=1..5 --output 'out/{lr}-{seed}' \\\n    -- --lr '{lr}' --seed '{seed}'",
             "longshore exec run --image web --src src --main serve.py -p 8080:80 \\\n    -v ./models:/models:ro",
+            "longshore --context big exec run --image web --src src --main train.py \\\n    --input data --output out",
         ],
     )
 }
@@ -539,6 +541,15 @@ fn exec_at_a_glance(verb: &str) -> Page {
                  it, and `lines`.",
             )],
             &["longshore exec status train", "longshore exec status latest --json | jq -r .reason"],
+        ),
+        "fetch" => page(
+            [text(
+                "The output of a run on another machine is copied when the run ends, and again while the engine does not \
+                 answer. If it cannot be copied, for example because the disk is full, the run has failed, and its container \
+                 stays with the output in it. After this command has copied it, the run has the outcome of its program, and \
+                 the container is removed. What is in the output directory stays, unless a file of the same name comes.",
+            )],
+            &["longshore exec fetch train", "longshore exec fetch train --output /mnt/big/out"],
         ),
         "stats" => page(
             [text(

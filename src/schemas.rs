@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::commands::DryRun;
 use crate::commands::answers::{
-    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, FileChange, ImageRemoved, Pruned, QueueChanged,
-    QueueView, Report, Resumed, RunStarted, RunStatus, Status, Stayed, SweepDryRun, Swept, Top,
+    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, Fetched, FileChange, ImageRemoved, Pruned,
+    QueueChanged, QueueView, Report, Resumed, RunStarted, RunStatus, Status, Stayed, SweepDryRun, Swept, Top,
 };
 use crate::job::view::View;
 use crate::output::{FailureDocument, Logs, Row};
@@ -113,7 +113,7 @@ fn queues() -> [File; 4] {
     ]
 }
 
-fn jobs() -> [File; 10] {
+fn jobs() -> [File; 11] {
     [
         File::document::<View>(
             "job",
@@ -142,6 +142,11 @@ fn jobs() -> [File; 10] {
             "exec-top",
             "The processes of a run",
             "What `exec top` prints: the Engine API's own answer, and the job.",
+        ),
+        File::document::<Fetched>(
+            "exec-fetch",
+            "An output that was copied",
+            "What `exec fetch` prints: where the output of the run is now, and how much it is.",
         ),
         File::document::<Answers<Logs>>(
             "logs",

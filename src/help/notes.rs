@@ -38,6 +38,13 @@ pub const SWEEP: &str = "{NAME} is replaced in --main, --entry, --input, --outpu
     each run, and the exit code is 0 if all succeeded, else 1.";
 pub const GROUPED: &str = "With --group, the answer is that for several ids, however many runs the group has. If there is no such group, \
     nothing is done.";
+pub const SHIP: &str = "If the engine is on another machine (a context or --host with ssh:// or tcp://), it does not see your files. \
+    Then source and input are copied into the container, the program is started, and when it has ended, its output is copied \
+    into the output directory: whole or not at all. What the program writes elsewhere is lost with its container, and it does \
+    not see what the output directory had before. A file .longshoreignore, with the syntax of .dockerignore, names what is not \
+    copied; .git is not. From 4 MiB on, source and input stay on the engine, each in a read-only volume for its content, for \
+    the next run with the same files; `longshore prune --copies` removes these. --ship always does the same for an engine \
+    that is reached through a socket, and --ship never mounts directories as on this machine.";
 pub const FOLLOW: &str = "With --follow --json, each line is one object: first the one that is printed without --follow, then \
     {\"line\": \"...\"} for each line of output, then the job with its outcome.";
 pub const START: &str = "--if-running says what to do if a job with the name is running. `fail` starts nothing and fails. `skip` \

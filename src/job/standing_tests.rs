@@ -54,6 +54,7 @@ fn facts(kind: Kind) -> Facts {
         starting: false,
         same_boot: None,
         hook: None,
+        moving: None,
     }
     .on_boot(BOOT)
 }

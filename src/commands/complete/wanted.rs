@@ -110,7 +110,7 @@ fn fit(verb: &str) -> Fit {
     match verb {
         "stop" | "kill" | "cancel" | "stats" | "top" => Fit::Running,
         "wait" => Fit::RunningFirst,
-        "forget" | "rerun" => Fit::EndedFirst,
+        "forget" | "rerun" | "fetch" => Fit::EndedFirst,
         _ => Fit::All,
     }
 }
