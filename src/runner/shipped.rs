@@ -187,7 +187,7 @@ fn ship(
         provided = Provided::default();
         make(engine, &created(record, values, &provided).map_err(ours)?)?;
     }
-    fault::point("created");
+    fault::point("container-created");
     sending.send(engine, &container_name(&record.id), &|to| cargo.pack(run, &provided, to)).map_err(CopyError::ours)?;
     let entries = cargo.trees().map(|tree| tree.entries() as u64).sum();
     Ok(Moved { entries, bytes: cargo.bytes(), left_out: cargo.special() })
@@ -396,7 +396,7 @@ pub fn fetch(
     })?;
     fault::point("unpacked");
     place(&part.0, output).map_err(|error| failed(&plain(&error)))?;
-    fault::point("placed");
+    fault::point("output-placed");
     Ok(Moved { entries: unpacked.entries, bytes: unpacked.bytes, left_out: unpacked.left_out })
 }
 
