@@ -381,6 +381,26 @@ fn image(verb: &str) -> Page {
             &["longshore image builds --status failed", "longshore image builds --watch"],
         ),
         "list" => page([], &["longshore image list --filter reference='web*'"]),
+        "copy" => page(
+            [
+                text(
+                    "`docker save` on the engine of the command, which --context and --host choose, and `docker load` on the \
+                     other one. The bytes pass through this machine; there is no registry. If the other engine has the same \
+                     image under that name, nothing is copied. Afterwards the other engine is asked: the image must have the \
+                     same id there.",
+                ),
+                text(
+                    "--to is the name of a docker context, or a URL such as ssh://user@host. A terminal shows how many bytes were \
+                     sent. The size beside it is the engine's, and the archive may be smaller or larger. Ctrl-C ends both \
+                     clients.",
+                ),
+            ],
+            &[
+                "longshore image copy web --to far",
+                "longshore image copy web train:v2 --to ssh://me@gpu.example.org",
+                "longshore --context far image copy web --to default --json",
+            ],
+        ),
         "rm" => page(
             [text(
                 "As `docker image rm`: an image with several names loses the one that was given, and is removed with the last. \

@@ -10,6 +10,7 @@ pub mod condition;
 pub mod create;
 pub mod inspect;
 pub mod left;
+pub mod pipe;
 pub mod questions;
 pub mod silence;
 pub mod stats;
@@ -150,8 +151,16 @@ impl Engine {
     /// # Errors
     /// When there is no docker program that could be run.
     pub fn chosen(env: &Env) -> Result<Self, Failure> {
+        Self::at(env, env.endpoint())
+    }
+
+    /// Another engine, with the docker program that a command uses.
+    ///
+    /// # Errors
+    /// When there is no docker program that could be run.
+    pub fn at(env: &Env, endpoint: Endpoint) -> Result<Self, Failure> {
         let program = find(env.docker.as_deref(), env.path.as_deref()).map_err(|error| error.failure(""))?;
-        Ok(Self { program, endpoint: env.endpoint(), trace: env.trace, notice: env.notice, patience: env.patience })
+        Ok(Self { program, endpoint, trace: env.trace, notice: env.notice, patience: env.patience })
     }
 
     /// The engine that a job was started on. If the recorded docker program is gone, the one found now is used.
