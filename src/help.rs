@@ -8,8 +8,8 @@ mod queue;
 
 use crate::spec::{RecipeSpec, RunSpec, keys_line};
 use notes::{
-    BOTH, CONDITIONS, EACH, ENDED_ONLY, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, INSTALLER, NUMBERS, ON_EXIT,
-    PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
+    BOTH, CONDITIONS, EACH, ENDED_ONLY, ENGINES, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, INSTALLER, NUMBERS,
+    ON_EXIT, PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
 };
 
 /// The width that every list and example fits.
@@ -232,6 +232,7 @@ fn top(command: &str) -> Page {
                     "The newest job stands first, running or not. The flags are those of `image builds` and `exec list`.",
                 ),
                 text(FILTERS),
+                text(ENGINES),
                 text(WATCH),
             ],
             &["longshore ps --status running", "longshore ps --watch -n 20"],
@@ -377,7 +378,7 @@ fn image(verb: &str) -> Page {
             &["longshore image forget web", "longshore image forget --status failed --dry-run"],
         ),
         "builds" => page(
-            [text(FILTERS), text(WATCH)],
+            [text(FILTERS), text(ENGINES), text(WATCH)],
             &["longshore image builds --status failed", "longshore image builds --watch"],
         ),
         "list" => page([], &["longshore image list --filter reference='web*'"]),
@@ -417,7 +418,7 @@ fn exec(verb: &str) -> Page {
     match verb {
         "run" => exec_run(),
         "list" => page(
-            [text(FILTERS), text(WATCH)],
+            [text(FILTERS), text(ENGINES), text(WATCH)],
             &[
                 "longshore exec list --status failed --json",
                 "longshore exec list --group rates    # with a column for each parameter",
