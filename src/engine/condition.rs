@@ -143,12 +143,17 @@ impl Engine {
     /// # Errors
     /// When there is no such context.
     pub fn url(&self) -> Answer<String> {
+        self.url_within(self.patience)
+    }
+
+    /// As [`Engine::url`], for a caller who waits no longer than this.
+    pub(super) fn url_within(&self, patience: Duration) -> Answer<String> {
         match &self.endpoint {
             Endpoint::Host(url) => Ok(url.clone()),
             Endpoint::Context(name) if name == "default" => Ok(DEFAULT_URL.into()),
             Endpoint::Context(name) => {
                 let args = argv::context_host(name);
-                let output = self.run(&args, self.patience.min(OWN_ANSWER))?;
+                let output = self.run(&args, patience.min(OWN_ANSWER))?;
                 serde_json::from_slice(&output.stdout).map_err(|_| EngineError::Failed {
                     command: self.shown(&args),
                     status: crate::shell::ended(output.status),
