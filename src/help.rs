@@ -8,8 +8,8 @@ mod queue;
 
 use crate::spec::{RecipeSpec, RunSpec, keys_line};
 use notes::{
-    BOTH, CONDITIONS, EACH, ENDED_ONLY, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, INSTALLER, NUMBERS, ON_EXIT,
-    PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
+    BOTH, CONDITIONS, EACH, ENDED_ONLY, ENGINES, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, INSTALLER, NUMBERS,
+    ON_EXIT, PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
 };
 
 /// The width that every list and example fits.
@@ -232,6 +232,7 @@ fn top(command: &str) -> Page {
                     "The newest job stands first, running or not. The flags are those of `image builds` and `exec list`.",
                 ),
                 text(FILTERS),
+                text(ENGINES),
                 text(WATCH),
             ],
             &["longshore ps --status running", "longshore ps --watch -n 20"],
@@ -377,10 +378,30 @@ fn image(verb: &str) -> Page {
             &["longshore image forget web", "longshore image forget --status failed --dry-run"],
         ),
         "builds" => page(
-            [text(FILTERS), text(WATCH)],
+            [text(FILTERS), text(ENGINES), text(WATCH)],
             &["longshore image builds --status failed", "longshore image builds --watch"],
         ),
         "list" => page([], &["longshore image list --filter reference='web*'"]),
+        "copy" => page(
+            [
+                text(
+                    "`docker save` on the engine of the command, which --context and --host choose, and `docker load` on the \
+                     other one. The bytes pass through this machine; there is no registry. If the other engine has the same \
+                     image under that name, nothing is copied. Afterwards the other engine is asked: the image must have the \
+                     same id there.",
+                ),
+                text(
+                    "--to is the name of a docker context, or a URL such as ssh://user@host. A terminal shows how many bytes were \
+                     sent. The size beside it is the engine's, and the archive may be smaller or larger. Ctrl-C ends both \
+                     clients.",
+                ),
+            ],
+            &[
+                "longshore image copy web --to far",
+                "longshore image copy web train:v2 --to ssh://me@gpu.example.org",
+                "longshore --context far image copy web --to default --json",
+            ],
+        ),
         "rm" => page(
             [text(
                 "As `docker image rm`: an image with several names loses the one that was given, and is removed with the last. \
@@ -397,7 +418,7 @@ fn exec(verb: &str) -> Page {
     match verb {
         "run" => exec_run(),
         "list" => page(
-            [text(FILTERS), text(WATCH)],
+            [text(FILTERS), text(ENGINES), text(WATCH)],
             &[
                 "longshore exec list --status failed --json",
                 "longshore exec list --group rates    # with a column for each parameter",

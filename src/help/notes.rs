@@ -8,6 +8,8 @@ pub const FILTERS: &str = "Keys of --filter: group, id (prefix), image, label (K
     key is given more than once, one of its values must match. If several keys are given, all of them must match.";
 pub const BOTH: &str = "Each ID is that of a build or of a run: an id, a prefix of one, a name, or `latest` for the newest job. If a \
     build and a run have the same name, it is an error that says what to type for each.";
+pub const ENGINES: &str = "If a job was started on another engine than the one that --context, --host and the environment choose now, a column \
+    CONTEXT says on which engine each job is. Every command asks the engine on which the job was started.";
 pub const WATCH: &str = "With --watch, the list is drawn anew each second, in place and in the size that the terminal has by then, \
     until the key q, which exits with 0, or Ctrl-C, which exits with 130. Then the terminal is as before, with the last list on it. Without a terminal --watch is \
     an error; with --json, the array is printed on one line, and again whenever it has changed.";

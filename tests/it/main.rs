@@ -8,6 +8,7 @@ mod cache;
 mod cli;
 mod complete;
 mod container;
+mod copy;
 mod cron;
 mod docs;
 mod engine;

@@ -4,6 +4,7 @@ mod agree;
 mod cache;
 mod complete;
 mod contract;
+mod copy;
 mod cron;
 mod doctor;
 mod hostile;
