@@ -21,7 +21,8 @@ use crate::job::standing::Sighting;
 use crate::log::compare::Outage;
 use crate::runner::{NotFetched, container_name};
 
-/// After how many times the time limit of a question the engine is asked again about a container that runs.
+/// After how many times the time limit of a question the engine is asked again about a container that runs, and a client of
+/// the log that is silent after its end is replaced.
 const QUIET: u32 = 3;
 /// How often a copy of the output that breaks in the middle is begun while the engine answers.
 const TRIES: u32 = 5;
@@ -44,7 +45,8 @@ impl Attendant {
     pub(super) fn seen_afar(&mut self, sighting: Sighting, code: Option<i32>) -> Seen {
         let Sighting::Ended(end) = &sighting else { return self.seen(None, sighting) };
         self.relay_log(&end.container);
-        let is_whole = self.relay.take().is_some_and(Relay::finish);
+        let quiet = self.task.env.patience * QUIET;
+        let is_whole = self.relay.take().is_some_and(|relay| relay.finish(quiet));
         fault::point("relayed");
         let unfetched = self.fetch_output(&end.container);
         // docker waited for the container from its start on, so the engine did not make this code up.

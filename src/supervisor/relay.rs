@@ -11,9 +11,10 @@ use std::fs::File;
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::process::Child;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -26,6 +27,9 @@ use crate::log::CHUNK;
 /// How long the last bytes are kept back.
 const KEPT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
+/// Pause between two looks at a client when the container has ended.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// How often a client that fails is started again after the container has ended.
 const LAST_TRIES: u32 = 5;
 
@@ -34,6 +38,8 @@ const LAST_TRIES: u32 = 5;
 struct Shared {
     /// The container has ended.
     over: AtomicBool,
+    /// How many bytes clients have sent.
+    sent: AtomicU64,
     client: Mutex<Option<Child>>,
 }
 
@@ -67,10 +73,27 @@ impl Relay {
         client.as_mut().into_iter().for_each(end);
     }
 
-    /// Waits until the output of a container that has ended is in the log; returns whether all of it is.
-    pub fn finish(self) -> bool {
+    /// Waits until the output of a container that has ended is in the log; returns whether all of it is. A client that has
+    /// sent nothing for so long is replaced: nothing else notices that its line is dead, because others may work.
+    pub fn finish(self, quiet: Duration) -> bool {
         self.shared.over.store(true, Ordering::SeqCst);
+        let (mut known, mut since) = (self.sent(), Instant::now());
+        let mut pause = Duration::from_millis(1);
+        while !self.is_done() {
+            sleep(pause);
+            pause = (pause * 2).min(LOOK);
+            if self.sent() != known {
+                (known, since) = (self.sent(), Instant::now());
+            } else if since.elapsed() > quiet {
+                self.renew();
+                since = Instant::now();
+            }
+        }
         self.thread.join().unwrap_or_default()
+    }
+
+    fn sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::Relaxed)
     }
 }
 
@@ -102,7 +125,7 @@ fn pass(task: &Task, container: &str, shared: &Shared) -> io::Result<bool> {
     let mut log = Appended::to(task)?;
     let (client, pipe) = task.runner().follow(container)?;
     *shared.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
-    let copied = until_end(pipe, &mut log);
+    let copied = until_end(pipe, &mut log, &shared.sent);
     let mut client = shared.client.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(mut client) = client.take() else { return Ok(false) };
     if copied.is_err() {
@@ -117,7 +140,7 @@ fn pass(task: &Task, container: &str, shared: &Shared) -> io::Result<bool> {
 }
 
 /// Copies until the client closes the pipe; returns the bytes that were kept back.
-fn until_end(mut pipe: PipeReader, log: &mut Appended) -> io::Result<Vec<u8>> {
+fn until_end(mut pipe: PipeReader, log: &mut Appended, sent: &AtomicU64) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -131,6 +154,7 @@ fn until_end(mut pipe: PipeReader, log: &mut Appended) -> io::Result<Vec<u8>> {
         match pipe.read(&mut buffer) {
             Ok(0) => return Ok(kept),
             Ok(count) => {
+                sent.fetch_add(count as u64, Ordering::Relaxed);
                 log.add(&kept)?;
                 kept.clear();
                 kept.extend_from_slice(&buffer[..count]);
