@@ -91,6 +91,16 @@ impl Failure {
         self
     }
 
+    /// The message, and of a call that the engine refused, the last line of docker's words: for a record, which has one line.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let words = self.detail.as_deref().filter(|_| self.kind == Kind::EngineFailed);
+        match words.and_then(|words| words.lines().rfind(|line| !line.trim().is_empty())) {
+            Some(last) => unbroken(format!("{}: {}", self.message, last.trim())),
+            None => self.message.clone(),
+        }
+    }
+
     /// Finds the failure in an error, or makes one of the whole chain.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Self {

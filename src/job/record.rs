@@ -579,7 +579,7 @@ impl Exit {
     pub fn lack_output(&mut self, id: &JobId, why: &Failure) {
         self.unfetched = true;
         let reason = self.reason.take().map(|reason| reason + "; ").unwrap_or_default();
-        self.reason = Some(format!("{reason}{}", why.message));
+        self.reason = Some(format!("{reason}{}", why.in_one_line()));
         if self.outcome == Outcome::Succeeded {
             self.outcome = Outcome::Failed;
         }

@@ -210,7 +210,7 @@ fn not_started(task: &Task, error: &anyhow::Error) -> Exit {
         let _ = writeln!(log, "longshore: {}{detail}", failure.message);
     }
     sampler::note(&task.env, &task.job);
-    Exit { exit_code: Some(125), reason: Some(failure.message), hint: failure.hint, ..Exit::new(Outcome::Failed) }
+    Exit { exit_code: Some(125), reason: Some(failure.in_one_line()), hint: failure.hint, ..Exit::new(Outcome::Failed) }
 }
 
 fn of_run(task: &Task, seen: &Seen) -> Exit {
