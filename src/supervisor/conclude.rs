@@ -94,10 +94,11 @@ fn judged(task: &Task, end: End) -> (Exit, Sighting) {
     }
     // An adopted run has no client of its supervisor.
     exit.recovered = seen.client.is_none() && task.record.kind == Kind::Run;
+    verify_log(task, &seen.sighting, seen.client, seen.outage, &mut exit);
+    // Last in the reason, because a later copy removes it from there, with what follows.
     if let Some(failure) = &seen.unfetched {
         exit.lack_output(&task.job.id, failure);
     }
-    verify_log(task, &seen.sighting, seen.client, seen.outage, &mut exit);
     (exit, seen.sighting)
 }
 
