@@ -1,7 +1,9 @@
 //! Runs on engines that do not see the caller's files: behind ssh, and on the machine's engine as if it did not.
 
 mod cache;
+mod faults;
 mod fetch;
+mod lies;
 mod line;
 mod same;
 mod storm;
