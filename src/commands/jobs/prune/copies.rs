@@ -54,11 +54,11 @@ fn remove(env: &Env, engine: &Engine, store: Option<&Store>, row: &CopyRow) -> R
         _ => return Ok(Fate::left("it was made anew meanwhile")),
     }
     if let Err(error) = engine.read(&argv::volume_remove(name)) {
-        return match engine.unused_copies(env.uid).map_err(failed)?.contains(name) {
-            true => Err(failed(error)),
-            false => Ok(Fate::left("a container uses it now")),
-        };
+        let is_unused = engine.unused_copies(env.uid).map_err(failed)?.contains(name);
+        return if is_unused { Err(failed(error)) } else { Ok(Fate::left("a container uses it now")) };
     }
-    held.iter().for_each(|copies| copies.forget(name));
+    if let Some(copies) = held {
+        copies.forget(name);
+    }
     Ok(Fate::removed())
 }

@@ -132,17 +132,20 @@ impl Task<'_> {
         let unfinished = unfinished_builds(env)?;
         let look = |engine: &Engine| images::left(engine, &unfinished, &self.wanted, env.now());
         let found = look_for(env, voice, report, "untagged images of builds", look);
-        Ok(found.map(|(left, engine)| {
-            left.into_iter().for_each(|image| report.add_image(image));
-            engine
-        }))
+        let Some((left, engine)) = found else { return Ok(None) };
+        for image in left {
+            report.add_image(image);
+        }
+        Ok(Some(engine))
     }
 
     /// The same for the volumes with copies of files.
     fn plan_copies(&self, env: &Env, voice: &Voice, report: &mut Report) -> Option<Engine> {
         let look = |engine: &Engine| copies::left(engine, env, &self.wanted);
         let (left, engine) = look_for(env, voice, report, "copies of files", look)?;
-        left.into_iter().for_each(|copy| report.add_copy(copy));
+        for copy in left {
+            report.add_copy(copy);
+        }
         Some(engine)
     }
 
