@@ -254,6 +254,10 @@ fn top(command: &str) -> Page {
                      asked few questions, each with a time limit.",
                 ),
                 text(
+                    "Of an engine at an ssh:// URL it says whether ssh shares connections (ControlMaster, ControlPersist) and notices \
+                     a lost line (ServerAliveInterval). For that `ssh -G` is called, which opens no connection.",
+                ),
+                text(
                     "With --fix, every job whose supervisor was killed is finished first: a run that still runs gets a new \
                      supervisor, the end of any other job is recorded, and its container is removed. Directories of killed \
                      processes and containers of forgotten runs are removed too. What runs is not touched. What is not \
