@@ -54,6 +54,12 @@ pub fn spec(record: &Record, run: &Run) -> Result<RunSpec, Invalid> {
         user: Some(run.user),
         keep: run.keep,
         log_driver: Some(run.log_driver),
+        swarm: run.swarm.is_some(),
+        shared: run.swarm.as_ref().is_some_and(|swarm| swarm.shared),
+        reserve_cpus: run.swarm.as_ref().and_then(|swarm| swarm.reserve_cpus),
+        reserve_memory: run.swarm.as_ref().and_then(|swarm| swarm.reserve_memory),
+        constraints: run.swarm.iter().flat_map(|swarm| swarm.constraints.clone()).collect(),
+        generic_resources: run.swarm.iter().flat_map(|swarm| swarm.generic_resources.clone()).collect(),
     })
 }
 

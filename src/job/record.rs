@@ -14,7 +14,7 @@ use super::attempts::Retry;
 use super::format1;
 use super::waits::Waits;
 use crate::names::{
-    CacheName, Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, Invalid, JobId, LogDriver, MainFile, Module, Mount,
+    CacheName, Constraint, Cpus, Endpoint, EnvKey, GenericResource, Gpus, ImageName, ImageRef, Invalid, JobId, LogDriver, MainFile, Module, Mount,
     MountPath, NetworkName, Parameters, Publish, SOURCE_TARGET, UserSpec, without_latest,
 };
 use crate::terminal::plain;
@@ -197,6 +197,30 @@ pub struct Run {
     pub keep: bool,
     /// The log driver for the engine's copy of the output.
     pub log_driver: LogDriver,
+    /// What it asks of a swarm, if it is to run on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swarm: Option<Swarm>,
+}
+
+/// What a run asks of the swarm that is to run it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Swarm {
+    /// Whether every node has the directories of the caller under the same paths.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
+    /// How many processors a node must have free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_cpus: Option<Cpus>,
+    /// How many bytes of memory a node must have free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_memory: Option<u64>,
+    /// What must be true of a node.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
+    /// What else a node must have free.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generic_resources: Vec<GenericResource>,
 }
 
 /// What a run starts.
@@ -481,6 +505,7 @@ impl Record {
                 retry: None,
                 keep: false,
                 log_driver: LogDriver::Local,
+                swarm: None,
             }),
             Kind::Build => Work::Build(Build {
                 tag: ImageName::parse("web").expect("a name"),

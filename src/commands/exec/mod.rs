@@ -11,6 +11,7 @@ pub mod run;
 mod running;
 mod stats;
 mod status;
+mod swarm;
 mod sweep;
 mod top;
 

@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::mounts;
 use super::paths::{self, Given, Paths};
 use super::program::Wanted;
+use super::swarm;
 use super::sweep::sweep;
 use crate::cli::{ExecRun, Stay};
 use crate::commands::jobs::start;
@@ -18,7 +19,7 @@ use crate::env::Env;
 use crate::error::Failure;
 use crate::job::attempts::Retry;
 use crate::job::points::Making;
-use crate::job::record::{Record, Run, Work};
+use crate::job::record::{Record, Run, Swarm, Work};
 use crate::job::store::Store;
 use crate::names::{CACHE_TARGET, EnvKey, EnvValue, GroupName, JobId, LogDriver, Parameters, UserSpec, Variable};
 use crate::output::Voice;
@@ -93,6 +94,7 @@ pub fn ready(env: &Env, asked: Asked) -> Result<Ready> {
     check_ports(&spec)?;
     check_cache(&spec)?;
     check_retry(&spec)?;
+    let swarm = swarm::wanted(&spec)?;
     let paths = paths::resolve(&Given {
         src: wanted.src,
         main: wanted.program.file(),
@@ -105,7 +107,7 @@ pub fn ready(env: &Env, asked: Asked) -> Result<Ready> {
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
     let group = group.map(String::from);
-    let record = Record { rerun_of, group, parameters, ..record(env, &engine, &spec, &wanted, &paths, names) };
+    let record = Record { rerun_of, group, parameters, ..record(env, &engine, &spec, &wanted, &paths, names, swarm) };
     let record = start::followed(env, how, record)?;
     // Values that cannot be passed to docker are refused before anything is created.
     let argv = Runner::of(env, &record).command_line(&record, &values)?;
@@ -186,7 +188,15 @@ fn check_retry(spec: &RunSpec) -> Result<(), Failure> {
     }
 }
 
-fn record(env: &Env, engine: &Engine, spec: &RunSpec, wanted: &Wanted, paths: &Paths, names: Vec<EnvKey>) -> Record {
+fn record(
+    env: &Env,
+    engine: &Engine,
+    spec: &RunSpec,
+    wanted: &Wanted,
+    paths: &Paths,
+    names: Vec<EnvKey>,
+    swarm: Option<Swarm>,
+) -> Record {
     let work = Work::Run(Run {
         source: paths.src.clone(),
         program: wanted.program.clone(),
@@ -208,6 +218,7 @@ fn record(env: &Env, engine: &Engine, spec: &RunSpec, wanted: &Wanted, paths: &P
         retry: retry(spec),
         keep: spec.keep,
         log_driver: spec.log_driver.unwrap_or(LogDriver::Local),
+        swarm,
     });
     Record {
         name: wanted.name.as_ref().map(ToString::to_string),
