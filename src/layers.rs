@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 16] = [
     &["names"],
     &["error"],
     &["env", "envfile", "interrupt", "spec", "stamp"],
-    &["recipe", "sweep"],
+    &["recipe", "sweep", "transfer"],
     &["engine", "job"],
     &["log"],
     &["runner"],

@@ -37,6 +37,8 @@ mod supervisor;
 mod survey;
 mod sweep;
 mod terminal;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no command ships directories yet"))]
+mod transfer;
 mod units;
 mod usage;
 

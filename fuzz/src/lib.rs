@@ -25,6 +25,7 @@ mod program {
     pub mod stamp;
     pub mod sweep;
     pub mod terminal;
+    pub mod transfer;
     pub mod units;
 }
 
