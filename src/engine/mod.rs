@@ -14,6 +14,7 @@ pub mod questions;
 pub mod silence;
 pub mod stats;
 pub mod stream;
+pub mod swarm;
 pub mod top;
 pub mod variables;
 pub mod words;

@@ -35,11 +35,11 @@ fn check_constraint(text: &str) -> Checked {
     let ((key, value), operator) =
         split().ok_or_else(|| no("it must be KEY==VALUE or KEY!=VALUE").hint("for example: node.labels.disk==ssd"))?;
     let (key, value) = (key.trim(), value.trim());
-    let is_known = |known: &&str| match known.strip_suffix('.') {
-        Some(_) => key.len() > known.len() && key.starts_with(**known),
+    let is_known = |known: &str| match known.strip_suffix('.') {
+        Some(_) => key.len() > known.len() && key.starts_with(known),
         None => key.eq_ignore_ascii_case(known),
     };
-    if !KEYS.iter().any(|known| is_known(&known)) {
+    if !KEYS.iter().any(|known| is_known(known)) {
         let keys = KEYS.map(|known| if known.ends_with('.') { format!("{known}NAME") } else { known.to_owned() });
         return Err(no(format!("a swarm knows no key {key:?}")).hint(format!("the keys are {}", keys.join(", "))));
     }
