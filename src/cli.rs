@@ -225,6 +225,8 @@ pub enum Exec {
     Stop(JobStop),
     /// Send runs a signal, KILL by default
     Kill(ExecKill),
+    /// Copy the output of a run from another machine, if that failed at its end
+    Fetch(ExecFetch),
     /// Remove the logs and records of runs; does not stop them
     #[command(visible_alias = "rm", override_usage = EXEC_FORGET_USAGE)]
     Forget(ExecForget),

@@ -37,7 +37,6 @@ mod supervisor;
 mod survey;
 mod sweep;
 mod terminal;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no command ships directories yet"))]
 mod transfer;
 mod units;
 mod usage;

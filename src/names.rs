@@ -132,6 +132,7 @@ mod text;
 mod url;
 mod user;
 mod variable;
+mod when;
 
 pub use apt::AptPackage;
 pub use cache::{CACHE_TARGET, CacheName};
@@ -150,7 +151,7 @@ pub use parameter::{ParameterName, Parameters};
 pub use pip::PipRequirement;
 pub use port::{Ports, Publish};
 pub use retry::{Cause, Causes, Retries};
-pub use run::{GpuWish, Gpus, MainFile, Module, MountPath, NetworkName, SOURCE_TARGET};
+pub use run::{GpuWish, Gpus, INPUT_TARGET, MainFile, Module, MountPath, NetworkName, OUTPUT_TARGET, SOURCE_TARGET};
 pub use signal::Signal;
 pub use swarm::{Constraint, GenericResource};
 pub use tail::Tail;
@@ -158,6 +159,7 @@ pub use text::{Argument, Commands, ProjectText, RequirementLines};
 pub use url::HttpUrl;
 pub use user::UserSpec;
 pub use variable::{EnvKey, EnvValue, Variable};
+pub use when::When;
 
 /// The known word nearest to `word`, if at most a third of its characters differ. Case is ignored.
 #[must_use]

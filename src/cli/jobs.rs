@@ -399,6 +399,17 @@ pub struct ExecInspect {
     pub spec: bool,
 }
 
+/// `longshore exec fetch`
+#[derive(Debug, Args)]
+pub struct ExecFetch {
+    /// Which run
+    #[command(flatten)]
+    pub run: OneJob,
+    /// Copy it into this directory instead; created if it is missing
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub output: Option<PathBuf>,
+}
+
 /// `longshore exec stats`
 #[derive(Debug, Args)]
 pub struct ExecStats {

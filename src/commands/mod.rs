@@ -35,6 +35,10 @@ pub struct DryRun {
     /// The docker command line, word by word, the program first. Values of variables are not in it.
     #[cfg_attr(test, schemars(length(min = 2)))]
     argv: Vec<String>,
+    /// Of a run whose engine does not see the caller's files: what would be copied to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "exec::Shipment"))]
+    copied: Option<exec::Shipment>,
 }
 
 impl Reply for DryRun {
@@ -48,7 +52,7 @@ impl Reply for DryRun {
 pub mod answers {
     pub use super::container::{Changed, Created, Exported, FileChange};
     pub use super::doctor::Report;
-    pub use super::exec::{Status as RunStatus, SweepDryRun, Swept, Top};
+    pub use super::exec::{Fetched, Status as RunStatus, SweepDryRun, Swept, Top};
     pub use super::image::{DryRun as BuildDryRun, Removed as ImageRemoved, Status};
     pub use super::jobs::Done;
     pub use super::jobs::prune::Report as Pruned;

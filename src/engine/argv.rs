@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::builder::Builder;
 use crate::names::{
-    CACHE_TARGET, CacheName, Cpus, Gpus, ImageRef, JobId, Mount, MountPath, NetworkName, Publish, SOURCE_TARGET,
-    csv_field,
+    CACHE_TARGET, CacheName, Cpus, Gpus, INPUT_TARGET, ImageRef, JobId, Mount, MountPath, NetworkName, OUTPUT_TARGET,
+    Publish, SOURCE_TARGET, csv_field,
 };
 
 /// The label by which the container of a run is found, even after it was renamed. Builds never put it on an image.
@@ -68,6 +68,9 @@ pub struct RunPlan {
     pub network: Option<NetworkName>,
     /// The log driver for the engine's copy of the output.
     pub log_driver: String,
+    /// On an engine that does not see the caller's files: the mounts for the copies of source, input and output, in the place
+    /// of these directories.
+    pub copied: Option<Vec<String>>,
 }
 
 /// The name of a run's container.
@@ -84,10 +87,11 @@ pub fn run_of_name(name: &str) -> Option<JobId> {
 
 /// `docker run …`. Without `--rm`, because it loses the exit code if the client is killed. Without `--cidfile`, because a
 /// kill leaves it empty; the engine sets name and label in one step with the container. `variables` are the flags that
-/// pass the user's variables.
+/// pass the user's variables. If files have to be copied first, it is `docker create …` with the same flags.
 #[must_use]
 pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
-    let mut argv = words(["run", "--name", &container_name(&plan.id)]);
+    let verb = if plan.copied.is_some() { "create" } else { "run" };
+    let mut argv = words([verb, "--name", &container_name(&plan.id)]);
     argv.extend(words(["--label", &format!("{RUN_LABEL}={}", plan.id)]));
     if let Some(name) = &plan.name {
         argv.extend(words(["--label", &format!("longshore.name={name}")]));
@@ -95,12 +99,10 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
     argv.extend(plan.labels.iter().flat_map(|(key, value)| words(["--label", &format!("{key}={value}")])));
     argv.extend(words(["--init", "--restart", "no", "--pull", "never"]));
     argv.extend(log_options(&plan.log_driver));
-    match &plan.parts {
-        None => argv.extend(mount(&plan.src, SOURCE_TARGET, "")),
-        Some(parts) => argv.extend(in_parts(parts)),
+    match &plan.copied {
+        None => argv.extend(bound(plan)),
+        Some(mounts) => argv.extend(mounts.iter().flat_map(|mount| words(["--mount", mount]))),
     }
-    argv.extend(plan.input.iter().flat_map(|path| mount(path, "/app/data", ",readonly")));
-    argv.extend(plan.output.iter().flat_map(|path| mount(path, "/app/output", "")));
     argv.extend(plan.mounts.iter().flat_map(|mount| words(["--mount", &mount.to_string()])));
     argv.extend(plan.cache.iter().flat_map(|volume| words(["--mount", &cache_mount(volume)])));
     argv.extend(plan.publish.iter().flat_map(|port| words(["--publish", &port.to_string()])));
@@ -151,6 +153,17 @@ pub(super) fn default_env(plan: &RunPlan) -> Vec<String> {
     let set = |key: &str| plan.env.iter().any(|known| known == key);
     let defaults = defaults.into_iter().filter(|(key, _)| !set(key));
     defaults.flat_map(|(key, value)| words(["--env", &format!("{key}={value}")])).collect()
+}
+
+/// The mounts of the caller's directories.
+fn bound(plan: &RunPlan) -> Vec<String> {
+    let mut argv = match &plan.parts {
+        None => mount(&plan.src, SOURCE_TARGET, ""),
+        Some(parts) => in_parts(parts),
+    };
+    argv.extend(plan.input.iter().flat_map(|path| mount(path, INPUT_TARGET, ",readonly")));
+    argv.extend(plan.output.iter().flat_map(|path| mount(path, OUTPUT_TARGET, "")));
+    argv
 }
 
 /// `--mount` and not `-v`: `-v` cannot have a colon in the path, and creates a missing source directory as root.
@@ -395,6 +408,24 @@ pub fn cache_holder(cache: &CacheName, uid: u32, image: &ImageRef) -> Vec<String
 #[must_use]
 pub fn unpack(container: &str) -> Vec<String> {
     words(["cp", "-", &format!("{container}:/")])
+}
+
+/// A path in a container as an archive on stdout. Its top directory has the last name of the path.
+#[must_use]
+pub fn pack(container: &str, path: &str) -> Vec<String> {
+    words(["cp", &format!("{container}:{path}"), "-"])
+}
+
+/// Starts a container that was created. One that has ended would run again.
+#[must_use]
+pub fn start(container: &str) -> Vec<String> {
+    words(["start", container])
+}
+
+/// The engine's copy of the output from its beginning, and what is added until the container ends.
+#[must_use]
+pub fn follow(container: &str) -> Vec<String> {
+    words(["logs", "--follow", container])
 }
 
 /// Removes an ended container and its anonymous volumes.

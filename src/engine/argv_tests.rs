@@ -32,6 +32,7 @@ fn minimal() -> RunPlan {
         gpus: None,
         network: None,
         log_driver: "none".into(),
+        copied: None,
     }
 }
 
@@ -85,6 +86,7 @@ fn a_run_of_everything_has_each_flag_once_and_in_its_place() {
         gpus: Some(Gpus::parse("device=0,1").unwrap()),
         network: Some(NetworkName::parse("none").unwrap()),
         log_driver: "local".into(),
+        copied: None,
         ..minimal()
     };
     #[rustfmt::skip]

@@ -75,6 +75,22 @@ pub struct Named {
     pub state: String,
 }
 
+impl Engine {
+    /// Whether it is reached by anything but a socket of this machine, so that it may not see the caller's files. docker is
+    /// asked for the URL of a context. A context that it does not know is taken for one of this machine.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        let is_local = |url: &str| ["unix://", "fd://", "npipe://"].iter().any(|scheme| url.starts_with(scheme));
+        match &self.endpoint {
+            Endpoint::Host(url) => !is_local(url),
+            Endpoint::Context(name) if name == "default" => false,
+            Endpoint::Context(name) => {
+                self.json::<String>(&argv::context_host(name)).is_ok_and(|url| !url.is_empty() && !is_local(&url))
+            }
+        }
+    }
+}
+
 /// What is known of an engine's socket on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Socket {

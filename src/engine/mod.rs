@@ -7,6 +7,7 @@
 pub mod argv;
 pub mod builder;
 pub mod condition;
+pub mod copying;
 pub mod create;
 pub mod inspect;
 pub mod left;
@@ -210,10 +211,25 @@ impl Engine {
     /// # Errors
     /// As [`Engine::run`].
     pub fn run_with(&self, args: &[String], patience: Duration, stdin: Option<Vec<u8>>) -> Answer<Output> {
+        self.run_as(args, patience, stdin, Vec::new())
+    }
+
+    /// As [`Engine::run_with`], with these variables in docker's environment.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run_as(
+        &self,
+        args: &[String],
+        patience: Duration,
+        stdin: Option<Vec<u8>>,
+        environment: Vec<(String, String)>,
+    ) -> Answer<Output> {
         #[expect(clippy::disallowed_methods, reason = "this module makes the engine's processes")]
         let call = duct::cmd(&self.program, &self.told(args)[1..])
-            .before_spawn(|command| {
+            .before_spawn(move |command| {
                 set_environment(command);
+                command.envs(environment.iter().map(|(key, value)| (key, value)));
                 Ok(())
             })
             .stdout_capture()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::record::{Program, Record, Run};
-use crate::names::{Argument, Invalid, JobName, Label, LabelKey, Open, Retries, Variable};
+use crate::names::{Argument, Invalid, JobName, Label, LabelKey, Open, Retries, Variable, When};
 use crate::spec::RunSpec;
 use crate::units;
 
@@ -54,6 +54,10 @@ pub fn spec(record: &Record, run: &Run) -> Result<RunSpec, Invalid> {
         user: Some(run.user),
         keep: run.keep,
         log_driver: Some(run.log_driver),
+        ship: run.ship.as_ref().map(|_| When::Always),
+        ship_cache: run.ship.as_ref().map(|ship| ship.cache),
+        ship_git: run.ship.as_ref().is_some_and(|ship| ship.git),
+        ship_limit: run.ship.as_ref().map(|ship| ship.limit),
         swarm: run.swarm.is_some(),
         shared: run.swarm.as_ref().is_some_and(|swarm| swarm.shared),
         reserve_cpus: run.swarm.as_ref().and_then(|swarm| swarm.reserve_cpus),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use super::moved::{FETCHED, SHIPPED};
 use super::record::{Exit, Outcome};
 use super::{BEGUN, EXIT, EXIT_SIZE, INSPECT, Job, LOG, LOG_INDEX, LOG_RECOVERED, MISSING, WAITING};
 use crate::fault;
@@ -108,7 +109,7 @@ impl Job {
             if dir.has(LOG) {
                 return self.make_log();
             }
-            for name in [BEGUN, WAITING, MISSING] {
+            for name in [BEGUN, WAITING, MISSING, SHIPPED, FETCHED] {
                 let _ = self.dir.remove(name);
             }
             for name in [INSPECT, LOG_RECOVERED, LOG_INDEX] {

@@ -14,6 +14,7 @@ pub mod glance;
 pub mod gone;
 pub mod group;
 pub mod index;
+pub mod moved;
 pub mod points;
 pub mod prune;
 pub mod queue;
@@ -268,7 +269,9 @@ impl Job {
         let begun = self.begun();
         let started = begun.as_ref().map(|begun| begun.started);
         let Extras { hook, attempts, gpus } = extras;
+        let is_copied = begun.is_some() && record.as_ref().is_ok_and(Record::is_copied);
         Facts {
+            moving: is_copied.then(|| self.moving()),
             log_locked: matches!(log_lock, Ok(true)),
             lock_error: lock.and(log_lock).err().map(|error| error.to_string()),
             queued: attempts.is_empty() && record.as_ref().is_ok_and(|record| self.waits_for_start(record)),

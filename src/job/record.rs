@@ -13,9 +13,10 @@ use super::after::After;
 use super::attempts::Retry;
 use super::format1;
 use super::waits::Waits;
+use crate::error::Failure;
 use crate::names::{
-    CacheName, Constraint, Cpus, Endpoint, EnvKey, GenericResource, Gpus, ImageName, ImageRef, Invalid, JobId, LogDriver, MainFile, Module, Mount,
-    MountPath, NetworkName, Parameters, Publish, SOURCE_TARGET, UserSpec, without_latest,
+    CacheName, Constraint, Cpus, Endpoint, EnvKey, GenericResource, Gpus, ImageName, ImageRef, Invalid, JobId, LogDriver,
+    MainFile, Module, Mount, MountPath, NetworkName, Parameters, Publish, SOURCE_TARGET, UserSpec, When, without_latest,
 };
 use crate::terminal::plain;
 
@@ -197,9 +198,24 @@ pub struct Run {
     pub keep: bool,
     /// The log driver for the engine's copy of the output.
     pub log_driver: LogDriver,
+    /// How its files are copied to an engine that does not see the caller's. Without this, they are mounted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship: Option<Ship>,
     /// What it asks of a swarm, if it is to run on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swarm: Option<Swarm>,
+}
+
+/// How the files of a run are copied to its engine and back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ship {
+    /// Whether the copies are kept for runs with the same files.
+    pub cache: When,
+    /// Whether the directory `.git` of the source is copied, too.
+    pub git: bool,
+    /// The most bytes of source and input together.
+    pub limit: u64,
 }
 
 /// What a run asks of the swarm that is to run it.
@@ -279,7 +295,7 @@ impl Run {
     /// The mount points that docker needs in the source directory.
     #[must_use]
     pub fn points(&self) -> Vec<PathBuf> {
-        if self.parts.is_some() {
+        if self.parts.is_some() || self.ship.is_some() {
             return Vec::new();
         }
         let source = Path::new(self.source.as_str());
@@ -426,6 +442,9 @@ pub struct Exit {
     /// Why the stamp of a job that succeeded could not be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unstamped: Option<String>,
+    /// Whether the output of a run on another machine was not fetched, and is still in its container.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfetched: bool,
 }
 
 impl Record {
@@ -438,6 +457,12 @@ impl Record {
             1 => format1::record(bytes).map_err(|error| format!("is damaged: {error}")),
             _ => parse(bytes),
         }
+    }
+
+    /// Whether its files are copied to the engine and back.
+    #[must_use]
+    pub fn is_copied(&self) -> bool {
+        self.run().is_some_and(|run| run.ship.is_some())
     }
 
     /// Its name as people and scripts see it: that of an image without the tag `latest`.
@@ -505,6 +530,7 @@ impl Record {
                 retry: None,
                 keep: false,
                 log_driver: LogDriver::Local,
+                ship: None,
                 swarm: None,
             }),
             Kind::Build => Work::Build(Build {
@@ -541,6 +567,9 @@ impl Record {
     }
 }
 
+/// How the reason of an output that was not fetched begins.
+pub const UNFETCHED: &str = "could not fetch the output of run";
+
 impl Exit {
     /// An end with this outcome and no details.
     #[must_use]
@@ -560,6 +589,7 @@ impl Exit {
             saved: false,
             recovered: false,
             unstamped: None,
+            unfetched: false,
         }
     }
 
@@ -568,6 +598,29 @@ impl Exit {
         let reason = self.reason.take().map(|reason| reason + "; ").unwrap_or_default();
         self.log = log;
         self.reason = Some(format!("{reason}log: {}: {why}", log.word()));
+    }
+
+    /// Marks the output as not fetched. A run whose output is not there has not succeeded.
+    pub fn lack_output(&mut self, id: &JobId, why: &Failure) {
+        self.unfetched = true;
+        let reason = self.reason.take().map(|reason| reason + "; ").unwrap_or_default();
+        self.reason = Some(format!("{reason}{}", why.message));
+        if self.outcome == Outcome::Succeeded {
+            self.outcome = Outcome::Failed;
+        }
+        self.hint = Some(format!("it is kept in the container of the run; try again with: longshore exec fetch {id}"));
+    }
+
+    /// Takes [`Exit::lack_output`] back, because the output was fetched later.
+    pub fn have_output(&mut self) {
+        self.unfetched = false;
+        self.hint = None;
+        let reason = self.reason.take().unwrap_or_default();
+        let kept = reason.split(UNFETCHED).next().unwrap_or_default().trim_end_matches("; ");
+        self.reason = Some(kept.to_owned()).filter(|reason| !reason.is_empty());
+        if self.exit_code == Some(0) && self.outcome == Outcome::Failed {
+            self.outcome = Outcome::Succeeded;
+        }
     }
 
     /// Reads an exit record, padded as by [`Exit::to_bytes`].

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::after::HookFacts;
+use super::moved::Moving;
 use super::record::{Begun, Exit, Kind, LogState, Outcome, Record};
 use super::request::{Requests, Verb};
 use crate::error::Failure;
@@ -56,6 +57,8 @@ pub struct Facts {
     pub same_boot: Option<bool>,
     /// How the command of `--on-exit` stands, if there is one.
     pub hook: Option<HookFacts>,
+    /// Of a run whose files are copied to its engine and back, and which has begun and not ended: how far it is.
+    pub moving: Option<Moving>,
 }
 
 /// What only some jobs have in their directories. The record says whether there is any.
@@ -100,6 +103,7 @@ impl Facts {
             starting: false,
             same_boot: None,
             hook: None,
+            moving: None,
         }
     }
 
@@ -122,10 +126,11 @@ impl Facts {
         Self { exit: Some(exit), hook, attempts, gpus, ..Self::new(id, kind, record) }
     }
 
-    /// Compares the recorded boot with the present one.
+    /// Compares the recorded boot with the present one. It says nothing about an engine that does not see the caller's files,
+    /// because that may run on another host.
     #[must_use]
     pub fn on_boot(mut self, boot_id: &str) -> Self {
-        self.same_boot = self.record.as_ref().ok().map(|record| record.boot_id == boot_id);
+        self.same_boot = self.record.as_ref().ok().map(|record| record.boot_id == boot_id || record.is_copied());
         self
     }
 }

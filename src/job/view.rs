@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::after::{Hook, HookFacts, HookResult};
+use super::moved::Moving;
 use super::record::{Exit, Kind, LogState, Outcome, Record, Run};
 use super::standing::{Facts, Queued, Running, Standing};
 use crate::error::{Failure, Kind as ErrorKind};
@@ -95,6 +96,10 @@ pub struct View {
     /// The command that `--on-exit` named; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_exit: Option<HookView>,
+    /// How far a run is whose files are copied to its engine and back; absent for others, and after the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Moving"))]
+    pub moving: Option<Moving>,
     /// True if it was forgotten while it runs; otherwise absent. Its log and record are removed when it ends.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, schemars(extend("const" = true)))]
@@ -248,11 +253,12 @@ impl View {
             parameters: record.map(|record| record.parameters.clone()).unwrap_or_default(),
             stamp: record.and_then(|record| record.after.stamp.as_ref()).map(StampView::of),
             on_exit: record.and_then(|record| record.after.on_exit.as_ref()).map(|hook| HookView::of(hook, facts)),
+            moving: facts.moving.clone(),
             forgotten: false,
         };
         match standing {
             Standing::Queued(queued) => view.wait(*queued),
-            Standing::Running(Running::Supervised) => {}
+            Standing::Running(Running::Supervised) => view.reason = facts.moving.as_ref().and_then(Moving::shown),
             Standing::Running(Running::Resting) => {
                 let count = facts.attempts.len();
                 let last = view.attempts.last().map(Attempt::shown).unwrap_or_default();

@@ -23,7 +23,7 @@ pub use json::JsonLines;
 #[cfg(test)]
 pub use json::Row;
 
-const CHUNK: usize = 64 * 1024;
+pub const CHUNK: usize = 64 * 1024;
 
 /// Opens the log: the one recovered from the engine if there is one, otherwise the client's.
 ///

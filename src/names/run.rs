@@ -10,6 +10,12 @@ use super::{Checked, Invalid, Refusal, at_most, csv_field, no, no_control, only}
 /// Where the source directory is in the container of a run.
 pub const SOURCE_TARGET: &str = "/app";
 
+/// Where the input directory is in the container.
+pub const INPUT_TARGET: &str = "/app/data";
+
+/// Where the output directory is in the container.
+pub const OUTPUT_TARGET: &str = "/app/output";
+
 checked_text! {
     /// The name of a docker network: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, by the engine's grammar. The networks of the host and
     /// of other containers are refused.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -71,8 +71,8 @@ pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
     }
 }
 
-/// The `docker run` of a recorded run.
-pub fn call(record: &Record, values: &Values) -> Result<Call> {
+/// The `docker run` of a recorded run, or its `docker create` with these mounts for files that are copied.
+pub fn call(record: &Record, values: &Values, copied: Option<Vec<String>>) -> Result<Call> {
     let run = record.run().context("it is not a run")?;
     let handed = Handed::new(values.0.iter().cloned())?;
     let stdin = handed.text();
@@ -82,11 +82,11 @@ pub fn call(record: &Record, values: &Values) -> Result<Call> {
         )
         .into());
     }
-    let args = argv::run(&plan(record, run), &handed.args("/dev/stdin"));
+    let args = argv::run(&plan(record, run, copied), &handed.args("/dev/stdin"));
     Ok(Call { args, environment: handed.environment, stdin })
 }
 
-fn plan(record: &Record, run: &Run) -> argv::RunPlan {
+fn plan(record: &Record, run: &Run, copied: Option<Vec<String>>) -> argv::RunPlan {
     let plain_name = |name: &&String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     let (user, user_name) = match run.user {
         UserSpec::Image => (None, None),
@@ -118,13 +118,14 @@ fn plan(record: &Record, run: &Run) -> argv::RunPlan {
         gpus: run.gpus.clone(),
         network: run.network.clone(),
         log_driver: run.log_driver.to_string(),
+        copied,
     }
 }
 
 pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
     match &record.work {
         Work::Run(run) => {
-            let call = call(record, values)?;
+            let call = call(record, values, None)?;
             let begun = begin(engine, env, job, None)?;
             cache::prepare(engine, env, record, run, &begun)?;
             fault::point("begun");
@@ -277,7 +278,7 @@ pub fn withhold(object: Value, run: &Run) -> Value {
 
 pub fn wait(engine: &Engine, container: &str) -> io::Result<Child> {
     let mut command = engine.command(&argv::wait(container));
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn()
+    command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
 }
 
 pub fn end(

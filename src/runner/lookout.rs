@@ -37,7 +37,8 @@ impl<'a> Lookout<'a> {
         let key = (subject.record.docker.clone(), subject.record.endpoint.clone());
         let new = || Known { runner: Runner::of(self.env, subject.record), engine_id: None, containers: [None, None] };
         let known = self.known.entry(key).or_insert_with(new);
-        let Known { runner: Runner::Local(engine), engine_id, containers } = known;
+        let Known { runner, engine_id, containers } = known;
+        let engine = runner.engine();
         let container = || {
             for (label, known) in argv::RUN_LABELS.iter().zip(containers) {
                 let asked = || engine.containers_of_jobs(label, self.is_wanted).map_err(|error| error.failure(""));

@@ -9,10 +9,12 @@ mod cache;
 mod local;
 mod lookout;
 mod memory;
+mod shipped;
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, PipeReader};
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 
 use anyhow::Result;
@@ -21,9 +23,11 @@ use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 pub use crate::engine::argv::{container_name, run_of_name};
+use crate::engine::copying::Heed;
 use crate::engine::{Engine, words};
 use crate::env::Env;
 use crate::error::Failure;
+use crate::job::moved::Moved;
 use crate::job::points::Point;
 use crate::job::record::{Begun, Record, Work};
 use crate::job::request::{Effect, Request};
@@ -35,12 +39,15 @@ use crate::recipe::failure::Reason;
 pub use build::{rendered, week};
 pub use local::withhold;
 pub use lookout::Lookout;
+pub use shipped::{Cargo, NotFetched};
 
 /// A way to run jobs.
 #[derive(Debug, Clone)]
 pub enum Runner {
     /// On an engine that sees the same files as the caller.
     Local(Engine),
+    /// On an engine to which files are copied, and from which output is fetched.
+    Shipped(Engine),
 }
 
 /// The values of a run's variables. The command sends them to the supervisor, which passes them to docker. They are never
@@ -105,7 +112,8 @@ impl Runner {
     /// The runner of a recorded job.
     #[must_use]
     pub fn of(env: &Env, record: &Record) -> Self {
-        Self::Local(Engine::recorded(env, &record.docker, &record.endpoint))
+        let engine = Engine::recorded(env, &record.docker, &record.endpoint);
+        if record.is_copied() { Self::Shipped(engine) } else { Self::Local(engine) }
     }
 
     /// The runner of a forgotten run.
@@ -124,7 +132,7 @@ impl Runner {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         match self {
-            Self::Local(engine) => engine,
+            Self::Local(engine) | Self::Shipped(engine) => engine,
         }
     }
 
@@ -134,7 +142,7 @@ impl Runner {
     /// When the engine does not answer, or does not have the image.
     pub fn check(&self, record: &Record) -> Result<(), Failure> {
         match self {
-            Self::Local(engine) => local::check(engine, record),
+            Self::Local(engine) | Self::Shipped(engine) => local::check(engine, record),
         }
     }
 
@@ -144,7 +152,8 @@ impl Runner {
     /// When a value cannot be passed to docker.
     pub fn command_line(&self, record: &Record, values: &Values) -> Result<Vec<String>> {
         match self {
-            Self::Local(engine) => Ok(engine.line(&local::call(record, values)?.args)),
+            Self::Local(engine) => Ok(engine.line(&local::call(record, values, None)?.args)),
+            Self::Shipped(engine) => Ok(engine.line(&shipped::create(record, values)?.args)),
         }
     }
 
@@ -155,6 +164,7 @@ impl Runner {
     pub fn start(&self, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
         match self {
             Self::Local(engine) => local::start(engine, env, job, record, values),
+            Self::Shipped(engine) => shipped::start(engine, env, job, record, values),
         }
     }
 
@@ -162,17 +172,47 @@ impl Runner {
     #[must_use]
     pub fn look(&self, subject: Subject) -> Sighting {
         match self {
-            Self::Local(engine) => local::look(engine, subject),
+            Self::Local(engine) | Self::Shipped(engine) => local::look(engine, subject),
         }
     }
 
-    /// Starts a process that ends when the container does.
+    /// Whether files are copied to the engine and back, and the log from there.
+    #[must_use]
+    pub fn copies(&self) -> bool {
+        matches!(self, Self::Shipped(_))
+    }
+
+    /// Starts a process that writes the output of the container from its beginning, both streams in the engine's order, and
+    /// ends when the container does.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn follow(&self, container: &str) -> io::Result<(Child, PipeReader)> {
+        shipped::follow(self.engine(), container)
+    }
+
+    /// Copies the output of a container that has ended into a directory of the caller: whole or not at all. `heed` is told
+    /// the bytes so far, and says whether to continue.
+    ///
+    /// # Errors
+    /// Whether it can be tried again, and why it failed.
+    pub fn fetch_output(
+        &self,
+        record: &Record,
+        container: &str,
+        output: &Path,
+        heed: &mut Heed,
+    ) -> Result<Moved, NotFetched> {
+        shipped::fetch(self.engine(), record, container, output, heed)
+    }
+
+    /// Starts a process that ends when the container does, and then writes its exit code to stdout.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn wait(&self, container: &str) -> io::Result<Child> {
         match self {
-            Self::Local(engine) => local::wait(engine, container),
+            Self::Local(engine) | Self::Shipped(engine) => local::wait(engine, container),
         }
     }
 
@@ -182,7 +222,7 @@ impl Runner {
     /// When the engine cannot be asked, or the container is not running yet.
     pub fn end(&self, subject: Subject, client: Option<Pid>, request: &Request, push: Push) -> Result<Effect, Failure> {
         match self {
-            Self::Local(engine) => local::end(engine, subject, client, request, push),
+            Self::Local(engine) | Self::Shipped(engine) => local::end(engine, subject, client, request, push),
         }
     }
 
@@ -192,18 +232,17 @@ impl Runner {
     /// When there is no copy, or the engine cannot be asked, or sends nothing for too long.
     pub fn fetch_log(&self, container: &str, tail: Tail, into: File) -> io::Result<()> {
         match self {
-            Self::Local(engine) => local::fetch_log(engine, container, tail, into),
+            Self::Local(engine) | Self::Shipped(engine) => local::fetch_log(engine, container, tail, into),
         }
     }
 
-    /// Saves what the job left to its directory. With a local engine that is only the final description of its container,
-    /// because output files are already in place.
+    /// Saves the final description of its container to its directory.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn fetch_left(&self, job: &Job, account: &serde_json::Value) -> Result<()> {
         match self {
-            Self::Local(_) => job.write_json(crate::job::INSPECT, account),
+            Self::Local(_) | Self::Shipped(_) => job.write_json(crate::job::INSPECT, account),
         }
     }
 
@@ -212,6 +251,8 @@ impl Runner {
     pub fn refused(&self, client: ExitStatus) -> bool {
         match self {
             Self::Local(_) => client.code() == Some(local::REFUSED),
+            // What ended is `docker wait`, after the container was made.
+            Self::Shipped(_) => false,
         }
     }
 
@@ -220,6 +261,7 @@ impl Runner {
     pub fn start_code(&self, client: Option<ExitStatus>, container: i32) -> i32 {
         match self {
             Self::Local(_) => local::start_code(client, container),
+            Self::Shipped(_) => local::start_code(None, container),
         }
     }
 
@@ -227,7 +269,7 @@ impl Runner {
     #[must_use]
     pub fn reason(&self, record: &Record, log: &str) -> Option<Reason> {
         match self {
-            Self::Local(_) => match &record.work {
+            Self::Local(_) | Self::Shipped(_) => match &record.work {
                 Work::Run(_) => words::of_run(log),
                 Work::Build(build) => words::of_build(log, &build::asked(record, build)),
             },
@@ -239,6 +281,8 @@ impl Runner {
     pub fn cuts_output(&self, begun: Option<&Begun>) -> bool {
         match self {
             Self::Local(_) => local::cuts_output(begun),
+            // It follows the engine's copy.
+            Self::Shipped(_) => false,
         }
     }
 
@@ -246,7 +290,7 @@ impl Runner {
     #[must_use]
     pub fn keeps_copy(&self, record: &Record) -> bool {
         match self {
-            Self::Local(_) => record.run().is_none_or(|run| run.log_driver != LogDriver::None),
+            Self::Local(_) | Self::Shipped(_) => record.run().is_none_or(|run| run.log_driver != LogDriver::None),
         }
     }
 
@@ -255,7 +299,7 @@ impl Runner {
     #[must_use]
     pub fn has_stayed_up(&self, container: &str, started: Option<DateTime<Utc>>) -> bool {
         match self {
-            Self::Local(engine) => memory::has_stayed_up(engine, container, started),
+            Self::Local(engine) | Self::Shipped(engine) => memory::has_stayed_up(engine, container, started),
         }
     }
 
@@ -263,7 +307,7 @@ impl Runner {
     #[must_use]
     pub fn saw_end(&self, env: &Env, begun: Option<&Begun>, end: &Ended) -> bool {
         match self {
-            Self::Local(engine) => memory::saw_end(engine, env, begun, end),
+            Self::Local(engine) | Self::Shipped(engine) => memory::saw_end(engine, env, begun, end),
         }
     }
 
@@ -272,6 +316,7 @@ impl Runner {
     pub fn is_in_use(&self, directory: &str) -> bool {
         match self {
             Self::Local(engine) => local::is_in_use(engine, directory),
+            Self::Shipped(_) => false,
         }
     }
 
@@ -279,7 +324,7 @@ impl Runner {
     #[must_use]
     pub fn remove(&self, container: &str) -> bool {
         match self {
-            Self::Local(engine) => local::remove(engine, container),
+            Self::Local(engine) | Self::Shipped(engine) => local::remove(engine, container),
         }
     }
 
@@ -288,7 +333,7 @@ impl Runner {
     #[must_use]
     pub fn clear(&self, tombstone: &Tombstone, here: &Here) -> bool {
         match self {
-            Self::Local(engine) => local::clear(engine, tombstone, here),
+            Self::Local(engine) | Self::Shipped(engine) => local::clear(engine, tombstone, here),
         }
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{field, instead};
 use crate::names::{
-    Argument, CacheName, Causes, Constraint, Cpus, GenericResource, Gpus, ImageRef, JobName, Label, LogDriver, MainFile, Module, Mount, NetworkName,
-    Open, Publish, Retries, UserSpec, Variable, Volume,
+    Argument, CacheName, Causes, Constraint, Cpus, GenericResource, Gpus, ImageRef, JobName, Label, LogDriver, MainFile,
+    Module, Mount, NetworkName, Open, Publish, Retries, UserSpec, Variable, Volume, When,
 };
 use crate::units;
 
@@ -163,6 +163,25 @@ pub struct RunSpec {
     #[arg(long, value_name = "DRIVER", value_enum)]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub log_driver: Option<LogDriver>,
+    /// Copy the files to the engine and the output back: where the engine is on another machine, or always, or never
+    /// [default: auto]
+    #[arg(long, value_name = "WHEN", value_enum)]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    pub ship: Option<When>,
+    /// Keep what was copied on the engine for the next run with the same files [default: auto, above 4 MiB]
+    #[arg(long, value_name = "WHEN", value_enum)]
+    #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    pub ship_cache: Option<When>,
+    /// Copy the directory .git of the source, too
+    #[arg(long)]
+    #[serde(deserialize_with = "field::switch", skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub ship_git: bool,
+    /// Refuse to copy more than this to the engine [default: 1g]
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    #[serde(deserialize_with = "field::size", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
+    pub ship_limit: Option<u64>,
     /// Run on a node of the swarm whose manager is asked, as a service that is never restarted
     #[arg(long)]
     #[serde(deserialize_with = "field::switch", skip_serializing_if = "std::ops::Not::not")]
@@ -234,6 +253,10 @@ impl RunSpec {
             user: self.user.or(file.user),
             keep: self.keep || file.keep,
             log_driver: self.log_driver.or(file.log_driver),
+            ship: self.ship.or(file.ship),
+            ship_cache: self.ship_cache.or(file.ship_cache),
+            ship_git: self.ship_git || file.ship_git,
+            ship_limit: self.ship_limit.or(file.ship_limit),
             swarm: self.swarm || file.swarm,
             shared: self.shared || file.shared,
             reserve_cpus: self.reserve_cpus.or(file.reserve_cpus),
@@ -272,7 +295,8 @@ mod tests {
         "inputPath": "i", "outputPath": "o", "volumes": ["./v:/v:ro", "data:/w"], "mounts": ["type=tmpfs,target=/t"], "publish": ["127.0.0.1:8080:80/tcp"], "cache": "pip",
         "args": ["-x", "", "a b"], "env": {"A": "1=2", "B": null}, "labels": {"k": "v", "l": null}, "name": "n",
         "cpus": 1.5, "memory": "2g", "gpus": 2, "shmSize": 1024, "network": "none", "timeout": "1h", "retry": 3, "retryDelay": "10s", "retryOn": "2,lost", "user": "0:0",
-        "keep": true, "logDriver": "json-file", "swarm": true, "shared": true, "reserveCpus": 2, "reserveMemory": "1g",
+        "keep": true, "logDriver": "json-file", "ship": "always", "shipCache": "never", "shipGit": true, "shipLimit": "2g",
+        "swarm": true, "shared": true, "reserveCpus": 2, "reserveMemory": "1g",
         "constraints": ["node.role==worker"], "genericResources": ["gpu=1"]}"#;
 
     #[test]
@@ -307,6 +331,10 @@ mod tests {
             "--user=0:0",
             "--keep",
             "--log-driver=json-file",
+            "--ship=always",
+            "--ship-cache=never",
+            "--ship-git",
+            "--ship-limit=2g",
             "--swarm",
             "--shared",
             "--reserve-cpus=2",
@@ -329,7 +357,7 @@ mod tests {
         for empty in ["null", "\"\""] {
             for key in object.keys() {
                 let is_text = ![
-                    "volumes", "mounts", "publish", "args", "env", "labels", "keep", "command", "swarm", "shared", "constraints",
+                    "volumes", "mounts", "publish", "args", "env", "labels", "keep", "command", "shipGit", "swarm", "shared", "constraints",
                     "genericResources",
                 ]
                     .contains(&key.as_str());
@@ -372,7 +400,8 @@ mod tests {
             "publish": ["127.0.0.1:8080:80"], "cache": "pip", "args": ["-x", "", "a b"], "env": {"A": null, "B": null}, "labels": {"k": "v", "l": ""},
             "name": "n", "cpus": "1.5", "memory": 2_147_483_648_u64, "gpus": "2", "shmSize": 1024, "network": "none",
             "timeout": "1h", "retry": "3", "retryDelay": "10s", "retryOn": "2,lost", "user": "0:0", "keep": true,
-            "logDriver": "json-file", "swarm": true, "shared": true, "reserveCpus": "2", "reserveMemory": 1_073_741_824,
+            "logDriver": "json-file", "ship": "always", "shipCache": "never", "shipGit": true, "shipLimit": 2_147_483_648_u64,
+            "swarm": true, "shared": true, "reserveCpus": "2", "reserveMemory": 1_073_741_824,
             "constraints": ["node.role==worker"], "genericResources": ["gpu=1"]});
         assert_eq!(written, expected);
         assert_eq!(serde_json::to_string(&RunSpec::default()).unwrap(), "{}");

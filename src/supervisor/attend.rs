@@ -18,8 +18,10 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::Task;
 use super::ending::{BACKOFF, Ending, end_container};
+use super::relay::Relay;
 use super::sampler::{Sampler, polled};
 use super::watch::Waker;
+use crate::error::Failure;
 use crate::job::record::Kind;
 use crate::job::request::{Answer, Request, Verb};
 use crate::job::standing::Sighting;
@@ -51,23 +53,27 @@ pub struct Seen {
     pub outage: Outage,
     /// Whether the disk was full at any look while a build ran.
     pub was_full: bool,
+    /// Why the output of a run on another machine could not be fetched.
+    pub unfetched: Option<Failure>,
 }
 
 /// The state of a supervisor while it waits.
 #[derive(Debug)]
 pub struct Attendant {
-    task: Arc<Task>,
+    pub(super) task: Arc<Task>,
     child_ended: UnixStream,
     control: File,
     heeded: usize,
     deadline: Option<Instant>,
     timed_out: Option<Request>,
-    outage: Outage,
+    pub(super) outage: Outage,
     was_full: bool,
     ending: Arc<Ending>,
     deeds: Vec<JoinHandle<()>>,
     /// Of a job that was started.
     sampler: Option<Sampler>,
+    /// Of a run on another machine: what copies its output.
+    pub(super) relay: Option<Relay>,
 }
 
 /// Starts a session, and ignores the signals that a terminal sends.
@@ -107,6 +113,7 @@ impl Attendant {
             ending: Arc::default(),
             deeds: Vec::new(),
             sampler: None,
+            relay: None,
         })
     }
 
@@ -145,6 +152,9 @@ impl Attendant {
 
     /// Waits until the job has ended and its state is certain.
     pub fn attend(&mut self, client: Option<Child>) -> Seen {
+        if self.task.runner().copies() {
+            return self.attend_afar();
+        }
         let client = client.map(|client| self.until_ended(client));
         let sighting = match client {
             None => Sighting::Absent,
@@ -168,6 +178,9 @@ impl Attendant {
             self.count_time_from(passed.unwrap_or_default());
         }
         let sighting = self.until_certain(None);
+        if self.task.runner().copies() {
+            return self.seen_afar(sighting, None);
+        }
         // Its client may still live, and write the last lines.
         let deadline = Instant::now() + CLIENT_END;
         while self.task.job.has_client() && Instant::now() < deadline {
@@ -176,7 +189,7 @@ impl Attendant {
         self.seen(None, sighting)
     }
 
-    fn seen(&mut self, client: Option<ExitStatus>, sighting: Sighting) -> Seen {
+    pub(super) fn seen(&mut self, client: Option<ExitStatus>, sighting: Sighting) -> Seen {
         self.ending.finish();
         let Task { env, job, .. } = &*self.task;
         self.sampler.take().into_iter().for_each(|sampler| sampler.finish(env, &job.dir));
@@ -184,12 +197,13 @@ impl Attendant {
         for deed in self.deeds.drain(..) {
             let _ = deed.join();
         }
-        Seen { client, sighting, timed_out: self.timed_out.take(), outage: self.outage, was_full: self.was_full }
+        let (timed_out, outage, was_full) = (self.timed_out.take(), self.outage, self.was_full);
+        Seen { client, sighting, timed_out, outage, was_full, unfetched: None }
     }
 
     /// Asks the engine until the state of the job is certain. The client may have ended before the container, and an
     /// engine that does not answer proves nothing. `client` is unknown for an adopted run.
-    fn until_certain(&mut self, client: Option<ExitStatus>) -> Sighting {
+    pub(super) fn until_certain(&mut self, client: Option<ExitStatus>) -> Sighting {
         let (mut pause, mut missing) = (BACKOFF.0, None);
         // The client that lost its connection ends with this code while the container runs.
         let mut alone = client.is_some_and(|status| self.task.runner().refused(status));
@@ -197,7 +211,9 @@ impl Attendant {
             let sighting = self.look();
             let unreachable = matches!(sighting, Sighting::Unreachable(_) | Sighting::OtherEngine);
             self.mark_waiting(unreachable);
-            if unreachable || alone && matches!(sighting, Sighting::Alive(_)) {
+            if unreachable && self.task.runner().copies() {
+                self.note_dead_line();
+            } else if unreachable || alone && matches!(sighting, Sighting::Alive(_)) {
                 self.outage = Outage::Seen;
             }
             alone &= !matches!(sighting, Sighting::Alive(_));
@@ -223,9 +239,8 @@ impl Attendant {
                 }
                 Sighting::Alive(container) => {
                     missing = None;
-                    let waiting = self.task.runner().wait(&container.container);
-                    let waited = waiting.is_ok_and(|waiting| self.until_ended(waiting).success());
-                    if !waited {
+                    self.relay_log(&container.container);
+                    if self.await_container(&container.container).is_none() {
                         // docker or the engine was killed.
                         self.outage = self.outage.max(Outage::Possible);
                     }
@@ -264,20 +279,30 @@ impl Attendant {
         }
     }
 
-    fn until_ended(&mut self, mut child: Child) -> ExitStatus {
+    fn until_ended(&mut self, child: Child) -> ExitStatus {
+        self.until_ended_by(child, None).unwrap_or_default()
+    }
+
+    /// Waits until a client has ended. At the limit it is killed, and `None` is returned.
+    pub(super) fn until_ended_by(&mut self, mut child: Child, limit: Option<Instant>) -> Option<ExitStatus> {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         // A request may have come before there was a pipe to wake us.
         self.heed(group);
         loop {
-            match self.next_event(Some(&mut child), None) {
-                Event::Ended(status) => return status,
+            match self.next_event(Some(&mut child), limit) {
+                Event::Ended(status) => return Some(status),
                 Event::Asked => self.heed(group),
+                Event::Due if limit.is_some_and(|limit| limit <= Instant::now()) => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return None;
+                }
                 Event::Due => self.insist(group),
             }
         }
     }
 
-    fn pause(&mut self, length: Duration) {
+    pub(super) fn pause(&mut self, length: Duration) {
         let end = Instant::now() + length;
         while Instant::now() < end {
             match self.next_event(None, Some(end)) {

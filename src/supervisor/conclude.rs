@@ -15,6 +15,7 @@ use super::points::remove_points;
 use super::{Task, after, attempts, room, sampler};
 use crate::error::Failure;
 use crate::fault;
+use crate::job::moved::SHIPPED;
 use crate::job::record::{Exit, Kind, LogState, Outcome};
 use crate::job::request::Requests;
 use crate::job::standing::{self, Sighting};
@@ -93,6 +94,9 @@ fn judged(task: &Task, end: End) -> (Exit, Sighting) {
     }
     // An adopted run has no client of its supervisor.
     exit.recovered = seen.client.is_none() && task.record.kind == Kind::Run;
+    if let Some(failure) = &seen.unfetched {
+        exit.lack_output(&task.job.id, failure);
+    }
     verify_log(task, &seen.sighting, seen.client, seen.outage, &mut exit);
     (exit, seen.sighting)
 }
@@ -194,7 +198,8 @@ pub fn is_cleared(task: &Task, exit: &Exit, saved: bool, sighting: &Sighting) ->
 /// Whether the container does not have the only copy of output.
 fn may_be_removed(task: &Task, exit: &Exit, sighting: &Sighting) -> bool {
     let has_output = matches!(sighting, Sighting::Ended(_)) && task.runner().keeps_copy(&task.record);
-    exit.log.is_whole() || exit.saved || !has_output
+    let is_fetched = !exit.unfetched || task.job.has_fetched();
+    is_fetched && (exit.log.is_whole() || exit.saved || !has_output)
 }
 
 /// The exit record of a job that ended before docker was started. The reason is appended to the log.
@@ -227,6 +232,12 @@ fn of_run(task: &Task, seen: &Seen) -> Exit {
             let code = task.runner().start_code(seen.client, container.code);
             standing::never_started(container, code, &requests)
         }
+        // It was asked to end while its files were copied.
+        Sighting::Absent if is_unshipped(task) && requests.ask_for_end() => {
+            let verb = requests.to_end().map_or("stop", |request| request.verb.word());
+            let reason = Some(format!("ended by longshore exec {verb} before it was started"));
+            Exit { reason, ..Exit::new(Outcome::Cancelled) }
+        }
         _ if seen.client.is_some_and(|status| task.runner().refused(status)) => Exit {
             exit_code: seen.client.and_then(|status| status.code()),
             ..failed(task, "docker could not create the container")
@@ -237,6 +248,11 @@ fn of_run(task: &Task, seen: &Seen) -> Exit {
             Exit { reason: Some(reason), log: LogState::Incomplete, ..Exit::new(Outcome::Lost) }
         }
     }
+}
+
+/// Whether its files are to be copied to the engine, and were not.
+fn is_unshipped(task: &Task) -> bool {
+    task.runner().copies() && !task.job.dir.has(SHIPPED)
 }
 
 /// The recorded requests, and the supervisor's own, which a full disk may have kept from being recorded.

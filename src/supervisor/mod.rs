@@ -3,14 +3,17 @@
 //! It works in four steps: admit, start, attend, conclude. docker's client writes directly to the log file, so no line
 //! is lost if the supervisor is killed. `recovery` finishes what a killed supervisor left.
 
+mod afar;
 mod after;
 mod attempts;
 mod attend;
 mod conclude;
 mod ending;
+mod fetch;
 mod launch;
 mod points;
 mod recovery;
+mod relay;
 mod room;
 mod sampler;
 mod waiting;
@@ -27,6 +30,7 @@ use crate::error::{Failure, Kind as ErrorKind};
 use crate::fault;
 use crate::fs::lacks_room;
 use crate::job::attempts::Retry;
+use crate::job::moved::SHIPPED;
 use crate::job::queue::Held;
 use crate::job::record::{Begun, Kind, Record};
 use crate::job::request::{Answer, Requests};
@@ -37,6 +41,7 @@ use crate::runner::{Runner, Started, Subject, Values};
 use attend::Attendant;
 use conclude::{Concluded, End};
 use ending::BACKOFF;
+pub use fetch::fetch;
 use launch::Caller;
 pub use launch::{Way, launch};
 pub use points::remove_points;
@@ -83,7 +88,8 @@ impl Task {
     /// does not answer or the disk is full.
     fn may_wait(&self, error: &anyhow::Error) -> bool {
         let is_passing = is_away(error) || error.chain().any(|cause| cause.downcast_ref().is_some_and(lacks_room));
-        let was_to_wait = !self.record.waits.is_nothing() || !self.job.attempts().is_empty();
+        // Files that were not copied to an engine are copied again when it answers.
+        let was_to_wait = !self.record.waits.is_nothing() || !self.job.attempts().is_empty() || self.runner().copies();
         is_passing && was_to_wait
     }
 
@@ -95,6 +101,7 @@ impl Task {
     /// Removes what a start has written that failed before docker's client was started.
     fn unstart(&self) {
         let _ = self.job.dir.remove_tree(CONTEXT);
+        let _ = self.job.dir.remove(SHIPPED);
         let _ = self.job.dir.remove(BEGUN);
     }
 

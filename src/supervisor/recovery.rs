@@ -78,8 +78,8 @@ pub fn recover(env: &Env, job: &Job) -> Result<Recovery> {
         Sighting::NeverStarted(container) if container.why.is_none() && !job.has_been_missing(&here)? => {
             Ok(Recovery::Starting)
         }
-        // The supervisor decides whether it is tried again.
-        Sighting::Ended(_) if may_be_tried_again(&facts, subject.record) => adopt(job),
+        // The supervisor decides whether it is tried again, and fetches the output, which may take long.
+        Sighting::Ended(_) if may_be_tried_again(&facts, subject.record) || subject.record.is_copied() => adopt(job),
         sighting => {
             let finished = finish(env, job, &sighting);
             follow_up(env, job)?;

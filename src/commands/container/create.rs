@@ -54,7 +54,7 @@ pub fn create(env: &Env, voice: &Voice, engine: &Engine, args: &ContainerCreate)
     }
     let call = Call::of(args, create)?;
     if args.dry_run {
-        voice.reply(&DryRun { argv: engine.line(&call.argv) })?;
+        voice.reply(&DryRun { argv: engine.line(&call.argv), copied: None })?;
         return Ok(0);
     }
     let created = created(voice, engine, &call)?;

@@ -1,5 +1,6 @@
 //! `exec`: runs Python source trees.
 
+mod fetch;
 mod inspect;
 mod kill;
 mod mounts;
@@ -9,6 +10,7 @@ mod program;
 mod rerun;
 pub mod run;
 mod running;
+mod ship;
 mod stats;
 mod status;
 mod swarm;
@@ -25,7 +27,9 @@ use crate::job::select::Scope;
 use crate::output::Voice;
 
 #[cfg(test)]
-pub use {status::Status, sweep::SweepDryRun, sweep::Swept, top::Top};
+pub use {fetch::Fetched, status::Status, sweep::SweepDryRun, sweep::Swept, top::Top};
+
+pub use ship::Shipment;
 
 const RUNS: Scope = Scope::Only(Kind::Run);
 
@@ -41,6 +45,7 @@ pub fn run(env: &Env, voice: &Voice, command: Exec) -> Result<u8> {
         Exec::Wait(args) => jobs::wait::wait(env, voice, RUNS, &args.which.words(env)?, &args.how),
         Exec::Stop(args) => jobs::stop::stop(env, voice, RUNS, &args),
         Exec::Kill(args) => kill::kill(env, voice, &args),
+        Exec::Fetch(args) => fetch::fetch(env, voice, &args),
         Exec::Forget(args) => jobs::forget::forget(env, voice, Kind::Run, &args.forget, &args.groups),
         Exec::Stats(args) => stats::stats(env, voice, &args),
         Exec::Top(args) => top::top(env, voice, &args),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::error::{Failure, plain};
-use crate::names::{Endpoint, Mount, MountPath, Origin};
+use crate::names::{Endpoint, INPUT_TARGET, Mount, MountPath, OUTPUT_TARGET, Origin};
 
 /// A directory of the user at its place in the container. Mount points for what is mounted below it must be in it.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +47,8 @@ pub fn resolve(
 
 fn own_flag(target: &str) -> &'static str {
     match target {
-        "/app/data" => "--input",
-        "/app/output" => "--output",
+        INPUT_TARGET => "--input",
+        OUTPUT_TARGET => "--output",
         _ => "--src",
     }
 }

@@ -12,7 +12,7 @@ use crate::fs::may_make;
 use crate::job::points::Making;
 use crate::job::record::Record;
 use crate::job::store::Store;
-use crate::names::{MainFile, Mount, MountPath};
+use crate::names::{INPUT_TARGET, MainFile, Mount, MountPath, OUTPUT_TARGET};
 
 /// The paths as they were given.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,8 @@ pub struct Given<'a> {
     pub mounts: &'a [Mount],
     /// Sockets of engines, which no run may see.
     pub sockets: &'a [PathBuf],
+    /// Whether the directories are copied to the engine, so that nothing is mounted in them.
+    pub copied: bool,
 }
 
 /// The directories that a run mounts.
@@ -46,6 +48,7 @@ pub struct Paths {
     pub mounts: Vec<Mount>,
     main: Option<MainFile>,
     sockets: Vec<PathBuf>,
+    copied: bool,
     /// The output directory, if it has to be made.
     new_output: Option<PathBuf>,
     /// Mount points in the source directory that have to be made, the outermost first.
@@ -64,7 +67,7 @@ pub fn resolve(given: &Given) -> Result<Paths> {
     let output = given.output.map(|path| check_output(&source, path, given.sockets, &mut new_output)).transpose()?;
     let mut points = Vec::new();
     for (used, name) in [(&input, "data"), (&output, "output")] {
-        if used.is_some() {
+        if used.is_some() && !given.copied {
             points.extend(missing_points(&source, Path::new(name), false).map_err(|failure| failure.hint(OWN_POINTS))?);
         }
     }
@@ -77,6 +80,9 @@ pub fn resolve(given: &Given) -> Result<Paths> {
     // An output directory at its own mount point is made to stay.
     points.retain(|point| new_output.as_ref() != Some(point));
     let own = [input.as_ref().map(|_| "data"), output.as_ref().map(|_| "output")];
+    if given.copied {
+        points.clear();
+    }
     let parts = parts::of(&source, &points, own.into_iter().flatten(), &mounts)?;
     if parts.is_some() {
         points.clear();
@@ -90,6 +96,7 @@ pub fn resolve(given: &Given) -> Result<Paths> {
         mounts,
         main: given.main.cloned(),
         sockets: given.sockets.to_vec(),
+        copied: given.copied,
         new_output,
         points,
     })
@@ -99,7 +106,7 @@ const OWN_POINTS: &str = "--input needs the directory `data` in the source tree,
 
 /// The run's own mounts.
 fn grounds<'a>(source: &'a Path, input: Option<&'a Path>, output: Option<&'a Path>) -> Vec<Ground<'a>> {
-    let below = [("/app/data", input), ("/app/output", output)];
+    let below = [(INPUT_TARGET, input), (OUTPUT_TARGET, output)];
     let below =
         below.into_iter().filter_map(|(target, path)| path.map(|path| Ground { target, path, may_grow: false }));
     [Ground { target: "/app", path: source, may_grow: true }].into_iter().chain(below).collect()
@@ -143,6 +150,7 @@ impl Paths {
             output: output.as_deref(),
             mounts: &self.mounts,
             sockets: &self.sockets,
+            copied: self.copied,
         })?;
         let used = |paths: &Self| {
             [Some(&paths.src), paths.input.as_ref(), paths.output.as_ref()].map(Option::<&MountPath>::cloned)

@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::mounts;
 use super::paths::{self, Given, Paths};
 use super::program::Wanted;
+use super::ship::{self, Shipment};
 use super::swarm;
 use super::sweep::sweep;
 use crate::cli::{ExecRun, Stay};
@@ -19,7 +20,7 @@ use crate::env::Env;
 use crate::error::Failure;
 use crate::job::attempts::Retry;
 use crate::job::points::Making;
-use crate::job::record::{Record, Run, Swarm, Work};
+use crate::job::record::{Record, Run, Ship, Swarm, Work};
 use crate::job::store::Store;
 use crate::names::{CACHE_TARGET, EnvKey, EnvValue, GroupName, JobId, LogDriver, Parameters, UserSpec, Variable};
 use crate::output::Voice;
@@ -69,8 +70,10 @@ pub fn start(env: &Env, voice: &Voice, asked: Asked) -> Result<u8> {
     let how = asked.stay;
     let reads_stdin = asked.reads_stdin;
     let Ready { record, values, argv, paths } = ready(env, asked)?;
+    let copied = Shipment::of(&record)?;
     if how.dry_run {
-        voice.reply(&DryRun { argv })?;
+        voice.text(|page| copied.iter().try_for_each(|copied| copied.show(page)))?;
+        voice.reply(&DryRun { argv, copied })?;
         return Ok(0);
     }
     note_stdin(env, voice, reads_stdin);
@@ -94,7 +97,9 @@ pub fn ready(env: &Env, asked: Asked) -> Result<Ready> {
     check_ports(&spec)?;
     check_cache(&spec)?;
     check_retry(&spec)?;
+    let engine = Engine::chosen(env)?;
     let swarm = swarm::wanted(&spec)?;
+    let ship = if swarm.is_some() { None } else { ship::of(&engine, &spec)? };
     let paths = paths::resolve(&Given {
         src: wanted.src,
         main: wanted.program.file(),
@@ -102,12 +107,12 @@ pub fn ready(env: &Env, asked: Asked) -> Result<Ready> {
         output: spec.output_path.as_deref(),
         mounts: &spec.all_mounts().cloned().collect::<Vec<_>>(),
         sockets: &mounts::sockets(&env.endpoint()),
+        copied: ship.is_some(),
     })?;
-    let engine = Engine::chosen(env)?;
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
     let group = group.map(String::from);
-    let record = Record { rerun_of, group, parameters, ..record(env, &engine, &spec, &wanted, &paths, names, swarm) };
+    let record = Record { rerun_of, group, parameters, ..record(env, &engine, &spec, &wanted, &paths, names, ship, swarm) };
     let record = start::followed(env, how, record)?;
     // Values that cannot be passed to docker are refused before anything is created.
     let argv = Runner::of(env, &record).command_line(&record, &values)?;
@@ -195,6 +200,7 @@ fn record(
     wanted: &Wanted,
     paths: &Paths,
     names: Vec<EnvKey>,
+    ship: Option<Ship>,
     swarm: Option<Swarm>,
 ) -> Record {
     let work = Work::Run(Run {
@@ -218,6 +224,7 @@ fn record(
         retry: retry(spec),
         keep: spec.keep,
         log_driver: spec.log_driver.unwrap_or(LogDriver::Local),
+        ship,
         swarm,
     });
     Record {

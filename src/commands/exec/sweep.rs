@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::run::{Asked, Ready, env_files, given, note_stdin, ready};
+use super::ship::Shipment;
 use crate::cli::{ExecRun, Stay};
 use crate::commands::jobs::name::holder;
 use crate::commands::jobs::progress::Progress;
@@ -40,6 +41,8 @@ pub fn sweep(env: &Env, voice: &Voice, args: &ExecRun) -> Result<u8> {
     check_options(&args.stay)?;
     let group = args.group.clone().map_or_else(|| GroupName::parse(Store::new_id().as_str()), Ok)?;
     let mut plan = plan(env, voice, args, &group)?;
+    // Mostly all of them have the same source.
+    plan.first().map_or(Ok(None), |first| Shipment::of(&first.ready.record))?;
     if args.stay.dry_run {
         voice.reply(&SweepDryRun::of(args.group.as_ref(), plan))?;
         return Ok(0);

@@ -14,7 +14,7 @@ use crate::job::view::View;
 use crate::log;
 use crate::output::{Progressing, Voice};
 use crate::recipe::steps::{Step, step};
-use crate::units::show_duration;
+use crate::units::{show_bytes, show_duration};
 
 /// Pause between two drawings.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -65,6 +65,40 @@ impl<'a> Progress<'a> {
     }
 }
 
+/// What is shown at a terminal while one thing is copied: the bytes so far.
+#[derive(Debug)]
+pub struct Counter<'a> {
+    voice: &'a Voice,
+    what: &'static str,
+    drawn: Option<Instant>,
+}
+
+impl<'a> Counter<'a> {
+    /// Of a copy that is called this, such as `fetching`.
+    #[must_use]
+    pub fn new(voice: &'a Voice, what: &'static str) -> Self {
+        Self { voice, what, drawn: None }
+    }
+
+    /// Shows how far it is, if that was not done a moment before.
+    pub fn tick(&mut self, bytes: u64, total: Option<u64>) {
+        let is_due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE);
+        if is_due && self.voice.progressing() == Progressing::InPlace {
+            self.drawn = Some(Instant::now());
+            let total = total.map(|total| format!(" of {}", show_bytes(total))).unwrap_or_default();
+            self.voice.draw_bottom(&[format!("{}: {}{total}", self.what, show_bytes(bytes))]);
+        }
+    }
+}
+
+impl Drop for Counter<'_> {
+    fn drop(&mut self) {
+        if self.drawn.is_some() {
+            crate::output::erase_bottom();
+        }
+    }
+}
+
 impl Drop for Progress<'_> {
     fn drop(&mut self) {
         crate::output::erase_bottom();
@@ -96,6 +130,9 @@ struct Row<'a> {
     /// How long the last one with its name took, in seconds.
     last_took: Option<f64>,
     steps: Option<Steps>,
+    /// What is said of a run whose files are copied to its engine and back.
+    moving: Option<String>,
+    is_copied: bool,
     outcome: Option<Outcome>,
 }
 
@@ -108,8 +145,10 @@ impl<'a> Row<'a> {
             job,
             name: name.unwrap_or_else(|| job.id.to_string()),
             created: record.as_ref().map(|record| record.created),
-            last_took: record.and_then(|record| record.last_took),
+            last_took: record.as_ref().and_then(|record| record.last_took),
             steps,
+            moving: None,
+            is_copied: record.is_some_and(|record| record.is_copied()),
             outcome: None,
         }
     }
@@ -121,7 +160,11 @@ impl<'a> Row<'a> {
             self.outcome = Some(exit.map_or(Outcome::Corrupt, |exit| exit.outcome));
             return true;
         }
-        self.outcome.is_none() && self.steps.as_mut().is_some_and(Steps::advance)
+        let moving = self.is_copied.then(|| self.job.moving().shown()).flatten();
+        // The bytes alone are no news for a log.
+        let is_new = self.moving.is_some() != moving.is_some();
+        self.moving = moving;
+        self.outcome.is_none() && (is_new || self.steps.as_mut().is_some_and(Steps::advance))
     }
 
     /// `web: step 4 of 6: pip packages, 1m12s (the last one took 2m30s)`
@@ -131,6 +174,7 @@ impl<'a> Row<'a> {
         }
         let doing = match (self.job.kind, self.steps.as_ref().and_then(|steps| steps.now.as_ref())) {
             (_, Some(Step { number, of, text })) => format!("step {number} of {of}: {text}"),
+            (Kind::Run, None) if self.moving.is_some() => self.moving.clone().unwrap_or_default(),
             (Kind::Build, None) => "starting".to_owned(),
             (Kind::Run, None) => "running".to_owned(),
         };
