@@ -15,8 +15,9 @@ use super::format1;
 use super::waits::Waits;
 use crate::error::Failure;
 use crate::names::{
-    CacheName, Constraint, Cpus, Endpoint, EnvKey, GenericResource, Gpus, ImageName, ImageRef, Invalid, JobId, LogDriver,
-    MainFile, Module, Mount, MountPath, NetworkName, Parameters, Publish, SOURCE_TARGET, UserSpec, When, without_latest,
+    CacheName, Constraint, Cpus, Endpoint, EnvKey, GenericResource, Gpus, ImageName, ImageRef, Invalid, JobId,
+    LogDriver, MainFile, Module, Mount, MountPath, NetworkName, Parameters, Publish, SOURCE_TARGET, UserSpec, When,
+    without_latest,
 };
 use crate::terminal::plain;
 
@@ -295,7 +296,7 @@ impl Run {
     /// The mount points that docker needs in the source directory.
     #[must_use]
     pub fn points(&self) -> Vec<PathBuf> {
-        if self.parts.is_some() || self.ship.is_some() {
+        if self.parts.is_some() || self.ship.is_some() || self.swarm.as_ref().is_some_and(|swarm| !swarm.shared) {
             return Vec::new();
         }
         let source = Path::new(self.source.as_str());
@@ -459,10 +460,16 @@ impl Record {
         }
     }
 
-    /// Whether its files are copied to the engine and back.
+    /// Whether its container is where nothing of the caller's is: its output is fetched, and its log is copied from there.
     #[must_use]
     pub fn is_copied(&self) -> bool {
-        self.run().is_some_and(|run| run.ship.is_some())
+        self.run().is_some_and(|run| run.ship.is_some() || run.swarm.is_some())
+    }
+
+    /// Whether it runs on a swarm.
+    #[must_use]
+    pub fn is_on_swarm(&self) -> bool {
+        self.run().is_some_and(|run| run.swarm.is_some())
     }
 
     /// Its name as people and scripts see it: that of an image without the tag `latest`.

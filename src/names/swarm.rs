@@ -52,9 +52,9 @@ fn check_constraint(text: &str) -> Checked {
 }
 
 fn check_resource(text: &str) -> Checked {
-    let (name, count) = text
-        .split_once('=')
-        .ok_or_else(|| no("it must be NAME=NUMBER").hint("a node has it by node-generic-resources in its daemon.json"))?;
+    let (name, count) = text.split_once('=').ok_or_else(|| {
+        no("it must be NAME=NUMBER").hint("a node has it by node-generic-resources in its daemon.json")
+    })?;
     let in_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     at_most(name, 255)?;
     if name.is_empty() || !name.chars().all(in_name) {
@@ -81,7 +81,9 @@ mod tests {
         ] {
             assert_eq!(Constraint::parse(text).unwrap().as_str(), kept);
         }
-        for text in ["", "node.role", "node.role=manager", "node.labels.==x", "nod.role==x", "node.role==", "node.id==a\nb"] {
+        for text in
+            ["", "node.role", "node.role=manager", "node.labels.==x", "nod.role==x", "node.role==", "node.id==a\nb"]
+        {
             assert!(Constraint::parse(text).is_err(), "{text:?}");
         }
         let refusal = Constraint::parse("role==manager").unwrap_err();

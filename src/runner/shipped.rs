@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The start of a container may take so many times the time limit of a question.
 const STARTING: u32 = 6;
 /// The most files and directories of an output.
-const MOST_ENTRIES: u64 = 10_000_000;
+pub const MOST_ENTRIES: u64 = 10_000_000;
 
 /// What a run ships.
 #[derive(Debug)]
@@ -246,11 +246,11 @@ fn in_archive(path: &str) -> &str {
     path.trim_start_matches('/')
 }
 
-/// The output of a container from its beginning, both streams in the engine's order, until it ends.
-pub fn follow(engine: &Engine, container: &str) -> io::Result<(Child, PipeReader)> {
+/// What a call writes, both streams in the engine's order.
+pub fn follow(engine: &Engine, args: &[String]) -> io::Result<(Child, PipeReader)> {
     use std::os::unix::process::CommandExt as _;
     let (reader, writer) = io::pipe()?;
-    let mut command = engine.command(&argv::follow(container));
+    let mut command = engine.command(args);
     command.stdout(writer.try_clone()?).stderr(writer).current_dir("/").process_group(0);
     Ok((command.spawn()?, reader))
 }
@@ -302,16 +302,16 @@ pub fn fetch(
 }
 
 /// How many bytes fit on the disk of a directory.
-fn room(dir: &Path) -> u64 {
+pub fn room(dir: &Path) -> u64 {
     rustix::fs::statvfs(dir).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// The directory for an output that is not complete, in the output directory itself, because only there it can be renamed.
-struct Part(PathBuf);
+pub struct Part(pub PathBuf);
 
 impl Part {
     /// Makes it. What a killed process has left is removed.
-    fn make(output: &Path, id: &str) -> io::Result<Self> {
+    pub fn make(output: &Path, id: &str) -> io::Result<Self> {
         let path = output.join(format!(".longshore-{id}.part"));
         match std::fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

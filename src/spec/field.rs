@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use super::json::kind;
 use crate::names::{
-    Argument, Constraint, DependencyGroup, EnvKey, EnvValue, ExtraName, GenericResource, Invalid, Label, LabelKey, Mount, Publish, Variable, Volume,
+    Argument, Constraint, DependencyGroup, EnvKey, EnvValue, ExtraName, GenericResource, Invalid, Label, LabelKey,
+    Mount, Publish, Variable, Volume,
 };
 use crate::terminal::escape_value;
 use crate::units;

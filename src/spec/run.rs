@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{field, instead};
 use crate::names::{
-    Argument, CacheName, Causes, Constraint, Cpus, GenericResource, Gpus, ImageRef, JobName, Label, LogDriver, MainFile,
-    Module, Mount, NetworkName, Open, Publish, Retries, UserSpec, Variable, Volume, When,
+    Argument, CacheName, Causes, Constraint, Cpus, GenericResource, Gpus, ImageRef, JobName, Label, LogDriver,
+    MainFile, Module, Mount, NetworkName, Open, Publish, Retries, UserSpec, Variable, Volume, When,
 };
 use crate::units;
 
@@ -357,10 +357,21 @@ mod tests {
         for empty in ["null", "\"\""] {
             for key in object.keys() {
                 let is_text = ![
-                    "volumes", "mounts", "publish", "args", "env", "labels", "keep", "command", "shipGit", "swarm", "shared", "constraints",
+                    "volumes",
+                    "mounts",
+                    "publish",
+                    "args",
+                    "env",
+                    "labels",
+                    "keep",
+                    "command",
+                    "shipGit",
+                    "swarm",
+                    "shared",
+                    "constraints",
                     "genericResources",
                 ]
-                    .contains(&key.as_str());
+                .contains(&key.as_str());
                 if is_text || empty == "null" {
                     assert_eq!(body(&format!("{{{key:?}: {empty}}}")), RunSpec::default(), "{key}");
                 }

@@ -107,12 +107,13 @@ pub fn ready(env: &Env, asked: Asked) -> Result<Ready> {
         output: spec.output_path.as_deref(),
         mounts: &spec.all_mounts().cloned().collect::<Vec<_>>(),
         sockets: &mounts::sockets(&env.endpoint()),
-        copied: ship.is_some(),
+        copied: ship.is_some() || swarm.as_ref().is_some_and(|swarm| !swarm.shared),
     })?;
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
     let group = group.map(String::from);
-    let record = Record { rerun_of, group, parameters, ..record(env, &engine, &spec, &wanted, &paths, names, ship, swarm) };
+    let record =
+        Record { rerun_of, group, parameters, ..record(env, &engine, &spec, &wanted, &paths, names, ship, swarm) };
     let record = start::followed(env, how, record)?;
     // Values that cannot be passed to docker are refused before anything is created.
     let argv = Runner::of(env, &record).command_line(&record, &values)?;

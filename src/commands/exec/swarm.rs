@@ -57,8 +57,16 @@ fn refused(spec: &RunSpec) -> Option<(&'static str, &'static str)> {
             "let the nodes offer their GPUs as a generic resource, and say --generic-resource NAME=NUMBER",
         ),
         (!spec.publish.is_empty(), "--publish", "a swarm would open the port on every node"),
-        (spec.cache.is_some(), "--cache", "a cache is a volume of one engine; say --volume NAME:TARGET for one on each node"),
-        (network, "--network none or bridge", "leave --network out, or name an overlay network that can be attached to"),
+        (
+            spec.cache.is_some(),
+            "--cache",
+            "a cache is a volume of one engine; say --volume NAME:TARGET for one on each node",
+        ),
+        (
+            network,
+            "--network none or bridge",
+            "leave --network out, or name an overlay network that can be attached to",
+        ),
     ];
     given.into_iter().find(|(is_given, ..)| *is_given).map(|(_, what, instead)| (what, instead))
 }

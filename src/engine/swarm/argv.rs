@@ -292,10 +292,7 @@ mod tests {
             ),
             "{end}"
         );
-        assert!(
-            end.ends_with("-c UNPACK longshore 1000:1000 /longshore/0123456789ab python3 main.py a b"),
-            "{end}"
-        );
+        assert!(end.ends_with("-c UNPACK longshore 1000:1000 /longshore/0123456789ab python3 main.py a b"), "{end}");
         let argv = service_create(&plan(Files::Sent { configs: 1, output: None }), &[]);
         assert!(from(&argv, "longshore").starts_with("longshore 1000:1000 - python3"));
     }

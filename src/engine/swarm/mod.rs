@@ -135,8 +135,15 @@ impl Engine {
     ///
     /// # Errors
     /// When the swarm refuses it or does not answer.
-    pub fn make_service(&self, args: &[String], id: &JobId, name: &str, stdin: Option<Vec<u8>>) -> Answer<()> {
-        let output = self.run_with(args, self.patience, stdin)?;
+    pub fn make_service(
+        &self,
+        args: &[String],
+        id: &JobId,
+        name: &str,
+        stdin: Option<Vec<u8>>,
+        environment: Vec<(String, String)>,
+    ) -> Answer<()> {
+        let output = self.run_as(args, self.patience, stdin, environment)?;
         let exists = || self.tasks(id, name).is_ok_and(|tasks| tasks.is_some());
         if output.status.success() || exists() { Ok(()) } else { Err(self.explain(args, &output)) }
     }

@@ -10,8 +10,6 @@ use serde_json::Value;
 /// The swarm's description of a task.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// Its id.
-    pub id: String,
     /// When it was made.
     pub created: Option<DateTime<Utc>>,
     /// The node on which it is, once there is one.
@@ -52,8 +50,6 @@ pub struct ContainerStatus {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RawTask {
-    #[serde(rename = "ID")]
-    id: String,
     created_at: Option<DateTime<Utc>>,
     #[serde(rename = "NodeID", default)]
     node: Option<String>,
@@ -69,7 +65,7 @@ impl Task {
     pub fn read(object: Value) -> Result<Self, String> {
         let raw = RawTask::deserialize(&object).map_err(|error| error.to_string())?;
         let node = raw.node.filter(|node| !node.is_empty());
-        Ok(Self { id: raw.id, created: raw.created_at, node, status: raw.status, object })
+        Ok(Self { created: raw.created_at, node, status: raw.status, object })
     }
 
     /// Whether nothing of it will change any more.
@@ -117,6 +113,9 @@ impl Task {
         match (state.as_str(), down) {
             ("complete", _) => Fate::Ended(0),
             ("rejected", _) => Fate::NotStarted(REFUSED, or("its node refused it")),
+            ("shutdown" | "remove", _) if container_status.container_id.is_empty() => {
+                Fate::NotStarted(REFUSED, "the swarm ended it before a node had started it".into())
+            }
             ("shutdown" | "remove", _) => Fate::Shut(code),
             ("orphaned", _) => Fate::Lost("its node was down for so long that the swarm gave it up".into()),
             ("failed", _) if err.contains("No such container") => {
@@ -131,11 +130,11 @@ impl Task {
             ("failed", _) => Fate::Ended(code),
             (_, Some(node)) => Fate::Unknown(format!("node {node} is down")),
             ("running", None) => Fate::Running,
-            (state, None) => Fate::Queued(or(match state {
-                "preparing" | "ready" | "starting" => "its node prepares it",
-                "" => "the swarm has not made its task yet",
-                _ => "a node of the swarm",
-            })),
+            // What is waited for, in words that follow "waits for".
+            (state, None) => Fate::Queued(match state {
+                "preparing" | "ready" | "starting" => "its node, which prepares it".into(),
+                _ => or("a node of the swarm").replace("no suitable node", "a suitable node"),
+            }),
         }
     }
 }
@@ -147,7 +146,8 @@ mod tests {
     use super::*;
 
     fn task(state: &str, message: &str, err: &str, code: i32) -> Task {
-        let status = json!({"State": state, "Message": message, "Err": err, "ContainerStatus": {"ExitCode": code}});
+        let container = json!({"ContainerID": "c0ffee", "ExitCode": code});
+        let status = json!({"State": state, "Message": message, "Err": err, "ContainerStatus": container});
         Task::read(json!({"ID": "t", "NodeID": "n", "Status": status})).unwrap()
     }
 
@@ -199,12 +199,15 @@ mod tests {
         for code in [0, 7, 137, 143] {
             assert_eq!(task("shutdown", "shutdown", "", code).fate(None), Fate::Shut(code));
         }
+        let pending = json!({"ID": "t", "Status": {"State": "shutdown", "Message": "pending task scheduling"}});
+        assert!(matches!(Task::read(pending).unwrap().fate(None), Fate::NotStarted(125, _)));
     }
 
     #[test]
     fn a_pending_task_is_queued_with_its_reason() {
-        let fate = task("pending", "pending task scheduling", "no suitable node (insufficient resources on 3 nodes)", 0);
-        assert_eq!(fate.fate(None), Fate::Queued("no suitable node (insufficient resources on 3 nodes)".into()));
+        let fate =
+            task("pending", "pending task scheduling", "no suitable node (insufficient resources on 3 nodes)", 0);
+        assert_eq!(fate.fate(None), Fate::Queued("a suitable node (insufficient resources on 3 nodes)".into()));
         for state in ["new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting", ""] {
             assert!(matches!(task(state, "", "", 0).fate(None), Fate::Queued(_)), "{state}");
         }
@@ -224,8 +227,8 @@ mod tests {
     fn the_oldest_task_is_the_run() {
         let made = |id: &str, at: &str| Task::read(json!({"ID": id, "CreatedAt": at})).unwrap();
         let tasks = vec![made("new", "2026-01-01T00:00:05.1Z"), made("old", "2026-01-01T00:00:05.01Z")];
-        assert_eq!(first(tasks).unwrap().id, "old");
+        assert_eq!(first(tasks).unwrap().object["ID"], "old");
         assert!(first(Vec::new()).is_none());
-        assert!(Task::read(json!({"Status": {}})).is_err());
+        assert!(Task::read(json!({"Status": {"State": 3}})).is_err());
     }
 }

@@ -1,20 +1,27 @@
 //! Runs on a swarm: each is a service with one task that is never restarted. Only the manager is asked, whose engine the
 //! record has. The handle of such a run is the name of its service.
 
+mod collect;
+mod send;
+
 use std::fs::File;
 use std::io;
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::local::{absent, bounded, handed, patiently, plan};
-use super::{Push, Started, Subject, Values};
+use super::{NotFetched, Push, Started, Subject, Values};
 use crate::engine::argv::{container_name, run_of_name};
+use crate::engine::copying::Heed;
 use crate::engine::swarm::{self, About, Fate, Files, Pinned, ServicePlan, Task, Wish, first};
-use crate::engine::{Engine, inspect};
+use crate::engine::{Engine, EngineError, inspect};
 use crate::env::Env;
 use crate::error::{Failure, Kind};
 use crate::fault;
+use crate::job::moved::{Moved, SHIPPED};
 use crate::job::record::{Begun, Exit, FORMAT, Outcome, Record, Run, Swarm};
 use crate::job::request::{Effect, Request, Verb};
 use crate::job::standing::{Alive, Ended, NeverStarted, Sighting};
@@ -22,7 +29,9 @@ use crate::job::tombstone::Tombstone;
 use crate::job::{BEGUN, Here, Job};
 use crate::names::{ImageRef, Tail};
 
-/// The code of a run whose container could not be made, as docker's client gives it.
+/// How long docker may be silent about the output of a task that has ended. That of a node that is down never comes.
+pub const SILENT: Duration = Duration::from_secs(10);
+
 const DRAINED: &str = "the swarm ended it: its node was drained, or had been cut off";
 
 /// The run and what it asks of the swarm.
@@ -69,7 +78,7 @@ pub fn command_line(engine: &Engine, record: &Record, values: &Values) -> Result
 
 fn service(record: &Record, image: &Pinned, files: Files) -> Result<ServicePlan> {
     let (run, wanted) = asked(record)?;
-    let mut run = plan(record, run);
+    let mut run = plan(record, run, None);
     run.image = ImageRef::parse(&image.reference)?;
     let wish = Wish {
         cpus: wanted.reserve_cpus,
@@ -87,7 +96,7 @@ fn sent(record: &Record, configs: usize) -> Result<Files> {
 }
 
 pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
-    let (_, wanted) = asked(record)?;
+    let (run, wanted) = asked(record)?;
     let could_not = format!("could not start run {} on the swarm", record.id);
     let (about, id) = manager(engine, &could_not)?;
     let image = image(engine, record, &could_not)?;
@@ -102,13 +111,17 @@ pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Va
     };
     job.write_json(BEGUN, &begun)?;
     fault::point("begun");
-    let files = if wanted.shared { Files::Shared } else { send(engine, record, &could_not)? };
+    let files = match wanted.shared {
+        true => Files::Shared,
+        false => sent(record, send::send(engine, record, run, &could_not)?)?,
+    };
     fault::point("configs-made");
     let args = swarm::service_create(&service(record, &image, files)?, &handed.args("/dev/stdin"));
     let stdin = handed.text().map(String::into_bytes);
     engine
-        .make_service(&args, &record.id, &container_name(&record.id), stdin, &handed.environment)
+        .make_service(&args, &record.id, &container_name(&record.id), stdin, handed.environment)
         .map_err(|error| error.failure(&could_not))?;
+    job.write_json(SHIPPED, &Moved::default())?;
     fault::point("service-made");
     Ok(Started { client: None, begun })
 }
@@ -116,7 +129,7 @@ pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Va
 pub fn look(engine: &Engine, subject: Subject) -> Sighting {
     let Ok((run, _)) = asked(subject.record) else { return Sighting::Absent };
     let name = container_name(&subject.record.id);
-    let failed = |error: crate::engine::EngineError| Sighting::Unreachable(error.failure(""));
+    let failed = |error: EngineError| Sighting::Unreachable(error.failure(""));
     let task = match engine.tasks(&subject.record.id, &name) {
         Err(error) => return failed(error),
         Ok(None) => {
@@ -125,7 +138,7 @@ pub fn look(engine: &Engine, subject: Subject) -> Sighting {
         Ok(Some(tasks)) => first(tasks),
     };
     let Some(task) = task else {
-        let pending = Some("the swarm has not made its task yet".to_owned());
+        let pending = Some("the swarm, which has not made its task yet".to_owned());
         return Sighting::Alive(Alive { container: name, started: None, account: Value::Null, pending });
     };
     let down = match down(engine, &task) {
@@ -145,7 +158,7 @@ pub fn look(engine: &Engine, subject: Subject) -> Sighting {
 }
 
 /// The name of the task's node, if that is down and the task has not ended.
-fn down(engine: &Engine, task: &Task) -> Result<Option<String>, crate::engine::EngineError> {
+fn down(engine: &Engine, task: &Task) -> Result<Option<String>, EngineError> {
     let Some(node) = task.node.as_ref().filter(|_| !task.has_ended()) else { return Ok(None) };
     let node = engine.node(node)?;
     Ok((node.state != "ready").then_some(node.name))
@@ -185,7 +198,8 @@ pub fn end(engine: &Engine, subject: Subject, request: &Request, push: Push) -> 
     let id = &subject.record.id;
     let could_not = format!("could not end run {id}");
     if request.verb == Verb::Kill && !request.ends() {
-        let message = format!("could not send the signal to run {id}: a swarm sends a program only TERM, and KILL later");
+        let message =
+            format!("could not send the signal to run {id}: a swarm sends a program only TERM, and KILL later");
         return Err(Failure::new(Kind::Conflict, message).hint(format!("end it with: longshore exec stop {id}")));
     }
     let name = container_name(id);
@@ -205,9 +219,22 @@ pub fn end(engine: &Engine, subject: Subject, request: &Request, push: Push) -> 
     Ok(Effect::Sent)
 }
 
+/// The command line for the output of a task, which ends by itself if the task is over.
+pub fn output(service: &str, is_over: bool) -> Vec<String> {
+    swarm::logs(service, "all", !is_over)
+}
+
+/// Copies the output of a run into a directory of the caller. With shared directories it is there.
+pub fn fetch(engine: &Engine, record: &Record, output: &Path, heed: &mut Heed) -> Result<Moved, NotFetched> {
+    match record.run().and_then(|run| run.swarm.as_ref()) {
+        Some(wanted) if !wanted.shared => collect::fetch(engine, record, output, heed),
+        _ => Ok(Moved::default()),
+    }
+}
+
 /// The output of a task whose node is down never comes, so this waits only for as long as something comes.
 pub fn fetch_log(engine: &Engine, service: &str, tail: Tail, into: File) -> io::Result<()> {
-    bounded(engine, &swarm::logs(service, &tail.to_string(), false), into)
+    bounded(engine, &swarm::logs(service, &tail.to_string(), false), SILENT.min(engine.patience), into)
 }
 
 pub fn remove(engine: &Engine, service: &str) -> bool {
