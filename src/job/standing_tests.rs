@@ -44,6 +44,8 @@ fn facts(kind: Kind) -> Facts {
         log_locked: false,
         lock_error: None,
         begun: Some(begun("20.10.24")),
+        pending: None,
+        moving: None,
         waiting: false,
         queued: false,
         attempts: Vec::new(),

@@ -273,7 +273,7 @@ mod tests {
         let (src, main) = (dir.join("src"), main(file));
         let (input, output) = (input.map(|input| dir.join(input)), output.map(|output| dir.join(output)));
         let (input, output) = (input.as_deref(), output.as_deref());
-        resolve(&Given { src: &src, main: Some(&main), input, output, mounts: &[], sockets: &[] })
+        resolve(&Given { src: &src, main: Some(&main), input, output, mounts: &[], sockets: &[], copied: false })
     }
 
     fn refusal(dir: &Path, file: &str, input: Option<&str>, output: Option<&str>) -> String {

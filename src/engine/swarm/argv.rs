@@ -245,6 +245,7 @@ mod tests {
             gpus: None,
             network: None,
             log_driver: "local".into(),
+            copied: None,
         };
         let wish = Wish {
             cpus: Some(Cpus::parse("2").unwrap()),
