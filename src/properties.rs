@@ -13,6 +13,7 @@ pub mod records;
 pub mod requirements;
 pub mod spec;
 pub mod sweep;
+pub mod transfer;
 
 /// Whether a terminal would act on a character of one line.
 fn is_live(c: char) -> bool {

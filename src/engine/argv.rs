@@ -388,6 +388,32 @@ fn cache_labels(cache: &CacheName, uid: u32) -> Vec<String> {
     words(["--label", &format!("{CACHE_LABEL}={cache}"), "--label", &format!("{OWNER_LABEL}={uid}")])
 }
 
+/// The label of a volume with copies of the files of runs.
+pub const COPY_LABEL: &str = "longshore.copy";
+
+/// Makes a volume for copies of files. `mark` tells it from others of its name: one that docker makes for a container has none.
+#[must_use]
+pub fn copy_create(volume: &str, uid: u32, mark: &str) -> Vec<String> {
+    let labels = [format!("{COPY_LABEL}={mark}"), format!("{OWNER_LABEL}={uid}")];
+    words(["volume", "create", "--label", &labels[0], "--label", &labels[1], volume])
+}
+
+/// Makes a container that has such a volume and is never started. Its name is that of the volume.
+#[must_use]
+pub fn copy_holder(volume: &str, place: &str, image: &ImageRef) -> Vec<String> {
+    let mount = format!("type=volume,source={volume},target=/{place},volume-nocopy");
+    let mut argv = words(["create", "--name", volume, "--pull", "never", "--network", "none"]);
+    argv.extend(words(["--label", COPY_LABEL]));
+    argv.extend(words(["--mount", &mount, "--entrypoint", "none", image.as_str()]));
+    argv
+}
+
+/// Removes a volume. The engine refuses one that a container uses, running or not.
+#[must_use]
+pub fn volume_remove(volume: &str) -> Vec<String> {
+    words(["volume", "rm", volume])
+}
+
 /// The engine's description of a volume.
 #[must_use]
 pub fn volume_inspect(volume: &str) -> Vec<String> {

@@ -36,6 +36,17 @@ pub enum CopyError<E> {
     Ours(E),
 }
 
+impl CopyError<io::Error> {
+    /// The same, with any error of ours.
+    pub fn ours(self) -> CopyError<anyhow::Error> {
+        match self {
+            Self::Engine(error) => CopyError::Engine(error),
+            Self::Stopped => CopyError::Stopped,
+            Self::Ours(error) => CopyError::Ours(error.into()),
+        }
+    }
+}
+
 /// What is asked while a copy runs, with the bytes so far: whether it is to continue.
 pub type Heed<'a> = dyn FnMut(u64) -> bool + 'a;
 

@@ -1,8 +1,9 @@
-//! Which volumes of caches have been prepared, so that this is not done again for each run.
+//! Which volumes of caches, and of copies of files, have been prepared, so that this is not done again for each run.
 //!
 //! ```text
 //! STATE/.caches/<sha256 of the volume's name>   the engine and the time at which the volume was made
 //! STATE/.caches.lock                            held while a volume is prepared
+//! STATE/.copies-<0 to f>.lock                   held while a volume is filled with files of runs
 //! ```
 
 use std::fs::File;
@@ -13,6 +14,8 @@ use super::store::{Store, digest};
 
 const CACHES: &str = ".caches";
 const LOCK: &str = ".caches.lock";
+const COPIES: &str = ".copies-";
+const LOCK_END: &str = ".lock";
 const SMALL_MARK: u64 = 4 << 10;
 
 /// The volumes of caches, as far as this state directory knows them. Of several processes one at a time has them.
@@ -30,6 +33,18 @@ impl Store {
     pub fn hold_caches(&self) -> Result<Caches<'_>> {
         let lock = self.root().lock_file(LOCK).context("could not lock the caches")?;
         lock.lock().context("could not lock the caches")?;
+        Ok(Caches { store: self, _lock: lock })
+    }
+
+    /// Waits until no other process fills this volume with files of runs. It is one of several locks, so that two volumes are
+    /// mostly filled at the same time.
+    ///
+    /// # Errors
+    /// When the lock cannot be taken.
+    pub fn hold_copies(&self, volume: &str) -> Result<Caches<'_>> {
+        let name = format!("{COPIES}{}{LOCK_END}", &digest(volume)[..1]);
+        let lock = self.root().lock_file(&name).context("could not lock the copies of files")?;
+        lock.lock().context("could not lock the copies of files")?;
         Ok(Caches { store: self, _lock: lock })
     }
 }

@@ -6,6 +6,7 @@
 
 mod build;
 mod cache;
+mod copies;
 mod local;
 mod lookout;
 mod memory;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
+use super::copies::{Content, Shelf, Volume};
 use super::local::{self, Call, call};
 use super::{Started, Values, cache};
 use crate::engine::argv::{self, container_name};
@@ -22,9 +23,9 @@ use crate::env::Env;
 use crate::error::{Failure, Kind, plain};
 use crate::fault;
 use crate::job::moved::{MOVING, Moved, Notes, Phase, SHIPPED};
-use crate::job::record::{Record, Run, Ship, UNFETCHED};
+use crate::job::record::{Begun, Record, Run, Ship, UNFETCHED};
 use crate::job::{Job, LOG};
-use crate::names::{INPUT_TARGET, MountPath, OUTPUT_TARGET, SOURCE_TARGET};
+use crate::names::{INPUT_TARGET, MountPath, OUTPUT_TARGET, SOURCE_TARGET, When};
 use crate::transfer::{Limits, Pack, Scan, Tree, Why, place, unpack};
 use crate::units::show_bytes_binary;
 
@@ -35,6 +36,8 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 /// The start of a container may take so many times the time limit of a question.
 const STARTING: u32 = 6;
+/// From how many bytes on files are kept on the engine for the next run.
+const WORTH_KEEPING: u64 = 4 << 20;
 /// The most files and directories of an output.
 pub const MOST_ENTRIES: u64 = 10_000_000;
 
@@ -99,69 +102,166 @@ impl Cargo {
     }
 }
 
-/// The `docker create` of a recorded run.
+/// The `docker create` of a recorded run, as far as it is known before the files are looked at.
 pub fn create(record: &Record, values: &Values) -> Result<Call> {
+    created(record, values, &Provided::default())
+}
+
+/// Volumes of the engine that have the files already.
+#[derive(Debug, Default)]
+struct Provided {
+    source: Option<Volume>,
+    input: Option<Volume>,
+}
+
+fn created(record: &Record, values: &Values, provided: &Provided) -> Result<Call> {
     let run = record.run().context("it is not a run")?;
     // A volume is quicker to fill than the layer of a container.
-    let volume = |target: &str| format!("type=volume,target={target}");
-    let mounts = [run.input.as_ref().map(|_| volume(INPUT_TARGET)), run.output.as_ref().map(|_| volume(OUTPUT_TARGET))];
-    call(record, values, Some(mounts.into_iter().flatten().collect()))
+    let empty = |target: &str| format!("type=volume,target={target}");
+    let kept = |volume: &Volume, target: &str| {
+        format!("type=volume,source={},target={target},readonly,volume-nocopy", volume.name)
+    };
+    let source = provided.source.as_ref().map(|volume| kept(volume, SOURCE_TARGET));
+    let input = provided.input.as_ref().map(|volume| kept(volume, INPUT_TARGET));
+    let input = run.input.as_ref().map(|_| input.unwrap_or_else(|| empty(INPUT_TARGET)));
+    let output = run.output.as_ref().map(|_| empty(OUTPUT_TARGET));
+    call(record, values, Some([source, input, output].into_iter().flatten().collect()))
 }
 
 pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
-    let run = record.run().context("it is not a run")?;
-    let ship = run.ship.as_ref().context("it is not to be copied")?;
-    let call = create(record, values)?;
+    // Values that cannot be passed to docker are refused before anything is done.
+    create(record, values)?;
     let begun = local::begin(engine, env, job, None)?;
     fault::point("begun");
-    let never = |begun| Ok(Started { client: None, begun });
-    if job.requests().ask_for_end() {
-        return never(begun);
-    }
-    let cargo = Cargo::of(run, ship)?;
-    cache::prepare(engine, env, record, run, &begun)?;
-    clear(engine, record)?;
-    let could_not = format!("could not create the container of run {}", record.id);
-    let output =
-        engine.run_as(&call.args, engine.patience * STARTING, call.stdin.map(String::into_bytes), call.environment);
-    let output = output.map_err(|error| error.failure(&could_not))?;
-    if !output.status.success() {
-        return Err(engine.explain(&call.args, &output).failure(&could_not).into());
-    }
-    fault::point("created");
-    let sent = send_surely(engine, job, record, run, &cargo);
+    let sent = match job.requests().ask_for_end() {
+        true => Err(CopyError::Stopped),
+        false => ship(engine, env, job, record, values, &begun),
+    };
     let _ = job.dir.remove(MOVING);
-    match sent {
-        Ok(shipped) => job.write_json(SHIPPED, &shipped)?,
-        Err(error) => {
-            // The next start removes it, if this fails.
-            let _ = local::remove(engine, &container_name(&record.id));
-            return match not_sent(&record.id.to_string(), error) {
-                Some(failure) => Err(failure.into()),
-                None => never(begun),
-            };
-        }
+    let sent = sent.and_then(|moved| match job.requests().ask_for_end() {
+        true => Err(CopyError::Stopped),
+        false => job.write_json(SHIPPED, &moved).map_err(CopyError::Ours),
+    });
+    if let Err(error) = sent {
+        // The next start removes it, if this fails.
+        let _ = local::remove(engine, &container_name(&record.id));
+        return match not_sent(record, error) {
+            Some(error) => Err(error),
+            None => Ok(Started { client: None, begun }),
+        };
     }
     fault::point("shipped");
-    if job.requests().ask_for_end() {
-        let _ = local::remove(engine, &container_name(&record.id));
-        return never(begun);
-    }
     begin(engine, job, record)?;
     Ok(Started { client: None, begun })
 }
 
-/// Removes the container that an earlier try has left. It was never started.
-fn clear(engine: &Engine, record: &Record) -> Result<(), Failure> {
-    let could_not = format!("could not make room for the container of run {}", record.id);
-    let found = engine.container_of(&record.id, None).map_err(|error| error.failure(&could_not))?;
+/// Makes the container of a run, with its files.
+fn ship(
+    engine: &Engine,
+    env: &Env,
+    job: &Job,
+    record: &Record,
+    values: &Values,
+    begun: &Begun,
+) -> Result<Moved, CopyError<anyhow::Error>> {
+    let ours = CopyError::<anyhow::Error>::Ours;
+    let run = record.run().context("it is not a run").map_err(ours)?;
+    let ship = run.ship.as_ref().context("it is not to be copied").map_err(ours)?;
+    let cargo = Cargo::of(run, ship).map_err(|failure| ours(failure.into()))?;
+    cache::prepare(engine, env, record, run, begun).map_err(ours)?;
+    let mut sending = Sending::new(job, cargo.bytes());
+    let shelf = Shelf::open(engine, env, record, begun).map_err(ours)?;
+    let mut provided = cargo.provide(&shelf, run, ship, &mut sending)?;
+    let call = created(record, values, &provided).map_err(ours)?;
+    if let Err(error) = make(engine, &call) {
+        // An earlier try may have left a container, which has the name.
+        if !clear(engine, record)? {
+            return Err(error);
+        }
+        make(engine, &call)?;
+    }
+    // Now the container keeps the volumes. If another process has removed one before, docker has made an empty one.
+    let are_there = provided.volumes().all(|volume| shelf.has(volume).unwrap_or(false));
+    if !are_there {
+        clear(engine, record)?;
+        provided = Provided::default();
+        make(engine, &created(record, values, &provided).map_err(ours)?)?;
+    }
+    fault::point("created");
+    sending.send(engine, &container_name(&record.id), &|to| cargo.pack(run, &provided, to)).map_err(CopyError::ours)?;
+    let entries = cargo.trees().map(|tree| tree.entries() as u64).sum();
+    Ok(Moved { entries, bytes: cargo.bytes(), left_out: cargo.special() })
+}
+
+fn make(engine: &Engine, call: &Call) -> Result<(), CopyError<anyhow::Error>> {
+    let stdin = call.stdin.clone().map(String::into_bytes);
+    let output = engine.run_as(&call.args, engine.patience * STARTING, stdin, call.environment.clone());
+    let output = output.map_err(CopyError::Engine)?;
+    if output.status.success() { Ok(()) } else { Err(CopyError::Engine(engine.explain(&call.args, &output))) }
+}
+
+impl Provided {
+    fn volumes(&self) -> impl Iterator<Item = &Volume> {
+        self.source.iter().chain(&self.input)
+    }
+}
+
+impl Cargo {
+    /// The volumes for what is worth it, made if they are missing.
+    fn provide(
+        &self,
+        shelf: &Shelf,
+        run: &Run,
+        ship: &Ship,
+        sending: &mut Sending,
+    ) -> Result<Provided, CopyError<anyhow::Error>> {
+        let is_worth_it = |tree: &&Tree| match ship.cache {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => tree.bytes() >= WORTH_KEEPING,
+        };
+        let points = [run.input.as_ref().map(|_| "data"), run.output.as_ref().map(|_| "output")];
+        let points: Vec<&str> = points.into_iter().flatten().collect();
+        let source = Some(&self.source).filter(is_worth_it).map(|tree| Content { tree, points: &points });
+        let input = self.input.as_ref().filter(is_worth_it).map(|tree| Content { tree, points: &[] });
+        let mut provide = |content: Option<Content>| match content {
+            Some(content) => shelf.provide(content, sending),
+            None => Ok(None),
+        };
+        Ok(Provided { source: provide(source)?, input: provide(input)? })
+    }
+
+    /// Writes what the container itself gets: files that no volume has, and the directories that docker would make as root.
+    fn pack(&self, run: &Run, provided: &Provided, to: &mut dyn Write) -> io::Result<()> {
+        let mut archive = Pack::new(to);
+        let mut put = |tree: &Tree, at: &str| {
+            let (mode, uid, gid) = tree.top();
+            archive.directory(in_archive(at), mode, uid, gid)?;
+            tree.pack(in_archive(at), &mut archive, &mut |_| Ok(()))
+        };
+        if provided.source.is_none() {
+            put(&self.source, SOURCE_TARGET)?;
+        }
+        if let Some(input) = self.input.as_ref().filter(|_| provided.input.is_none()) {
+            put(input, INPUT_TARGET)?;
+        }
+        if let Some(output) = &run.output {
+            let data = std::fs::metadata(output.as_str())?;
+            archive.directory(in_archive(OUTPUT_TARGET), data.mode() & 0o777, data.uid(), data.gid())?;
+        }
+        archive.finish().map(drop)
+    }
+}
+
+/// Removes the container that an earlier try has left, which was never started. Returns whether there was one.
+fn clear(engine: &Engine, record: &Record) -> Result<bool, CopyError<anyhow::Error>> {
+    let found = engine.container_of(&record.id, None).map_err(CopyError::Engine)?;
     match found.map(|container| container.state) {
         Some(state) if state.phase == State::Created => {
-            let args = argv::remove(&state.id);
-            engine.read(&args).map(drop).map_err(|error| error.failure(&could_not))
+            engine.read(&argv::remove(&state.id)).map(|_| true).map_err(CopyError::Engine)
         }
-        Some(_) => Err(Failure::new(Kind::Conflict, format!("{could_not}: it was started before"))),
-        None => Ok(()),
+        Some(_) => Err(CopyError::Ours(Failure::new(Kind::Conflict, "its container was started before").into())),
+        None => Ok(false),
     }
 }
 
@@ -180,65 +280,64 @@ fn begin(engine: &Engine, job: &Job, record: &Record) -> Result<()> {
     Ok(())
 }
 
-fn not_sent(id: &str, error: CopyError<io::Error>) -> Option<Failure> {
-    let could_not = format!("could not copy the files of run {id} to the engine");
+fn not_sent(record: &Record, error: CopyError<anyhow::Error>) -> Option<anyhow::Error> {
+    let could_not = format!("could not copy the files of run {} to the engine", record.id);
     match error {
-        CopyError::Engine(error) => Some(error.failure(&could_not)),
-        CopyError::Ours(error) => Some(Failure::new(Kind::Failed, format!("{could_not}: {}", plain(&error)))),
+        CopyError::Engine(error) => Some(error.failure(&could_not).into()),
+        CopyError::Ours(error) => Some(Failure::of(&error).because(&could_not).into()),
         CopyError::Stopped => None,
     }
 }
 
-/// Copies the files again if that broke in the middle.
-fn send_surely(
-    engine: &Engine,
-    job: &Job,
-    record: &Record,
-    run: &Run,
-    cargo: &Cargo,
-) -> Result<Moved, CopyError<io::Error>> {
-    let mut sent = send(engine, job, record, run, cargo);
-    for _ in 1..TRIES {
-        if !matches!(sent, Err(CopyError::Engine(EngineError::Failed { .. }))) {
-            break;
-        }
-        std::thread::sleep(PAUSE);
-        sent = send(engine, job, record, run, cargo);
-    }
-    sent
+/// Sends files to an engine, and notes how far that is. A request to end the run stops it.
+pub struct Sending<'a> {
+    job: &'a Job,
+    notes: Notes<'a>,
+    /// The bytes of archives that were sent before.
+    sent: u64,
 }
 
-/// Copies the files into the container, with the directories that docker would make as root.
-fn send(engine: &Engine, job: &Job, record: &Record, run: &Run, cargo: &Cargo) -> Result<Moved, CopyError<io::Error>> {
-    let mut notes = Notes::new(job, Phase::Shipping, Some(cargo.bytes()));
-    let write = |to: &mut dyn Write| {
-        let mut archive = Pack::new(to);
-        let mut progress = |_: u64| Ok(());
-        let mut put = |tree: &Tree, at: &str| {
-            let (mode, uid, gid) = tree.top();
-            archive.directory(in_archive(at), mode, uid, gid)?;
-            tree.pack(in_archive(at), &mut archive, &mut progress)
+impl<'a> Sending<'a> {
+    fn new(job: &'a Job, total: u64) -> Self {
+        Self { job, notes: Notes::new(job, Phase::Shipping, Some(total)), sent: 0 }
+    }
+
+    /// Sends an archive, and sends it again if that broke in the middle.
+    pub fn send(
+        &mut self,
+        engine: &Engine,
+        container: &str,
+        pack: &(impl Fn(&mut dyn Write) -> io::Result<()> + Sync),
+    ) -> Result<(), CopyError<io::Error>> {
+        let mut sent = self.try_send(engine, container, pack);
+        for _ in 1..TRIES {
+            if !matches!(sent, Err(CopyError::Engine(EngineError::Failed { .. }))) {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+            sent = self.try_send(engine, container, pack);
+        }
+        self.sent += sent?;
+        Ok(())
+    }
+
+    fn try_send(
+        &mut self,
+        engine: &Engine,
+        container: &str,
+        pack: &(impl Fn(&mut dyn Write) -> io::Result<()> + Sync),
+    ) -> Result<u64, CopyError<io::Error>> {
+        let mut asked = Instant::now();
+        let mut heed = |bytes: u64| {
+            self.notes.note(self.sent + bytes);
+            if asked.elapsed() < ASKED {
+                return true;
+            }
+            asked = Instant::now();
+            !self.job.requests().ask_for_end()
         };
-        put(&cargo.source, SOURCE_TARGET)?;
-        cargo.input.as_ref().map_or(Ok(()), |input| put(input, INPUT_TARGET))?;
-        if let Some(output) = &run.output {
-            let data = std::fs::metadata(output.as_str())?;
-            archive.directory(in_archive(OUTPUT_TARGET), data.mode() & 0o777, data.uid(), data.gid())?;
-        }
-        archive.finish().map(drop)
-    };
-    let mut asked = Instant::now();
-    let mut heed = |bytes: u64| {
-        notes.note(bytes);
-        if asked.elapsed() < ASKED {
-            return true;
-        }
-        asked = Instant::now();
-        !job.requests().ask_for_end()
-    };
-    engine.copy_in(&container_name(&record.id), write, &mut heed)?;
-    let entries = cargo.trees().map(|tree| tree.entries() as u64).sum();
-    Ok(Moved { entries, bytes: cargo.bytes(), left_out: cargo.special() })
+        engine.copy_in(container, |to| pack(to), &mut heed)
+    }
 }
 
 /// A path of the container as the name of an entry.

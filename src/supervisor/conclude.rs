@@ -325,6 +325,11 @@ fn verify_log(task: &Task, sighting: &Sighting, client: Option<ExitStatus>, outa
         (false, None) if client.is_none() => ClientEnd::GaveUp,
         (false, _) => ClientEnd::CutOff,
     };
+    if whole && task.runner().copies() {
+        // It was read from the engine's copy, to the end.
+        (exit.log, exit.saved) = (LogState::Complete, true);
+        return;
+    }
     let outage = || match outage {
         Outage::Possible if task.runner().has_stayed_up(&end.container, end.started) => Outage::None,
         seen => seen,

@@ -188,7 +188,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
             '[' => tokens
                 .push(class(&mut rest).ok_or_else(|| format!("\"[\" without its \"]\" or its range in {text:?}"))?),
             '\\' => {
-                tokens.push(Token::Char(rest.next().ok_or_else(|| format!("nothing after the \"\\\" in {text:?}"))?))
+                tokens.push(Token::Char(rest.next().ok_or_else(|| format!("nothing after the \"\\\" in {text:?}"))?));
             }
             char => tokens.push(Token::Char(char)),
         }

@@ -158,10 +158,10 @@ impl<R: Read> Members<R> {
         self.exact(&mut block)?;
         let (mut rest, mut after) = (Vec::new(), (&mut self.reader).take(AFTER_END as u64 + 1));
         after.read_to_end(&mut rest).map_err(|error| Refused::unread(&error))?;
-        match block.iter().chain(&rest).all(|byte| *byte == 0) {
-            true if rest.len() <= AFTER_END => Ok(()),
-            _ => Err(Refused::invalid("the archive has something after its end")),
+        if rest.len() <= AFTER_END && block.iter().chain(&rest).all(|byte| *byte == 0) {
+            return Ok(());
         }
+        Err(Refused::invalid("the archive has something after its end"))
     }
 
     fn exact(&mut self, buffer: &mut [u8]) -> Result<(), Refused> {

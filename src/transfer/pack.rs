@@ -139,10 +139,13 @@ fn owner(records: &mut Vec<u8>, key: &str, id: u32) -> u64 {
 }
 
 /// Appends `LENGTH KEY=VALUE\n`. The length counts its own digits.
-fn record(records: &mut Vec<u8>, key: &str, value: &[u8]) {
+pub(super) fn record(records: &mut Vec<u8>, key: &str, value: &[u8]) {
     let rest = key.len() + value.len() + 3;
-    let length = (1..).map(|digits| rest + digits).find(|length| rest + length.to_string().len() == *length);
-    records.extend_from_slice(format!("{} {key}=", length.unwrap_or_default()).as_bytes());
+    let mut length = rest;
+    while length != rest + length.to_string().len() {
+        length = rest + length.to_string().len();
+    }
+    records.extend_from_slice(format!("{length} {key}=").as_bytes());
     records.extend_from_slice(value);
     records.push(b'\n');
 }
@@ -211,7 +214,8 @@ mod tests {
     fn gnu_tar_lists_what_is_written() {
         let mut pack = Pack::new(Vec::new());
         pack.directory("app", 0o755, 1000, 1000).unwrap();
-        let meta = Meta { mode: 0o640, uid: 5_000_000, gid: 7, time: Time { seconds: -2, nanos: 500_000_000 } };
+        let meta =
+            Meta { mode: 0o640, uid: 5_000_000, gid: 7, time: Time { seconds: 1_700_000_000, nanos: 500_000_000 } };
         let name = format!("app/{}/caf\u{e9}", "d".repeat(120));
         pack.begin(EntryType::Regular, name.as_bytes(), b"", 3, &meta).unwrap();
         pack.content(b"abc").and_then(|()| pack.pad(3)).unwrap();
@@ -233,7 +237,7 @@ mod tests {
             .expect("GNU tar");
         let listed = format!(
             "drwxr-xr-x 1000/1000         0 2006-07-24 01:21:28 app/\n\
-             -rw-r----- 5000000/7         3 1969-12-31 23:59:58.5 {name}\n"
+             -rw-r----- 5000000/7         3 2023-11-14 22:13:20.5 {name}\n"
         );
         assert_eq!(
             (String::from_utf8_lossy(&tar.stdout), String::from_utf8_lossy(&tar.stderr)),

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
@@ -28,36 +28,36 @@ pub fn place(part: &Path, output: &Path) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let to = rustix::fs::open(output, flags, Mode::empty()).map_err(|errno| about("open", output, errno))?;
     let device = rustix::fs::fstat(&from)?.st_dev;
-    let pair = Pair { from: from.as_fd(), to: to.as_fd(), path: output.to_owned() };
+    let pair = Pair { from, to, path: output.to_owned() };
     pair.check(device)?;
     pair.carry_out()?;
-    Ok(rustix::fs::syncfs(&to)?)
+    Ok(rustix::fs::syncfs(&pair.to)?)
 }
 
 /// Two directories of which one is moved into the other. The path is that of the target, for messages.
-struct Pair<'a> {
-    from: BorrowedFd<'a>,
-    to: BorrowedFd<'a>,
+struct Pair {
+    from: OwnedFd,
+    to: OwnedFd,
     path: PathBuf,
 }
 
-impl Pair<'_> {
+impl Pair {
     /// Finds out whether everything can be moved.
     fn check(&self, device: u64) -> io::Result<()> {
         let refused = |why: &str| io::Error::other(format!("could not write to {}: {why}", shown(&self.path)));
-        if rustix::fs::fstat(self.to)?.st_dev != device {
+        if rustix::fs::fstat(&self.to)?.st_dev != device {
             return Err(refused("it is on another file system"));
         }
-        let names = names(self.from)?;
+        let names = names(&self.from)?;
         if !names.is_empty() {
-            let access = rustix::fs::accessat(self.to, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty());
+            let access = rustix::fs::accessat(&self.to, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty());
             access.map_err(|errno| about("write to", &self.path, errno))?;
         }
         for name in names {
-            let (new, old) = (stat(self.from, &name)?, stat(self.to, &name)?);
+            let (new, old) = (stat(&self.from, &name)?, stat(&self.to, &name)?);
             let path = || shown(&self.path.join(&name));
             match (new.map(|stat| is_directory(&stat)), old.map(|stat| is_directory(&stat))) {
-                (Some(true), Some(true)) => self.with(&name, |pair| pair.check(device))?,
+                (Some(true), Some(true)) => self.below(&name)?.check(device)?,
                 (Some(true), Some(false)) => {
                     return Err(io::Error::other(format!(
                         "could not write {}: it is there, and is not a directory",
@@ -77,14 +77,14 @@ impl Pair<'_> {
     }
 
     fn carry_out(&self) -> io::Result<()> {
-        for name in names(self.from)? {
+        for name in names(&self.from)? {
             let path = self.path.join(&name);
-            let Some(new) = stat(self.from, &name)? else { continue };
+            let Some(new) = stat(&self.from, &name)? else { continue };
             if !is_directory(&new) {
                 self.rename(&name).map_err(|errno| about("write", &path, errno))?;
-            } else if stat(self.to, &name)?.is_some() {
-                self.with(&name, |pair| pair.carry_out())?;
-                rustix::fs::unlinkat(self.from, &name, AtFlags::REMOVEDIR)?;
+            } else if stat(&self.to, &name)?.is_some() {
+                self.below(&name)?.carry_out()?;
+                rustix::fs::unlinkat(&self.from, &name, AtFlags::REMOVEDIR)?;
             } else {
                 self.move_directory(&name, &new).map_err(|errno| about("write", &path, errno))?;
             }
@@ -94,7 +94,7 @@ impl Pair<'_> {
 
     fn rename(&self, name: &OsStr) -> rustix::io::Result<()> {
         fault::call("place", name.display()).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        rustix::fs::renameat(self.from, name, self.to, name)
+        rustix::fs::renameat(&self.from, name, &self.to, name)
     }
 
     /// A directory that moves to another one has to be writable, because its `..` changes.
@@ -102,23 +102,23 @@ impl Pair<'_> {
         if stat.st_mode & 0o300 == 0o300 {
             return self.rename(name);
         }
-        let dir = opened(self.from, name)?;
+        let dir = opened(&self.from, name)?;
         self.rename(name)?;
         rustix::fs::fchmod(&dir, Mode::from_raw_mode(stat.st_mode & 0o7777))
     }
 
-    /// Calls `f` with a directory that both have.
-    fn with(&self, name: &OsStr, f: impl FnOnce(&Pair) -> io::Result<()>) -> io::Result<()> {
+    /// The directories of a name that both have.
+    fn below(&self, name: &OsStr) -> io::Result<Self> {
         let path = self.path.join(name);
-        let from = opened(self.from, name)?;
-        let to = rustix::fs::openat(self.to, name, directory_flags(), Mode::empty());
-        let to = to.map_err(|errno| about("open", &path, errno))?;
-        f(&Pair { from: from.as_fd(), to: to.as_fd(), path })
+        let open =
+            || Ok((opened(&self.from, name)?, rustix::fs::openat(&self.to, name, directory_flags(), Mode::empty())?));
+        let (from, to) = open().map_err(|errno| about("open", &path, errno))?;
+        Ok(Self { from, to, path })
     }
 }
 
 /// Opens a directory of ours. Its mode may forbid that to us, too.
-fn opened(dir: BorrowedFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
+fn opened(dir: &OwnedFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
     let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
     if !mode.contains(Mode::RWXU) {
@@ -127,7 +127,7 @@ fn opened(dir: BorrowedFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat(dir, name, directory_flags(), Mode::empty())
 }
 
-fn stat(dir: BorrowedFd, name: &OsStr) -> io::Result<Option<Stat>> {
+fn stat(dir: &OwnedFd, name: &OsStr) -> io::Result<Option<Stat>> {
     match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::NOENT) => Ok(None),
@@ -143,3 +143,7 @@ fn about(what: &str, path: &Path, errno: Errno) -> io::Error {
     let error = io::Error::from(errno);
     io::Error::new(error.kind(), format!("could not {what} {}: {}", shown(path), plain(&error)))
 }
+
+#[cfg(test)]
+#[path = "place_tests.rs"]
+mod tests;

@@ -450,3 +450,7 @@ fn part(digest: &mut Sha256, bytes: &[u8]) {
     digest.update((bytes.len() as u64).to_be_bytes());
     digest.update(bytes);
 }
+
+#[cfg(test)]
+#[path = "tree_tests.rs"]
+mod tests;

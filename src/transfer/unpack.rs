@@ -320,3 +320,7 @@ fn keep(done: rustix::io::Result<()>) -> io::Result<()> {
         done => Ok(done?),
     }
 }
+
+#[cfg(test)]
+#[path = "unpack_tests.rs"]
+mod tests;
