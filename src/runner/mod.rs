@@ -376,6 +376,15 @@ impl Runner {
         }
     }
 
+    /// Removes what there may be of a run that has no container. Returns whether nothing is left.
+    #[must_use]
+    pub fn clear_absent(&self, record: &Record) -> bool {
+        match self {
+            Self::Local(_) | Self::Shipped(_) => true,
+            Self::Swarm(engine) => engine.clear_swarm(&record.id),
+        }
+    }
+
     /// Removes the container of a forgotten run. Returns whether nothing is left of it: it was removed, or has been missing
     /// for long enough.
     #[must_use]

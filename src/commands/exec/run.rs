@@ -112,8 +112,12 @@ pub fn ready(env: &Env, asked: Asked) -> Result<Ready> {
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
     let group = group.map(String::from);
-    let record =
-        Record { rerun_of, group, parameters, ..record(env, &engine, &spec, &wanted, &paths, names, ship, swarm) };
+    let record = Record {
+        rerun_of,
+        group,
+        parameters,
+        ..record(env, &engine, &spec, &wanted, &paths, names, Place { ship, swarm })
+    };
     let record = start::followed(env, how, record)?;
     // Values that cannot be passed to docker are refused before anything is created.
     let argv = Runner::of(env, &record).command_line(&record, &values)?;
@@ -194,6 +198,12 @@ fn check_retry(spec: &RunSpec) -> Result<(), Failure> {
     }
 }
 
+/// Where a run runs, if not on an engine that sees the caller's files.
+struct Place {
+    ship: Option<Ship>,
+    swarm: Option<Swarm>,
+}
+
 fn record(
     env: &Env,
     engine: &Engine,
@@ -201,8 +211,7 @@ fn record(
     wanted: &Wanted,
     paths: &Paths,
     names: Vec<EnvKey>,
-    ship: Option<Ship>,
-    swarm: Option<Swarm>,
+    place: Place,
 ) -> Record {
     let work = Work::Run(Run {
         source: paths.src.clone(),
@@ -225,8 +234,8 @@ fn record(
         retry: retry(spec),
         keep: spec.keep,
         log_driver: spec.log_driver.unwrap_or(LogDriver::Local),
-        ship,
-        swarm,
+        ship: place.ship,
+        swarm: place.swarm,
     });
     Record {
         name: wanted.name.as_ref().map(ToString::to_string),

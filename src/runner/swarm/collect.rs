@@ -59,9 +59,9 @@ pub fn fetch(engine: &Engine, record: &Record, output: &Path, heed: &mut Heed) -
         CopyError::Ours(refused) => failed(&refused.to_string()),
         CopyError::Stopped => NotFetched::Stopped,
     })?;
-    fault::point("unpacked");
+    fault::point("collected");
     place(&part.0, output).map_err(|error| failed(&plain(&error)))?;
-    fault::point("placed");
+    fault::point("output-placed");
     Ok(Moved { entries: unpacked.entries, bytes: unpacked.bytes, left_out: unpacked.left_out })
 }
 

@@ -111,9 +111,11 @@ pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Va
     };
     job.write_json(BEGUN, &begun)?;
     fault::point("begun");
-    let files = match wanted.shared {
-        true => Files::Shared,
-        false => sent(record, send::send(engine, record, run, &could_not)?)?,
+    let (files, moved) = if wanted.shared {
+        (Files::Shared, Moved::default())
+    } else {
+        let (configs, moved) = send::send(engine, record, run, &could_not)?;
+        (sent(record, configs)?, moved)
     };
     fault::point("configs-made");
     let args = swarm::service_create(&service(record, &image, files)?, &handed.args("/dev/stdin"));
@@ -121,7 +123,7 @@ pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Va
     engine
         .make_service(&args, &record.id, &container_name(&record.id), stdin, handed.environment)
         .map_err(|error| error.failure(&could_not))?;
-    job.write_json(SHIPPED, &Moved::default())?;
+    job.write_json(SHIPPED, &moved)?;
     fault::point("service-made");
     Ok(Started { client: None, begun })
 }
