@@ -198,6 +198,8 @@ pub enum Image {
     /// List the engine's images
     #[command(visible_alias = "ls")]
     List(ImageList),
+    /// Copy images to another engine, without a registry
+    Copy(ImageCopy),
     /// Remove images from the engine; the records of their builds stay
     Rm(ImageRm),
 }

@@ -8,8 +8,8 @@ mod queue;
 
 use crate::spec::{RecipeSpec, RunSpec, keys_line};
 use notes::{
-    BOTH, CONDITIONS, EACH, ENDED_ONLY, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, INSTALLER, NUMBERS, ON_EXIT,
-    PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
+    BOTH, CONDITIONS, EACH, ENDED_ONLY, ENGINES, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, INSTALLER, NUMBERS,
+    ON_EXIT, PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
 };
 
 /// The width that every list and example fits.
@@ -232,6 +232,7 @@ fn top(command: &str) -> Page {
                     "The newest job stands first, running or not. The flags are those of `image builds` and `exec list`.",
                 ),
                 text(FILTERS),
+                text(ENGINES),
                 text(WATCH),
             ],
             &["longshore ps --status running", "longshore ps --watch -n 20"],
@@ -377,10 +378,30 @@ fn image(verb: &str) -> Page {
             &["longshore image forget web", "longshore image forget --status failed --dry-run"],
         ),
         "builds" => page(
-            [text(FILTERS), text(WATCH)],
+            [text(FILTERS), text(ENGINES), text(WATCH)],
             &["longshore image builds --status failed", "longshore image builds --watch"],
         ),
         "list" => page([], &["longshore image list --filter reference='web*'"]),
+        "copy" => page(
+            [
+                text(
+                    "`docker save` on the engine of the command, which --context and --host choose, and `docker load` on the \
+                     other one. The bytes pass through this machine; there is no registry. If the other engine has the same \
+                     image under that name, nothing is copied. Afterwards the other engine is asked: the image must have the \
+                     same id there.",
+                ),
+                text(
+                    "--to is the name of a docker context, or a URL such as ssh://user@host. A terminal shows how many bytes were \
+                     sent. The size beside it is the engine's, and the archive may be smaller or larger. Ctrl-C ends both \
+                     clients.",
+                ),
+            ],
+            &[
+                "longshore image copy web --to far",
+                "longshore image copy web train:v2 --to ssh://me@gpu.example.org",
+                "longshore --context far image copy web --to default --json",
+            ],
+        ),
         "rm" => page(
             [text(
                 "As `docker image rm`: an image with several names loses the one that was given, and is removed with the last. \
@@ -397,7 +418,7 @@ fn exec(verb: &str) -> Page {
     match verb {
         "run" => exec_run(),
         "list" => page(
-            [text(FILTERS), text(WATCH)],
+            [text(FILTERS), text(ENGINES), text(WATCH)],
             &[
                 "longshore exec list --status failed --json",
                 "longshore exec list --group rates    # with a column for each parameter",
@@ -505,6 +526,7 @@ fn exec_run() -> Page {
                  hide another mount. A new volume belongs to root, unless the image has a directory at its target: the \
                  volume then gets the owner and the files of that directory.",
             ),
+            text(SHIP),
             text(queue::WAITING),
             text(queue::AFTER),
             text(queue::RETRY),
@@ -525,6 +547,7 @@ fn exec_run() -> Page {
             "longshore exec run --image web --src src --command -- \\\n    python3 -c 'import jobs'",
             "longshore exec run --image web --src src --main train.py \\\n    --each lr=0.1,0.01 --each seed=1..5 --output 'out/{lr}-{seed}' \\\n    -- --lr '{lr}' --seed '{seed}'",
             "longshore exec run --image web --src src --main serve.py -p 8080:80 \\\n    -v ./models:/models:ro",
+            "longshore --context big exec run --image web --src src --main train.py \\\n    --input data --output out",
         ],
     )
 }
@@ -539,6 +562,15 @@ fn exec_at_a_glance(verb: &str) -> Page {
                  it, and `lines`.",
             )],
             &["longshore exec status train", "longshore exec status latest --json | jq -r .reason"],
+        ),
+        "fetch" => page(
+            [text(
+                "The output of a run on another machine is copied when the run ends, and again while the engine does not \
+                 answer. If it cannot be copied, for example because the disk is full, the run has failed, and its container \
+                 stays with the output in it. After this command has copied it, the run has the outcome of its program, and \
+                 the container is removed. What is in the output directory stays, unless a file of the same name comes.",
+            )],
+            &["longshore exec fetch train", "longshore exec fetch train --output /mnt/big/out"],
         ),
         "stats" => page(
             [text(

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::commands::DryRun;
 use crate::commands::answers::{
-    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, FileChange, ImageRemoved, Pruned, QueueChanged,
-    QueueView, Report, Resumed, RunStarted, RunStatus, Status, Stayed, SweepDryRun, Swept, Top,
+    BuildDryRun, BuildStarted, Changed, Created, Done, Exported, Fetched, FileChange, ImageCopied, ImageRemoved,
+    Pruned, QueueChanged, QueueView, Report, Resumed, RunStarted, RunStatus, Status, Stayed, SweepDryRun, Swept, Top,
 };
 use crate::job::view::View;
 use crate::output::{FailureDocument, Logs, Row};
@@ -78,7 +78,7 @@ pub fn documents() -> Vec<File> {
     all.chain([doctor]).collect()
 }
 
-fn removals() -> [File; 2] {
+fn removals() -> [File; 3] {
     [
         File::document::<Pruned>(
             "prune",
@@ -90,6 +90,12 @@ fn removals() -> [File; 2] {
             "image-rm",
             "Images were removed",
             "What `image rm` prints: for one image an object, for several an array with an object each, in their order, in \
+             which a failure has the shape of error.json.",
+        ),
+        File::document::<Answers<ImageCopied>>(
+            "image-copy",
+            "Images were copied to another engine",
+            "What `image copy` prints: for one image an object, for several an array with an object each, in their order, in \
              which a failure has the shape of error.json.",
         ),
     ]
@@ -113,7 +119,7 @@ fn queues() -> [File; 4] {
     ]
 }
 
-fn jobs() -> [File; 10] {
+fn jobs() -> [File; 11] {
     [
         File::document::<View>(
             "job",
@@ -142,6 +148,11 @@ fn jobs() -> [File; 10] {
             "exec-top",
             "The processes of a run",
             "What `exec top` prints: the Engine API's own answer, and the job.",
+        ),
+        File::document::<Fetched>(
+            "exec-fetch",
+            "An output that was copied",
+            "What `exec fetch` prints: where the output of the run is now, and how much it is.",
         ),
         File::document::<Answers<Logs>>(
             "logs",

@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use super::{StatsFlags, Turn, age, duration, tail};
 use crate::job::prune::STATUSES as ENDED;
-use crate::names::{DependencyGroup, ExtraName, GroupName, ImageRef, Signal, Tail};
+use crate::names::{DependencyGroup, Endpoint, ExtraName, GroupName, ImageRef, Signal, Tail};
 use crate::spec::{RecipeSpec, RunSpec};
 use crate::sweep::Each;
 
@@ -331,6 +331,17 @@ pub struct ImageList {
     /// Do not cut cells to the terminal's width
     #[arg(long)]
     pub no_trunc: bool,
+}
+
+/// `longshore image copy`
+#[derive(Debug, Args)]
+pub struct ImageCopy {
+    /// Names or ids of images
+    #[arg(value_name = "IMAGE", required = true, value_parser = ImageRef::parse)]
+    pub images: Vec<ImageRef>,
+    /// The engine to copy to: the name of a docker context, or a URL as for docker's --host
+    #[arg(long, required = true, value_name = "CONTEXT", value_parser = Endpoint::parse)]
+    pub to: Endpoint,
 }
 
 /// `longshore image rm`

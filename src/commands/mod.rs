@@ -53,7 +53,7 @@ pub mod answers {
     pub use super::container::{Changed, Created, Exported, FileChange};
     pub use super::doctor::Report;
     pub use super::exec::{Fetched, Status as RunStatus, SweepDryRun, Swept, Top};
-    pub use super::image::{DryRun as BuildDryRun, Removed as ImageRemoved, Status};
+    pub use super::image::{Copied as ImageCopied, DryRun as BuildDryRun, Removed as ImageRemoved, Status};
     pub use super::jobs::Done;
     pub use super::jobs::prune::Report as Pruned;
     pub use super::jobs::stay::{BuildStarted, RunStarted, Stayed};

@@ -10,16 +10,20 @@ use crate::cli::{Devices, Most, Queue as Verb, QueueList, QueueSet};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::job::queue::{Entry, Limits, Members, Queue, Settings};
-use crate::names::{Cpus, JobId, QueueName};
+use crate::job::store::Store;
+use crate::names::{Cpus, Endpoint, JobId, QueueName};
 use crate::output::{Column, Page, Reply, Table, Voice};
 use crate::supervisor::sweep;
 use crate::units::{show_bytes_binary, show_duration};
 
-const COLUMNS: [Column; 7] = [
+/// If a job that runs was started on another engine than the one that the command would use.
+const CONTEXT: &str = "CONTEXT";
+const COLUMNS: [Column; 8] = [
     Column::part("QUEUE"),
     Column::whole("STATUS"),
     Column::whole("RUNNING"),
     Column::whole("WAITING"),
+    Column::part(CONTEXT),
     Column::part("LIMITS"),
     Column::spare("TOOK"),
     Column::spare("DONE"),
@@ -60,6 +64,10 @@ pub struct QueueView {
     #[serde(skip)]
     #[cfg_attr(test, schemars(skip))]
     now: DateTime<Utc>,
+    /// The engines of the jobs that run, each once.
+    #[serde(skip)]
+    #[cfg_attr(test, schemars(skip))]
+    engines: Vec<Endpoint>,
 }
 
 /// Runs the command.
@@ -113,7 +121,8 @@ fn changed(args: &QueueSet, old: Limits) -> Limits {
 fn list(env: &Env, voice: &Voice, args: &QueueList) -> Result<u8> {
     let queues = Queue::all(env)?.into_iter().map(|(settings, queue)| QueueView::new(env, settings, &queue));
     let queues = queues.collect::<Result<_>>()?;
-    voice.reply(&QueueViews { queues, quiet: args.quiet, no_trunc: args.no_trunc })?;
+    let here = env.endpoint();
+    voice.reply(&QueueViews { queues, here, quiet: args.quiet, no_trunc: args.no_trunc })?;
     Ok(0)
 }
 
@@ -183,6 +192,8 @@ fn find(env: &Env, name: &QueueName) -> Result<Queue> {
 struct QueueViews {
     queues: Vec<QueueView>,
     #[serde(skip)]
+    here: Endpoint,
+    #[serde(skip)]
     quiet: bool,
     #[serde(skip)]
     no_trunc: bool,
@@ -193,8 +204,11 @@ impl Reply for QueueViews {
         if self.quiet {
             return page.lines(self.queues.iter().map(|queue| queue.name.as_str()));
         }
-        let row = |queue: &QueueView| COLUMNS.iter().map(|column| queue.cell(column.name)).collect();
-        page.table(&Table { columns: &COLUMNS, rows: self.queues.iter().map(row).collect(), no_trunc: self.no_trunc })
+        let is_elsewhere = self.queues.iter().flat_map(|queue| &queue.engines).any(|engine| *engine != self.here);
+        let is_shown = |column: &&Column| column.name != CONTEXT || is_elsewhere;
+        let columns: Vec<Column> = COLUMNS.iter().filter(is_shown).copied().collect();
+        let row = |queue: &QueueView| columns.iter().map(|column| queue.cell(column.name)).collect();
+        page.table(&Table { columns: &columns, rows: self.queues.iter().map(row).collect(), no_trunc: self.no_trunc })
     }
 }
 
@@ -207,6 +221,7 @@ impl Reply for QueueView {
 impl QueueView {
     fn new(env: &Env, settings: Settings, queue: &Queue) -> Result<Self> {
         let members = queue.members().with_context(|| format!("could not read queue {}", settings.name))?;
+        let engines = engines(env, &members.running)?;
         let took = median(queue.took());
         let Settings { name, limits, paused, .. } = settings;
         let done = if paused { None } else { done(env.now(), &limits, &members, took) };
@@ -214,7 +229,21 @@ impl QueueView {
         let slots = limits.most_jobs();
         let (running, waiting, held) = (ids(members.running), ids(members.line), ids(members.held));
         let Limits { cpus, memory, gpus, .. } = limits;
-        Ok(Self { name, paused, slots, cpus, memory, gpus, running, waiting, held, took, done, now: env.now() })
+        Ok(Self {
+            name,
+            paused,
+            slots,
+            cpus,
+            memory,
+            gpus,
+            running,
+            waiting,
+            held,
+            took,
+            done,
+            now: env.now(),
+            engines,
+        })
     }
 
     fn cell(&self, column: &str) -> String {
@@ -224,6 +253,7 @@ impl QueueView {
             "STATUS" => "active".to_owned(),
             "RUNNING" => self.running.len().to_string(),
             "WAITING" => (self.waiting.len() + self.held.len()).to_string(),
+            CONTEXT => self.engines.iter().map(Endpoint::name).collect::<Vec<_>>().join(", "),
             "LIMITS" => self.limits(),
             "TOOK" => self.took.and_then(duration).map(show_duration).unwrap_or_default(),
             "DONE" => self.done.and_then(|done| (done - self.now).to_std().ok()).map(until).unwrap_or_default(),
@@ -242,6 +272,20 @@ impl QueueView {
         ];
         limits.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The engines on which jobs were started, each once. A job that is gone meanwhile has none.
+fn engines(env: &Env, entries: &[Entry]) -> Result<Vec<Endpoint>> {
+    let mut engines = Vec::new();
+    for entry in entries {
+        let job = Store::open(env, entry.kind)?.and_then(|store| store.job(&entry.id));
+        if let Some(Ok(record)) = job.map(|job| job.record())
+            && !engines.contains(&record.endpoint)
+        {
+            engines.push(record.endpoint);
+        }
+    }
+    Ok(engines)
 }
 
 /// `in 3m20s`

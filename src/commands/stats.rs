@@ -60,7 +60,7 @@ pub fn stats(voice: &Voice, engine: &Engine, measured: &Measured) -> Result<u8> 
         }),
         Box::new(|mut from| from.read_to_end(&mut stderr).map(drop)),
     );
-    let status = engine.stream(engine.command(&argv), readers, Silence::Odd, interrupt.as_ref(), could_not);
+    let status = engine.stream(engine.streamed(&argv), readers, Silence::Odd, interrupt.as_ref(), could_not);
     if interrupt.is_some_and(|interrupt| interrupt.is_heard()) {
         return Ok(LEFT);
     }

@@ -274,6 +274,18 @@ pub fn image_inspect(images: &[String]) -> Vec<String> {
     argv
 }
 
+/// Writes an image with all its layers to stdout, as a tar archive.
+#[must_use]
+pub fn save(image: &str) -> Vec<String> {
+    words(["save", image])
+}
+
+/// Reads what [`save`] wrote from stdin.
+#[must_use]
+pub fn load() -> Vec<String> {
+    words(["load"])
+}
+
 /// The ids of all tagged images, one JSON string a line.
 #[must_use]
 pub fn image_ids(filters: &[String]) -> Vec<String> {

@@ -75,22 +75,6 @@ pub struct Named {
     pub state: String,
 }
 
-impl Engine {
-    /// Whether it is reached by anything but a socket of this machine, so that it may not see the caller's files. docker is
-    /// asked for the URL of a context. A context that it does not know is taken for one of this machine.
-    #[must_use]
-    pub fn is_elsewhere(&self) -> bool {
-        let is_local = |url: &str| ["unix://", "fd://", "npipe://"].iter().any(|scheme| url.starts_with(scheme));
-        match &self.endpoint {
-            Endpoint::Host(url) => !is_local(url),
-            Endpoint::Context(name) if name == "default" => false,
-            Endpoint::Context(name) => {
-                self.json::<String>(&argv::context_host(name)).is_ok_and(|url| !url.is_empty() && !is_local(&url))
-            }
-        }
-    }
-}
-
 /// What is known of an engine's socket on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Socket {
@@ -159,12 +143,17 @@ impl Engine {
     /// # Errors
     /// When there is no such context.
     pub fn url(&self) -> Answer<String> {
+        self.url_within(self.patience)
+    }
+
+    /// As [`Engine::url`], for a caller who waits no longer than this.
+    pub(super) fn url_within(&self, patience: Duration) -> Answer<String> {
         match &self.endpoint {
             Endpoint::Host(url) => Ok(url.clone()),
             Endpoint::Context(name) if name == "default" => Ok(DEFAULT_URL.into()),
             Endpoint::Context(name) => {
                 let args = argv::context_host(name);
-                let output = self.run(&args, self.patience.min(OWN_ANSWER))?;
+                let output = self.run(&args, patience.min(OWN_ANSWER))?;
                 serde_json::from_slice(&output.stdout).map_err(|_| EngineError::Failed {
                     command: self.shown(&args),
                     status: crate::shell::ended(output.status),

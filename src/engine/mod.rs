@@ -11,8 +11,11 @@ pub mod copying;
 pub mod create;
 pub mod inspect;
 pub mod left;
+pub mod pipe;
 pub mod questions;
 pub mod silence;
+mod slots;
+mod ssh;
 pub mod stats;
 pub mod stream;
 pub mod swarm;
@@ -31,6 +34,7 @@ use crate::env::Env;
 use crate::error::{Failure, Kind};
 use crate::names::Endpoint;
 use crate::shell;
+use slots::Slots;
 
 /// The longest time limit of a call, used for calls without a limit.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -141,6 +145,8 @@ pub struct Engine {
     pub notice: Option<fn(&str)>,
     /// How long a call may take. `docker` itself waits without a limit for an engine that hangs.
     pub patience: Duration,
+    /// The slots of calls to engines that are reached by ssh.
+    slots: Slots,
 }
 
 /// The result of a call.
@@ -152,8 +158,23 @@ impl Engine {
     /// # Errors
     /// When there is no docker program that could be run.
     pub fn chosen(env: &Env) -> Result<Self, Failure> {
+        Self::at(env, env.endpoint())
+    }
+
+    /// Another engine, with the docker program that a command uses.
+    ///
+    /// # Errors
+    /// When there is no docker program that could be run.
+    pub fn at(env: &Env, endpoint: Endpoint) -> Result<Self, Failure> {
         let program = find(env.docker.as_deref(), env.path.as_deref()).map_err(|error| error.failure(""))?;
-        Ok(Self { program, endpoint: env.endpoint(), trace: env.trace, notice: env.notice, patience: env.patience })
+        Ok(Self::with(env, program, endpoint))
+    }
+
+    /// An engine, and the docker program for it.
+    #[must_use]
+    pub fn with(env: &Env, program: PathBuf, endpoint: Endpoint) -> Self {
+        let slots = Slots::of(env);
+        Self { program, endpoint, trace: env.trace, notice: env.notice, patience: env.patience, slots }
     }
 
     /// The engine that a job was started on. If the recorded docker program is gone, the one found now is used.
@@ -161,7 +182,13 @@ impl Engine {
     pub fn recorded(env: &Env, program: &Path, endpoint: &Endpoint) -> Self {
         let found = find(Some(program), None).or_else(|_| find(env.docker.as_deref(), env.path.as_deref()));
         let program = found.unwrap_or_else(|_| program.to_path_buf());
-        Self { program, endpoint: endpoint.clone(), trace: env.trace, notice: env.notice, patience: env.patience }
+        Self::with(env, program, endpoint.clone())
+    }
+
+    /// The same for a person who waits with a finger on a key: no call waits for a slot.
+    #[must_use]
+    pub fn impatient(self) -> Self {
+        Self { slots: Slots::default(), ..self }
     }
 
     /// The complete command line, beginning with the program.
@@ -189,8 +216,17 @@ impl Engine {
 
     /// A call that the caller starts and waits for, without stdin.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this module makes the engine's processes")]
     pub fn command(&self, args: &[String]) -> Command {
+        if let Some(slot) = self.slot_for(args, self.patience) {
+            slot.free_soon();
+        }
+        self.streamed(args)
+    }
+
+    /// A call for [`Engine::stream`], without stdin.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this module makes the engine's processes")]
+    pub fn streamed(&self, args: &[String]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.told(args)[1..]).stdin(Stdio::null());
         set_environment(&mut command);
@@ -198,7 +234,7 @@ impl Engine {
     }
 
     /// Runs a call to its end and returns its output and status, also if it failed. If it may take longer than other calls, the
-    /// user is told when it does.
+    /// user is told when it does. To an engine that is reached by ssh, few calls go at a time.
     ///
     /// # Errors
     /// When it cannot be started or takes longer than `patience`.
@@ -225,6 +261,8 @@ impl Engine {
         stdin: Option<Vec<u8>>,
         environment: Vec<(String, String)>,
     ) -> Answer<Output> {
+        let first = patience.min(self.patience);
+        let slot = self.slot_for(args, first);
         #[expect(clippy::disallowed_methods, reason = "this module makes the engine's processes")]
         let call = duct::cmd(&self.program, &self.told(args)[1..])
             .before_spawn(move |command| {
@@ -240,8 +278,9 @@ impl Engine {
             None => call.stdin_null(),
         };
         let handle = call.start().map_err(|error| self.not_started(&error))?;
-        let first = patience.min(self.patience);
         let mut waited = handle.wait_timeout(first);
+        // A call that takes so long has opened its connections.
+        drop(slot);
         if patience > first && matches!(waited, Ok(None)) {
             self.tell_waiting(first);
             // duct adds the limit to the clock, which would overflow with an unlimited grace.

@@ -27,7 +27,8 @@ impl Heard {
         Self(Arc::new(Mutex::new(Instant::now())))
     }
 
-    fn last(&self) -> Instant {
+    /// When that was.
+    pub fn last(&self) -> Instant {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,7 +91,8 @@ impl<'a> Watch<'a> {
     /// Whether the engine answers another question; `None` until that is known.
     fn ask(&mut self) -> Option<bool> {
         let Some((question, since)) = &mut self.question else {
-            let mut question = self.engine.command(&argv::ping());
+            // One question more, while nothing else is asked, needs no slot.
+            let mut question = self.engine.streamed(&argv::ping());
             let asked = question.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
             self.question = asked.ok().map(|child| (child, Instant::now()));
             return self.question.is_none().then_some(false);

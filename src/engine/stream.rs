@@ -4,12 +4,13 @@
 use std::io;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use super::Engine;
 use super::silence::{Heard, Silence, Source, Watch};
+use super::slots::Slot;
 use crate::interrupt::Interrupt;
 
 /// Pause between two checks for an interrupt.
@@ -29,7 +30,7 @@ pub enum Readers<'a> {
 }
 
 impl Engine {
-    /// Runs a call of [`Engine::command`] to its end. docker is killed when a reader fails, because its output is then
+    /// Runs a call of [`Engine::streamed`] to its end. docker is killed when a reader fails, because its output is then
     /// useless, and when an interrupt is heard, because a signal to longshore alone does not reach docker. The user is told
     /// if docker does not answer.
     ///
@@ -45,10 +46,40 @@ impl Engine {
     ) -> Result<ExitStatus> {
         let heard = Heard::now();
         let readers = connect(&mut command, readers, &heard)?;
+        let connecting = Connecting { slot: self.slot(self.patience), heard: heard.clone(), silent: heard.last() };
         let child = command.spawn().map_err(|error| self.not_started(&error).failure(could_not))?;
         // The command still has the writing ends of the pipes open; the readers would never see their end.
         drop(command);
-        Ok(attend(child, readers, interrupt, Watch::new(self, silence, heard))?)
+        Ok(attend(child, readers, interrupt, Looks { watch: Watch::new(self, silence, heard), connecting })?)
+    }
+}
+
+/// The slot of a call, while it opens its connections.
+struct Connecting {
+    slot: Option<Slot>,
+    heard: Heard,
+    /// When nothing was heard yet.
+    silent: Instant,
+}
+
+impl Connecting {
+    /// Frees the slot once something was heard, or after a time in which the connections must have been opened.
+    fn look(&mut self) {
+        let is_over = |slot: &mut Slot| slot.is_spent() || self.heard.last() > self.silent;
+        drop(self.slot.take_if(is_over));
+    }
+}
+
+/// What is looked at while a call runs.
+struct Looks<'a> {
+    watch: Watch<'a>,
+    connecting: Connecting,
+}
+
+impl Looks<'_> {
+    fn look(&mut self) {
+        self.connecting.look();
+        self.watch.look();
     }
 }
 
@@ -74,7 +105,7 @@ fn attend(
     mut child: Child,
     readers: Vec<(Reader<'_>, Source)>,
     interrupt: Option<&Interrupt>,
-    mut watch: Watch,
+    mut looks: Looks,
 ) -> io::Result<ExitStatus> {
     let is_interrupted = || interrupt.is_some_and(Interrupt::is_heard);
     let copied = std::thread::scope(|scope| {
@@ -91,7 +122,7 @@ fn attend(
                 // Otherwise the other reader would continue until docker ends.
                 Ok(error) => copied = copied.and(error).inspect_err(|_| drop(child.kill())),
                 Err(RecvTimeoutError::Timeout) if is_interrupted() => drop(child.kill()),
-                Err(RecvTimeoutError::Timeout) => watch.look(),
+                Err(RecvTimeoutError::Timeout) => looks.look(),
                 Err(RecvTimeoutError::Disconnected) => return copied,
             }
         }
@@ -102,7 +133,7 @@ fn attend(
             let _ = child.kill();
             break;
         }
-        watch.look();
+        looks.look();
         std::thread::sleep(pause);
         pause = (pause * 2).min(LOOK);
     }
@@ -114,15 +145,45 @@ fn attend(
 mod tests {
     use super::*;
     use crate::engine::Endpoint;
+    use crate::engine::slots::Slots;
     use std::io::Read as _;
 
+    /// An engine whose docker is a shell.
+    fn engine(endpoint: Endpoint, slots: Slots) -> Engine {
+        Engine { program: "/bin/sh".into(), endpoint, trace: None, notice: None, patience: LOOK, slots }
+    }
+
     /// Runs a script in docker's place.
-    fn run(script: &str, readers: Readers<'_>, interrupt: Option<&Interrupt>) -> Result<ExitStatus> {
-        let endpoint = Endpoint::Context("default".into());
-        let engine = Engine { program: "/bin/sh".into(), endpoint, trace: None, notice: None, patience: LOOK };
+    fn run_on(
+        engine: &Engine,
+        script: &str,
+        readers: Readers<'_>,
+        interrupt: Option<&Interrupt>,
+    ) -> Result<ExitStatus> {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
         engine.stream(command, readers, Silence::Odd, interrupt, "could not try")
+    }
+
+    fn run(script: &str, readers: Readers<'_>, interrupt: Option<&Interrupt>) -> Result<ExitStatus> {
+        run_on(&engine(Endpoint::Context("default".into()), Slots::default()), script, readers, interrupt)
+    }
+
+    #[test]
+    fn a_stream_over_ssh_has_a_slot_until_something_was_heard() {
+        let (dir, url) = (tempfile::tempdir().unwrap(), "ssh://far");
+        let slots = Slots::in_dir(dir.path());
+        let _held = [(); 3].map(|()| slots.take(url, Duration::ZERO).unwrap());
+        let (mut before, mut after) = (true, false);
+        let reader = |mut from: Source| {
+            before = slots.take(url, Duration::ZERO).is_some();
+            from.read_exact(&mut [0])?;
+            after = slots.take(url, Duration::from_secs(60)).is_some();
+            Err(io::ErrorKind::BrokenPipe.into())
+        };
+        let engine = engine(Endpoint::Host(url.into()), slots.clone());
+        run_on(&engine, "echo on; exec sleep 600", Readers::Merged(Box::new(reader)), None).unwrap_err();
+        assert_eq!((before, after), (false, true));
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub const FILTERS: &str = "Keys of --filter: group, id (prefix), image, label (K
     key is given more than once, one of its values must match. If several keys are given, all of them must match.";
 pub const BOTH: &str = "Each ID is that of a build or of a run: an id, a prefix of one, a name, or `latest` for the newest job. If a \
     build and a run have the same name, it is an error that says what to type for each.";
+pub const ENGINES: &str = "If a job was started on another engine than the one that --context, --host and the environment choose now, a column \
+    CONTEXT says on which engine each job is. Every command asks the engine on which the job was started.";
 pub const WATCH: &str = "With --watch, the list is drawn anew each second, in place and in the size that the terminal has by then, \
     until the key q, which exits with 0, or Ctrl-C, which exits with 130. Then the terminal is as before, with the last list on it. Without a terminal --watch is \
     an error; with --json, the array is printed on one line, and again whenever it has changed.";
@@ -38,6 +40,13 @@ pub const SWEEP: &str = "{NAME} is replaced in --main, --entry, --input, --outpu
     each run, and the exit code is 0 if all succeeded, else 1.";
 pub const GROUPED: &str = "With --group, the answer is that for several ids, however many runs the group has. If there is no such group, \
     nothing is done.";
+pub const SHIP: &str = "If the engine is on another machine (a context or --host with ssh:// or tcp://), it does not see your files. \
+    Then source and input are copied into the container, the program is started, and when it has ended, its output is copied \
+    into the output directory: whole or not at all. What the program writes elsewhere is lost with its container, and it does \
+    not see what the output directory had before. A file .longshoreignore, with the syntax of .dockerignore, names what is not \
+    copied; .git is not. From 4 MiB on, source and input stay on the engine, each in a read-only volume for its content, for \
+    the next run with the same files; `longshore prune --copies` removes these. --ship always does the same for an engine \
+    that is reached through a socket, and --ship never mounts directories as on this machine.";
 pub const FOLLOW: &str = "With --follow --json, each line is one object: first the one that is printed without --follow, then \
     {\"line\": \"...\"} for each line of output, then the job with its outcome.";
 pub const START: &str = "--if-running says what to do if a job with the name is running. `fail` starts nothing and fails. `skip` \

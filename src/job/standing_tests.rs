@@ -56,6 +56,7 @@ fn facts(kind: Kind) -> Facts {
         starting: false,
         same_boot: None,
         hook: None,
+        moving: None,
     }
     .on_boot(BOOT)
 }
@@ -530,7 +531,7 @@ fn a_job_is_the_same_object_everywhere() {
             "id": ID, "kind": "run", "name": "web:latest", "status": "exited", "outcome": "failed", "exitCode": 7,
             "signal": null, "reason": null, "hint": null, "created": "2023-11-14T22:13:20Z", "started": "2023-11-14T22:13:22Z",
             "finished": "2023-11-14T22:14:20Z", "image": "base", "imageId": null, "containerId": "c0ffee",
-            "labels": {"team": "a"}, "log": "complete", "recovered": false, "command": ["main.py", "3"],
+            "engine": "default", "labels": {"team": "a"}, "log": "complete", "recovered": false, "command": ["main.py", "3"],
         })
     );
 }

@@ -10,7 +10,7 @@ use super::moved::Moving;
 use super::record::{Exit, Kind, LogState, Outcome, Record, Run};
 use super::standing::{Facts, Queued, Running, Standing};
 use crate::error::{Failure, Kind as ErrorKind};
-use crate::names::{JobId, Parameters};
+use crate::names::{Endpoint, JobId, Parameters};
 use crate::stamp::Stamp;
 use crate::terminal::plain;
 
@@ -52,6 +52,9 @@ pub struct View {
     pub image_id: Option<String>,
     /// Of a run that has ended: the container it ran in.
     pub container_id: Option<String>,
+    /// The engine on which it was started: the name of a context, or a URL. Every command asks that one about it. Null only
+    /// when its record cannot be read.
+    pub engine: Option<String>,
     /// The queue in which it takes its turn; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
@@ -239,6 +242,7 @@ impl View {
             image: record.map(|record| record.image.shown().to_owned()),
             image_id: None,
             container_id: None,
+            engine: record.map(|record| record.endpoint.name().to_owned()),
             queue: record.and_then(|record| record.waits.queue.as_ref()).map(ToString::to_string),
             position: None,
             waiting_for: None,
@@ -295,6 +299,12 @@ impl View {
         if queued == Queued::Unsupervised {
             self.hint = Some("start it with: longshore queue resume".to_owned());
         }
+    }
+
+    /// Whether it was started on another engine than this one.
+    #[must_use]
+    pub fn is_elsewhere(&self, here: &Endpoint) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine != here.name())
     }
 
     /// Whether it waits for its start.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Invalid, no};
+
 /// One engine, as docker's command line names it. A job keeps the endpoint it was started on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -15,6 +17,26 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// Reads a URL, such as `ssh://host`, or else the name of a context. Whether docker can use it is not known here.
+    ///
+    /// # Errors
+    /// When there is nothing.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "" => Err(no("it is empty").hint("list contexts with: docker context ls").about("docker context", text)),
+            _ if text.contains("://") => Ok(Self::Host(text.to_owned())),
+            _ => Ok(Self::Context(text.to_owned())),
+        }
+    }
+
+    /// The URL or the name of the context, as [`Endpoint::parse`] reads it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Host(name) | Self::Context(name) => name,
+        }
+    }
+
     /// The flag that names this engine on docker's command line.
     #[must_use]
     pub fn flag(&self) -> [&str; 2] {
@@ -31,5 +53,24 @@ impl fmt::Display for Endpoint {
             Self::Host(host) => f.write_str(host),
             Self::Context(context) => write!(f, "context {context}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_told_from_the_name_of_a_context() {
+        for (text, endpoint) in [
+            ("far", Endpoint::Context("far".into())),
+            ("far.example_2+x-y", Endpoint::Context("far.example_2+x-y".into())),
+            ("ssh://me@far:22", Endpoint::Host("ssh://me@far:22".into())),
+            ("unix:///run/docker.sock", Endpoint::Host("unix:///run/docker.sock".into())),
+        ] {
+            assert_eq!(Endpoint::parse(text), Ok(endpoint.clone()));
+            assert_eq!(endpoint.name(), text);
+        }
+        assert!(Endpoint::parse("").is_err());
     }
 }

@@ -49,18 +49,16 @@ impl fmt::Display for When {
 }
 
 #[cfg(test)]
-impl schemars::JsonSchema for When {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "When".into()
-    }
+mod tests {
+    use super::*;
 
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let names = Self::value_variants().iter().map(|when| when.name());
-        let names: Vec<&str> = std::iter::once("").chain(names).collect();
-        schemars::json_schema!({"type": "string", "enum": names})
+    #[test]
+    fn a_choice_has_one_name_for_flags_and_specs() {
+        for when in When::value_variants() {
+            assert_eq!(when.to_possible_value().expect("it is not hidden").get_name(), when.name());
+            assert_eq!(when.name().parse(), Ok(*when));
+        }
+        let refusal = "often".parse::<When>().expect_err("no choice").to_string();
+        assert_eq!(refusal, r#"invalid choice "often": it must be auto, always or never"#);
     }
 }

@@ -212,7 +212,7 @@ fn ship(
         provided = Provided::default();
         make(engine, &created(record, values, &provided).map_err(ours)?)?;
     }
-    fault::point("created");
+    fault::point("container-created");
     sending.send(engine, &container_name(&record.id), &|to| cargo.pack(run, &provided, to)).map_err(CopyError::ours)?;
     Ok(cargo.moved())
 }
@@ -425,7 +425,7 @@ pub fn fetch(
     })?;
     fault::point("unpacked");
     place(&part.0, output).map_err(|error| failed(&plain(&error)))?;
-    fault::point("placed");
+    fault::point("output-placed");
     Ok(Moved { entries: unpacked.entries, bytes: unpacked.bytes, left_out: unpacked.left_out })
 }
 

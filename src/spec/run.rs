@@ -167,10 +167,12 @@ pub struct RunSpec {
     /// [default: auto]
     #[arg(long, value_name = "WHEN", value_enum)]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub ship: Option<When>,
     /// Keep what was copied on the engine for the next run with the same files [default: auto, above 4 MiB]
     #[arg(long, value_name = "WHEN", value_enum)]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub ship_cache: Option<When>,
     /// Copy the directory .git of the source, too
     #[arg(long)]

@@ -1,12 +1,14 @@
 //! Tests of the program as users see it. Each test runs it with its own directories and engine.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests make their own worlds")]
 
+mod afar;
 mod again;
 mod answers;
 mod cache;
 mod cli;
 mod complete;
 mod container;
+mod copy;
 mod cron;
 mod docs;
 mod engine;

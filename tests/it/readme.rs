@@ -85,7 +85,8 @@ const BEFORE: [(&str, &str); 13] = [
 ];
 
 /// Commands that are not run, and why.
-const NOT_RUN: [(&str, &str); 9] = [
+const NOT_RUN: [(&str, &str); 10] = [
+    ("image copy web --to far", "there is no second engine; engine::copy has one of its own"),
     ("cargo install", "it would install the program for the user who runs the tests"),
     ("--cache models", "its volume would stay on the engine; engine::cache has a cache of its own"),
     ("make install", "it would install the program on this machine"),

@@ -183,9 +183,8 @@ fn ask<T: DeserializeOwned>(env: &Env, line: &Line, args: &[&str]) -> Vec<T> {
 
 /// The lines of the answer, each a JSON object; nothing if anything fails.
 fn ask_at<T: DeserializeOwned>(env: &Env, endpoint: Endpoint, args: &[&str]) -> Vec<T> {
-    let Ok(engine) = Engine::chosen(env) else { return Vec::new() };
-    let engine = Engine { endpoint, ..engine };
-    let Ok(output) = engine.run(&argv::words(args.iter().copied()), PATIENCE) else { return Vec::new() };
+    let Ok(engine) = Engine::at(env, endpoint) else { return Vec::new() };
+    let Ok(output) = engine.impatient().run(&argv::words(args.iter().copied()), PATIENCE) else { return Vec::new() };
     let lines = output.stdout.split(|byte| *byte == b'\n');
     lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }

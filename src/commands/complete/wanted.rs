@@ -87,7 +87,7 @@ impl Wanted {
             ([_, "forget"], _, Some("status"), _) => None,
             (_, Some(_), Some("status"), _) => Some(Self::Statuses),
             (_, Some(_), Some("label"), _) => kind.map(Self::Labels),
-            (_, _, Some("context"), _) => Some(Self::Contexts),
+            (_, _, Some("context" | "to"), _) => Some(Self::Contexts),
             (["exec", ..], _, Some("main"), _) => Some(Self::Main),
             (_, _, Some("volume"), _) => Some(Self::Sources),
             (["image", "create"], _, _, "GROUP") => Some(Self::DependencyGroups),
@@ -110,7 +110,7 @@ fn fit(verb: &str) -> Fit {
     match verb {
         "stop" | "kill" | "cancel" | "stats" | "top" => Fit::Running,
         "wait" => Fit::RunningFirst,
-        "forget" | "rerun" => Fit::EndedFirst,
+        "forget" | "rerun" | "fetch" => Fit::EndedFirst,
         _ => Fit::All,
     }
 }
@@ -304,6 +304,7 @@ mod tests {
         for (path, wanted) in [
             ("image create", Wanted::Built),
             ("image rm", Wanted::Images),
+            ("image copy", Wanted::Images),
             ("image cancel", Wanted::Jobs(Scope::Only(Kind::Build), Fit::Running)),
             ("image wait", Wanted::Jobs(Scope::Only(Kind::Build), Fit::RunningFirst)),
             ("image status", Wanted::Jobs(Scope::Only(Kind::Build), Fit::All)),

@@ -159,7 +159,7 @@ impl MemoryFile {
 /// Runs docker, which prints the id on stdout and warnings, and the progress of a pull, on stderr.
 fn created(voice: &Voice, engine: &Engine, call: &Call) -> Result<Created> {
     let could_not = "could not create the container";
-    let mut command = engine.command(&call.argv);
+    let mut command = engine.streamed(&call.argv);
     command.envs(call.environment.iter().map(|(key, value)| (key, value)));
     for key in &call.unset {
         command.env_remove(key);

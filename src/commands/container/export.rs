@@ -88,7 +88,7 @@ fn stream(voice: &Voice, engine: &Engine, found: &Found, out: &mut File) -> Resu
         Box::new(|from| copy(voice, from, out).map(|copied| size = copied)),
         Box::new(|mut from| from.read_to_end(&mut stderr).map(drop)),
     );
-    let command = engine.command(&words(["export"], &found.id));
+    let command = engine.streamed(&words(["export"], &found.id));
     let status = engine.stream(command, readers, Silence::Odd, Some(&interrupt), &could_not);
     interrupt.check(|| format!("{could_not}: interrupted"))?;
     let status = status?;

@@ -80,7 +80,7 @@ fn argv(env: &Env, args: &ContainerLogs, found: &Found) -> Result<Vec<String>> {
 
 impl Call<'_> {
     fn run(&self, readers: Readers) -> Result<ExitStatus> {
-        let command = self.engine.command(&self.argv);
+        let command = self.engine.streamed(&self.argv);
         // A container may have nothing to say.
         self.engine.stream(command, readers, Silence::Usual, self.interrupt.as_ref(), &self.could_not)
     }

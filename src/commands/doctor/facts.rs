@@ -187,7 +187,7 @@ pub fn engine(env: &Env) -> EngineFacts {
         more: None,
     };
     let Ok(program) = facts.program.clone() else { return facts };
-    let engine = Engine { program, endpoint, trace: env.trace, notice: env.notice, patience };
+    let engine = Engine::with(env, program, endpoint);
     let begun = Instant::now();
     let versions = engine.versions();
     facts.took = begun.elapsed();

@@ -42,6 +42,9 @@ pub struct Status {
     run: Option<Run>,
     #[serde(skip)]
     now: DateTime<Utc>,
+    /// Whether it was started on another engine than the one that the command would use for a new run.
+    #[serde(skip)]
+    is_elsewhere: bool,
 }
 
 /// Shows it. The engine is asked only if the files of the run do not tell how it stands.
@@ -49,7 +52,9 @@ pub fn status(env: &Env, voice: &Voice, args: &OneJob) -> Result<u8> {
     let (_, job) = find(env, Kind::Run, &args.job)?;
     let run = job.record().ok().and_then(|record| record.run().cloned());
     let spec = recorded(&job).ok().map(|(_, spec)| spec);
-    voice.reply(&Status { job: view(env, &job), spec, lines: last::lines(&job, LINES), run, now: env.now() })?;
+    let (view, lines) = (view(env, &job), last::lines(&job, LINES));
+    let is_elsewhere = view.is_elsewhere(&env.endpoint());
+    voice.reply(&Status { job: view, spec, lines, run, now: env.now(), is_elsewhere })?;
     Ok(0)
 }
 
@@ -88,6 +93,7 @@ impl Status {
             ("Took", self.took()),
             ("Command", Some(shell::shown(&job.command)).filter(|command| !command.is_empty())),
             ("Image", job.image.clone()),
+            ("Context", job.engine.clone().filter(|_| self.is_elsewhere)),
         ];
         more.extend(self.run.iter().flat_map(|run| asked(job, run)));
         let parameters = Some(job.parameters.to_string()).filter(|text| !text.is_empty());

@@ -3,10 +3,11 @@
 use anyhow::Result;
 use serde::Serialize;
 
+use super::missing;
 use crate::cli::ImageRm;
 use crate::engine::{Engine, EngineError, argv};
 use crate::env::Env;
-use crate::error::{Failure, Kind as ErrorKind};
+use crate::error::Failure;
 use crate::names::ImageRef;
 use crate::output::{Page, Reply, Voice};
 
@@ -47,8 +48,7 @@ fn remove_one(engine: &Engine, image: &ImageRef, flags: &[&str]) -> Result<Remov
     match engine.read(&argv::image_remove(image.as_str(), flags)) {
         Ok(said) => Ok(Removed::of(image, &String::from_utf8_lossy(&said))),
         Err(error @ EngineError::Failed { .. }) => Err(match engine.has_image(image.as_str()) {
-            Ok(false) => Failure::new(ErrorKind::NotFound, format!("there is no image {:?}", image.as_str()))
-                .hint("list images with: longshore image list"),
+            Ok(false) => missing(image.as_str()),
             _ => error.failure(&could_not).hint(format!(
                 "see what uses it: longshore container list -a --filter ancestor={image}   remove it all the same: -f"
             )),

@@ -15,7 +15,7 @@ use crate::job::record::Kind;
 use crate::job::select::{Filters, Scope};
 use crate::job::store::Extent;
 use crate::job::view::View;
-use crate::names::{GroupName, JobId};
+use crate::names::{Endpoint, GroupName, JobId};
 use crate::output::{Column, Form, Page, Reply, Table, Voice, ago, ago_short};
 use crate::survey::{ids, newest};
 
@@ -62,6 +62,9 @@ const BOTH: [Column; 9] = [
     Column::part("REASON"),
 ];
 
+/// After the time, if a job was started on another engine than the one that the command would use.
+const CONTEXT: Column = Column::part("CONTEXT");
+
 /// Below so many columns of a terminal, ages are short.
 const NARROW: usize = 120;
 
@@ -74,6 +77,9 @@ struct Jobs<'a> {
     scope: Scope,
     #[serde(skip)]
     now: DateTime<Utc>,
+    /// The engine that the command would use for a new job.
+    #[serde(skip)]
+    here: Endpoint,
     #[serde(skip)]
     args: &'a JobList,
     /// The parameters of the groups that were asked for.
@@ -151,7 +157,7 @@ fn most(args: &JobList) -> usize {
 impl<'a> Jobs<'a> {
     fn read(env: &Env, scope: Scope, args: &'a JobList, filters: &Filters) -> Result<Self> {
         let views = newest(env, &scope.stores(env)?, extent(args), most(args), |view| filters.accept(view))?;
-        Ok(Self { views, scope, now: env.now(), args, parameters: None })
+        Ok(Self { views, scope, now: env.now(), here: env.endpoint(), args, parameters: None })
     }
 
     /// With a column for each parameter, in the order of the oldest job that has it.
@@ -167,7 +173,7 @@ impl<'a> Jobs<'a> {
     }
 
     fn columns(&self) -> Vec<Column<'_>> {
-        match (&self.parameters, self.scope) {
+        let mut columns = match (&self.parameters, self.scope) {
             (Some(names), _) => {
                 let parameters = names.iter().map(|name| Column::part(name));
                 GROUP.into_iter().chain(parameters).chain(GROUPED).collect()
@@ -175,7 +181,13 @@ impl<'a> Jobs<'a> {
             (None, Scope::Only(Kind::Build)) => BUILDS.to_vec(),
             (None, Scope::Only(Kind::Run)) => RUNS.to_vec(),
             (None, Scope::Both) => BOTH.to_vec(),
+        };
+        if self.views.iter().any(|view| view.is_elsewhere(&self.here)) {
+            // A parameter may have the name of a column, and stands before it.
+            let created = columns.iter().rposition(|column| column.name == "CREATED").unwrap_or_default();
+            columns.insert(created + 1, CONTEXT);
         }
+        columns
     }
 
     /// Whether the column at this place is that of a parameter, which may have any name.
@@ -194,6 +206,7 @@ impl<'a> Jobs<'a> {
             "IMAGE" if self.scope == Scope::Only(Kind::Build) => view.name.clone().unwrap_or_default(),
             "IMAGE" | "BASE" => view.image.clone().unwrap_or_default(),
             "STATUS" => status(view),
+            "CONTEXT" => view.engine.clone().unwrap_or_default(),
             "TOOK" => took(view, self.now).map(crate::units::show_duration).unwrap_or_default(),
             "COMMAND" => view.command.join(" "),
             "GROUP" => view.group.clone().unwrap_or_default(),

@@ -4,6 +4,7 @@ mod agree;
 mod cache;
 mod complete;
 mod contract;
+mod copy;
 mod cron;
 mod doctor;
 mod hostile;
@@ -39,7 +40,7 @@ fn has_line(status: &Value, said: &str) -> bool {
 }
 
 /// Every process there is, with its command line.
-fn processes() -> Vec<(i32, Vec<String>)> {
+pub fn processes() -> Vec<(i32, Vec<String>)> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(|pid: i32| {

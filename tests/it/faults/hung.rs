@@ -81,6 +81,7 @@ fn every_command_ends_or_says_that_it_waits_when_no_call_is_answered() {
             &["image", "create", "more", "--base", "base", "--if-changed"],
             &["image", "create", "more", "--base", "base", "--if-missing"],
             &["image", "rm", "base"],
+            &["image", "copy", "base", "--to", "far"],
             &["image", "status", "web"],
             &["image", "logs", "web"],
             &["image", "wait", "--timeout", "1s", "web"],
@@ -161,13 +162,14 @@ fn a_call_without_a_limit_that_is_not_answered_is_waited_for_with_a_note() {
     let mut fake = Fake::new();
     let id = fake.start_gated("exit 0");
     let name = format!("longshore-{id}");
+    fake.write("engine/engines/far/scenario.json", r#"{"images": []}"#);
     // The questions before the call are answered in this time also on a busy machine.
     fake.set("LONGSHORE_DOCKER_TIMEOUT", "8s");
     let (tar, name) = (fake.path("tar").to_str().unwrap().to_owned(), name.as_str());
-    let calls = ["create", "start", "restart", "stop", "kill", "rm", "logs", "export", "stats", "ps"];
+    let calls = ["create", "start", "restart", "stop", "kill", "rm", "logs", "export", "stats", "ps", "save"];
     let rules: Vec<_> = calls.map(|call| json!({"call": call, "hang": true})).into();
     fake.scenario(json!({"rules": rules}));
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 13] = [
         &["container", "create", "--image", "base"],
         &["container", "create", "--image", "base", "--json", "--env", "PATH=/bin"],
         &["container", "start", name],
@@ -180,6 +182,7 @@ fn a_call_without_a_limit_that_is_not_answered_is_waited_for_with_a_note() {
         &["container", "logs", "-f", "--json", name],
         &["container", "export", "-o", &tar, name],
         &["container", "stats", name],
+        &["image", "copy", "base", "--to", "far"],
     ];
     let note = "still waiting (Ctrl-C to stop)";
     for (answer, command) in behaviours(&fake, &commands).into_iter().zip(commands) {

@@ -23,6 +23,7 @@ mod processes;
 mod prune;
 mod recovery;
 mod refusals;
+mod ssh;
 pub mod storm;
 pub mod terminal;
 mod text;

@@ -1,6 +1,7 @@
 //! Jobs at a glance: status, lists that are redrawn, several logs at once, and the short forms over builds and runs.
 
 mod both;
+mod engines;
 mod lists;
 mod logs;
 mod real;

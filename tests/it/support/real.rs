@@ -76,6 +76,8 @@ impl Real {
         world.set("LONGSHORE_TEST_SETTLING", "5s");
         for key in ["DOCKER_HOST", "DOCKER_CONTEXT"] {
             if let Some(value) = std::env::var_os(key) {
+                // What a job is said to be on.
+                world.known.show_as(value.to_string_lossy(), "default");
                 world.set(key, value);
             }
         }

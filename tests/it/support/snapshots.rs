@@ -153,6 +153,7 @@ static FILTERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(?m)(/longshore, )(?:\w+|type 0x\w+)$", "$1<file system>"),
         (r#"("fileSystem": "|"<world>/state/longshore, )[^"]+"#, "$1<file system>"),
         (r"<age>  (?:\d+(?:ms|[smhd]))+ +", "<age>  <took>  "),
+        (r"(<age>  [a-z]+) +(?:\d+(?:ms|[smhd]))+ *", "$1  <took>  "),
         (r"(?m)<age>  (?:\d+(?:ms|[smhd]))+(\\r)?$", "<age>  <took>$1"),
         (r"(?m) {3,}(?:\d+(?:ms|[smhd]))+$", "  <took>"),
         (r" {3,}(?:\d+(?:ms|[smhd]))+ {3,}", "  <took>  "),
