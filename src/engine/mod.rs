@@ -18,6 +18,7 @@ mod slots;
 pub mod ssh;
 pub mod stats;
 pub mod stream;
+pub mod swarm;
 pub mod top;
 pub mod variables;
 pub mod words;

@@ -58,6 +58,12 @@ pub fn spec(record: &Record, run: &Run) -> Result<RunSpec, Invalid> {
         ship_cache: run.ship.as_ref().map(|ship| ship.cache),
         ship_git: run.ship.as_ref().is_some_and(|ship| ship.git),
         ship_limit: run.ship.as_ref().map(|ship| ship.limit),
+        swarm: run.swarm.is_some(),
+        shared: run.swarm.as_ref().is_some_and(|swarm| swarm.shared),
+        reserve_cpus: run.swarm.as_ref().and_then(|swarm| swarm.reserve_cpus),
+        reserve_memory: run.swarm.as_ref().and_then(|swarm| swarm.reserve_memory),
+        constraints: run.swarm.iter().flat_map(|swarm| swarm.constraints.clone()).collect(),
+        generic_resources: run.swarm.iter().flat_map(|swarm| swarm.generic_resources.clone()).collect(),
     })
 }
 

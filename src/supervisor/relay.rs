@@ -11,9 +11,10 @@ use std::fs::File;
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::process::Child;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -26,6 +27,9 @@ use crate::log::CHUNK;
 /// How long the last bytes are kept back.
 const KEPT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
+/// Pause between two looks at a client that may be silent for so long.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// How often a client that fails is started again after the container has ended.
 const LAST_TRIES: u32 = 5;
 
@@ -34,6 +38,10 @@ const LAST_TRIES: u32 = 5;
 struct Shared {
     /// The container has ended.
     over: AtomicBool,
+    /// Nothing comes any more.
+    given_up: AtomicBool,
+    /// How many bytes were copied by all clients together.
+    moved: AtomicU64,
     client: Mutex<Option<Child>>,
 }
 
@@ -67,9 +75,24 @@ impl Relay {
         client.as_mut().into_iter().for_each(end);
     }
 
-    /// Waits until the output of a container that has ended is in the log; returns whether all of it is.
-    pub fn finish(self) -> bool {
+    /// Waits until the output of a container that has ended is in the log; returns whether all of it is. `limit` is for a
+    /// client that does not end by itself: it is ended, and the one after it may be silent for so long.
+    pub fn finish(self, limit: Option<Duration>) -> bool {
         self.shared.over.store(true, Ordering::SeqCst);
+        if let Some(limit) = limit {
+            self.renew();
+            let (mut moved, mut since) = (0, Instant::now());
+            while !self.thread.is_finished() {
+                let now = self.shared.moved.load(Ordering::SeqCst);
+                if now != moved {
+                    (moved, since) = (now, Instant::now());
+                } else if since.elapsed() > limit {
+                    self.shared.given_up.store(true, Ordering::SeqCst);
+                    self.renew();
+                }
+                sleep(LOOK);
+            }
+        }
         self.thread.join().unwrap_or_default()
     }
 }
@@ -83,8 +106,16 @@ fn end(client: &mut Child) {
 fn copy(task: &Task, container: &str, shared: &Shared) -> bool {
     let (mut pause, mut tries) = (BACKOFF.0, 0);
     loop {
-        if matches!(pass(task, container, shared), Ok(true)) {
+        let was_over = shared.over.load(Ordering::SeqCst);
+        if matches!(pass(task, container, shared, was_over), Ok(true)) {
             return true;
+        }
+        if shared.given_up.load(Ordering::SeqCst) {
+            return false;
+        }
+        // A client that follows a container without an end was ended for this one.
+        if !was_over && shared.over.load(Ordering::SeqCst) {
+            continue;
         }
         if shared.over.load(Ordering::SeqCst) {
             tries += 1;
@@ -98,11 +129,15 @@ fn copy(task: &Task, container: &str, shared: &Shared) -> bool {
 }
 
 /// One client from its start to its end; returns whether it has ended by itself.
-fn pass(task: &Task, container: &str, shared: &Shared) -> io::Result<bool> {
+fn pass(task: &Task, container: &str, shared: &Shared, is_over: bool) -> io::Result<bool> {
     let mut log = Appended::to(task)?;
-    let (client, pipe) = task.runner().follow(container)?;
+    let (client, pipe) = task.runner().follow(container, is_over)?;
     *shared.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
-    let copied = until_end(pipe, &mut log);
+    if !is_over && shared.over.load(Ordering::SeqCst) {
+        // It ended before this client was known.
+        shared.client.lock().unwrap_or_else(PoisonError::into_inner).as_mut().into_iter().for_each(end);
+    }
+    let copied = until_end(pipe, &mut log, shared);
     let mut client = shared.client.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(mut client) = client.take() else { return Ok(false) };
     if copied.is_err() {
@@ -117,7 +152,7 @@ fn pass(task: &Task, container: &str, shared: &Shared) -> io::Result<bool> {
 }
 
 /// Copies until the client closes the pipe; returns the bytes that were kept back.
-fn until_end(mut pipe: PipeReader, log: &mut Appended) -> io::Result<Vec<u8>> {
+fn until_end(mut pipe: PipeReader, log: &mut Appended, shared: &Shared) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -131,6 +166,7 @@ fn until_end(mut pipe: PipeReader, log: &mut Appended) -> io::Result<Vec<u8>> {
         match pipe.read(&mut buffer) {
             Ok(0) => return Ok(kept),
             Ok(count) => {
+                shared.moved.fetch_add(count as u64, Ordering::SeqCst);
                 log.add(&kept)?;
                 kept.clear();
                 kept.extend_from_slice(&buffer[..count]);

@@ -139,6 +139,7 @@ fn a_tombstone_counts_only_while_its_container_may_be_there() {
         docker: "/usr/bin/docker".into(),
         endpoint,
         engine_id: None,
+        swarm: false,
         forgotten: chrono::DateTime::UNIX_EPOCH,
     };
     let elsewhere = Tombstone { endpoint: Endpoint::Host("tcp://far:2376".into()), ..tombstone.clone() };
