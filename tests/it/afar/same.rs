@@ -110,7 +110,8 @@ fn each_attempt_of_a_run_is_sent_and_fetched() {
 #[test]
 fn what_is_left_out_of_an_output_is_named() {
     let real = Real::new();
-    let code = "import os\nos.symlink('/etc/passwd', '/app/output/a')\nos.mkfifo('/app/output/b')\nopen('/app/output/c', 'w')";
+    let code =
+        "import os\nos.symlink('/etc/passwd', '/app/output/a')\nos.mkfifo('/app/output/b')\nopen('/app/output/c', 'w')";
     let output = real.path("out");
     let more = [&SHIP[..], &["--output", output.to_str().unwrap()]].concat();
     let id = real.finish(code, &more).code(0).json()["id"].as_str().unwrap().to_owned();
