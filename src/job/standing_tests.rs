@@ -45,7 +45,6 @@ fn facts(kind: Kind) -> Facts {
         lock_error: None,
         begun: Some(begun("20.10.24")),
         pending: None,
-        moving: None,
         waiting: false,
         queued: false,
         attempts: Vec::new(),
