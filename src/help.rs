@@ -9,7 +9,7 @@ mod queue;
 use crate::spec::{RecipeSpec, RunSpec, keys_line};
 use notes::{
     BOTH, CONDITIONS, EACH, ENDED_ONLY, ENGINES, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, INSTALLER, NUMBERS,
-    ON_EXIT, PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
+    ON_EXIT, PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START, SWARM, SWEEP, TIMES, WAIT, WATCH,
 };
 
 /// The width that every list and example fits.
@@ -531,6 +531,7 @@ fn exec_run() -> Page {
                  volume then gets the owner and the files of that directory.",
             ),
             text(SHIP),
+            text(SWARM),
             text(queue::WAITING),
             text(queue::AFTER),
             text(queue::RETRY),
@@ -552,6 +553,7 @@ fn exec_run() -> Page {
             "longshore exec run --image web --src src --main train.py \\\n    --each lr=0.1,0.01 --each seed=1..5 --output 'out/{lr}-{seed}' \\\n    -- --lr '{lr}' --seed '{seed}'",
             "longshore exec run --image web --src src --main serve.py -p 8080:80 \\\n    -v ./models:/models:ro",
             "longshore --context big exec run --image web --src src --main train.py \\\n    --input data --output out",
+            "longshore --context hub exec run --swarm --image web --src src \\\n    --main train.py --output out --reserve-memory 4g \\\n    --constraint node.labels.disk==ssd",
         ],
     )
 }
