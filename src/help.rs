@@ -9,7 +9,7 @@ mod queue;
 use crate::spec::{RecipeSpec, RunSpec, keys_line};
 use notes::{
     BOTH, CONDITIONS, EACH, ENDED_ONLY, ENGINES, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, INSTALLER, NUMBERS,
-    ON_EXIT, PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START, SWEEP, TIMES, WAIT, WATCH,
+    ON_EXIT, PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START, SWARM, SWEEP, TIMES, WAIT, WATCH,
 };
 
 /// The width that every list and example fits.
@@ -252,6 +252,10 @@ fn top(command: &str) -> Page {
                     "One line for each check: ok, warning or problem, and for the last two what to do. The exit code is 0 if \
                      there is no problem, and 1 otherwise. Containers are neither started nor stopped, and the engine is \
                      asked few questions, each with a time limit.",
+                ),
+                text(
+                    "Of an engine at an ssh:// URL it says whether ssh shares connections (ControlMaster, ControlPersist) and notices \
+                     a lost line (ServerAliveInterval). For that `ssh -G` is called, which opens no connection.",
                 ),
                 text(
                     "With --fix, every job whose supervisor was killed is finished first: a run that still runs gets a new \
@@ -533,6 +537,7 @@ fn exec_run() -> Page {
                  volume then gets the owner and the files of that directory.",
             ),
             text(SHIP),
+            text(SWARM),
             text(queue::WAITING),
             text(queue::AFTER),
             text(queue::RETRY),
@@ -554,6 +559,7 @@ fn exec_run() -> Page {
             "longshore exec run --image web --src src --main train.py \\\n    --each lr=0.1,0.01 --each seed=1..5 --output 'out/{lr}-{seed}' \\\n    -- --lr '{lr}' --seed '{seed}'",
             "longshore exec run --image web --src src --main serve.py -p 8080:80 \\\n    -v ./models:/models:ro",
             "longshore --context big exec run --image web --src src --main train.py \\\n    --input data --output out",
+            "longshore --context hub exec run --swarm --image web --src src \\\n    --main train.py --output out --reserve-memory 4g \\\n    --constraint node.labels.disk==ssd",
         ],
     )
 }

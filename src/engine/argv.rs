@@ -97,15 +97,8 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
         argv.extend(words(["--label", &format!("longshore.name={name}")]));
     }
     argv.extend(plan.labels.iter().flat_map(|(key, value)| words(["--label", &format!("{key}={value}")])));
-    argv.extend(words(["--init", "--restart", "no", "--pull", "never", "--log-driver", &plan.log_driver]));
-    // The daemon's log-opts are merged into containers with the same driver and may limit the log, so the options are
-    // explicit. With `local`, one uncompressed file without a limit is the fastest.
-    let options: &[&str] = match plan.log_driver.as_str() {
-        "local" => &["max-size=1000p", "max-file=1", "compress=false"],
-        "json-file" => &["max-size=1000p", "max-file=1"],
-        _ => &[],
-    };
-    argv.extend(options.iter().flat_map(|option| words(["--log-opt", option])));
+    argv.extend(words(["--init", "--restart", "no", "--pull", "never"]));
+    argv.extend(log_options(&plan.log_driver));
     match &plan.copied {
         None => argv.extend(bound(plan)),
         Some(mounts) => argv.extend(mounts.iter().flat_map(|mount| words(["--mount", mount]))),
@@ -132,9 +125,21 @@ pub fn run(plan: &RunPlan, variables: &[String]) -> Vec<String> {
     argv
 }
 
+/// The log driver. The daemon's log-opts are merged into containers with the same driver and may limit the log, so the
+/// options are explicit. With `local`, one uncompressed file without a limit is the fastest.
+pub(super) fn log_options(driver: &str) -> Vec<String> {
+    let options: &[&str] = match driver {
+        "local" => &["max-size=1000p", "max-file=1", "compress=false"],
+        "json-file" => &["max-size=1000p", "max-file=1"],
+        _ => &[],
+    };
+    let options = options.iter().flat_map(|option| words(["--log-opt", option]));
+    words(["--log-driver", driver]).into_iter().chain(options).collect()
+}
+
 /// Default variables, unless the user set them: unbuffered output, and a home and a name, because a uid without a passwd
 /// entry has neither.
-fn default_env(plan: &RunPlan) -> Vec<String> {
+pub(super) fn default_env(plan: &RunPlan) -> Vec<String> {
     let name = plan.user_name.as_deref().unwrap_or("user");
     let mut defaults = vec![("PYTHONUNBUFFERED", "1")];
     if plan.cache.is_some() {
@@ -162,7 +167,7 @@ fn bound(plan: &RunPlan) -> Vec<String> {
 }
 
 /// `--mount` and not `-v`: `-v` cannot have a colon in the path, and creates a missing source directory as root.
-fn mount(source: &MountPath, target: &str, more: &str) -> Vec<String> {
+pub(super) fn mount(source: &MountPath, target: &str, more: &str) -> Vec<String> {
     let source = csv_field(&format!("source={}", source.as_str()));
     words(["--mount", &format!("type=bind,{source},target={target}{more}")])
 }
@@ -182,7 +187,7 @@ fn cache_mount(volume: &str) -> String {
 
 /// A directory in memory, in which docker can make mount points, with the entries of the source directory in it. As the
 /// caller cannot write to the source directory, the program cannot write to this one, unless it is root.
-fn in_parts(parts: &[Mount]) -> Vec<String> {
+pub(super) fn in_parts(parts: &[Mount]) -> Vec<String> {
     let empty = format!("type=tmpfs,target={SOURCE_TARGET},tmpfs-size=1048576,tmpfs-mode=555");
     let parts = parts.iter().map(ToString::to_string);
     [empty].into_iter().chain(parts).flat_map(|mount| words(["--mount", &mount])).collect()

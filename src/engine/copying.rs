@@ -84,14 +84,26 @@ impl Engine {
         read: impl FnOnce(&mut dyn Read) -> Result<T, E> + Send,
         heed: &mut Heed,
     ) -> Result<T, CopyError<E>> {
-        let args = argv::pack(container, path);
-        let mut command = self.command(&args);
+        self.read_through(&argv::pack(container, path), read, heed)
+    }
+
+    /// Reads what a call writes, which has to end by itself.
+    ///
+    /// # Errors
+    /// As [`CopyError`].
+    pub fn read_through<T: Send, E: Send>(
+        &self,
+        args: &[String],
+        read: impl FnOnce(&mut dyn Read) -> Result<T, E> + Send,
+        heed: &mut Heed,
+    ) -> Result<T, CopyError<E>> {
+        let mut command = self.command(args);
         command.stdout(Stdio::piped());
         let work = |pipe: Counted<ChildStdout>| {
             let mut pipe = pipe;
             read(&mut pipe)
         };
-        self.copy(&args, command, heed, |child| child.stdout.take(), work).map(|(read, _)| read)
+        self.copy(args, command, heed, |child| child.stdout.take(), work).map(|(read, _)| read)
     }
 
     /// Runs docker with `work` on a thread of its own, and returns what that did and how many bytes were moved.

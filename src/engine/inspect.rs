@@ -143,8 +143,18 @@ pub fn may_lose_an_end(engine_version: Option<&str>) -> bool {
 
 /// The description of a container with `(withheld)` in place of the values of these variables.
 #[must_use]
-pub fn withhold(mut object: Value, is_secret: impl Fn(&str) -> bool) -> Value {
-    for variable in object.pointer_mut("/Config/Env").and_then(Value::as_array_mut).into_iter().flatten() {
+pub fn withhold(object: Value, is_secret: impl Fn(&str) -> bool) -> Value {
+    withhold_at(object, "/Config/Env", is_secret)
+}
+
+/// The same for a task of a swarm.
+#[must_use]
+pub fn withhold_of_task(object: Value, is_secret: impl Fn(&str) -> bool) -> Value {
+    withhold_at(object, "/Spec/ContainerSpec/Env", is_secret)
+}
+
+fn withhold_at(mut object: Value, place: &str, is_secret: impl Fn(&str) -> bool) -> Value {
+    for variable in object.pointer_mut(place).and_then(Value::as_array_mut).into_iter().flatten() {
         let name = variable.as_str().and_then(|text| text.split_once('=')).map(|(name, _)| name.to_owned());
         if let Some(name) = name.filter(|name| is_secret(name)) {
             *variable = format!("{name}=(withheld)").into();

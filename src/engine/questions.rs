@@ -41,7 +41,10 @@ fn is_of(object: &Value, state: &ContainerState, id: &JobId, source: Option<&str
     let is_source = |mount: &Value| source.is_some_and(|source| has_source(mount, source));
     let is_labelled =
         argv::RUN_LABELS.iter().filter_map(|label| state.labels.get(*label)).any(|label| label == id.as_str());
-    let is_named = object["Name"].as_str() == Some(&format!("/{}", argv::container_name(id)));
+    // The task of a service has the name of that, and `.1.` and its own id after it.
+    let named =
+        object["Name"].as_str().and_then(|name| name.strip_prefix('/')?.strip_prefix(&argv::container_name(id)));
+    let is_named = named.is_some_and(|rest| rest.is_empty() || rest.starts_with(".1."));
     is_labelled && (is_named || mounts.is_some_and(|mounts| mounts.iter().any(is_source)))
 }
 

@@ -47,6 +47,14 @@ pub const SHIP: &str = "If the engine is on another machine (a context or --host
     copied; .git is not. From 4 MiB on, source and input stay on the engine, each in a read-only volume for its content, for \
     the next run with the same files; `longshore prune --copies` removes these. --ship always does the same for an engine \
     that is reached through a socket, and --ship never mounts directories as on this machine.";
+pub const SWARM: &str = "With --swarm, the engine is a manager of a Docker Swarm, and the run is a service with one task that is never restarted. \
+    --reserve-cpus, --reserve-memory, --constraint and --generic-resource choose the node; until one fits, the run is queued, and its \
+    status says why. Source and input, compressed at most 10 MB, are given to the node by the managers, and the output is copied back \
+    when the program has ended: the image needs sh, tar, gzip and base64. With --shared, every node has the directories under the \
+    same paths, and they are mounted. The image is taken by its digest in a registry, or by its id: then every node on which it may \
+    run has to have it, see `longshore image copy`. `exec stop` sends TERM, and KILL after ten seconds. While a node is down, nothing is \
+    known of its runs. One that the node cannot finish, because it was drained, cut off or restarted, is lost, and --retry-on lost \
+    starts it again elsewhere. The managers know the values of --env.";
 pub const FOLLOW: &str = "With --follow --json, each line is one object: first the one that is printed without --follow, then \
     {\"line\": \"...\"} for each line of output, then the job with its outcome.";
 pub const START: &str = "--if-running says what to do if a job with the name is running. `fail` starts nothing and fails. `skip` \

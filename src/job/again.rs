@@ -58,6 +58,12 @@ pub fn spec(record: &Record, run: &Run) -> Result<RunSpec, Invalid> {
         ship_cache: run.ship.as_ref().map(|ship| ship.cache),
         ship_git: run.ship.as_ref().is_some_and(|ship| ship.git),
         ship_limit: run.ship.as_ref().map(|ship| ship.limit),
+        swarm: run.swarm.is_some(),
+        shared: run.swarm.as_ref().is_some_and(|swarm| swarm.shared),
+        reserve_cpus: run.swarm.as_ref().and_then(|swarm| swarm.reserve_cpus),
+        reserve_memory: run.swarm.as_ref().and_then(|swarm| swarm.reserve_memory),
+        constraints: run.swarm.iter().flat_map(|swarm| swarm.constraints.clone()).collect(),
+        generic_resources: run.swarm.iter().flat_map(|swarm| swarm.generic_resources.clone()).collect(),
     })
 }
 
@@ -66,7 +72,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::job::record::Kind;
+    use crate::job::record::{Kind, Swarm};
     use crate::names::JobId;
 
     #[test]
@@ -83,6 +89,24 @@ mod tests {
         for seconds in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
             assert!(again(seconds).is_err(), "{seconds}");
         }
+    }
+
+    #[test]
+    fn a_run_on_a_swarm_asks_the_same_of_it_again() {
+        let mut record = Record::example(&JobId::from_bytes([7; 12]), Kind::Run, None);
+        let crate::job::record::Work::Run(run) = &mut record.work else { panic!("it is a run") };
+        run.swarm = Some(Swarm {
+            shared: true,
+            reserve_cpus: Some("1.5".parse().unwrap()),
+            reserve_memory: Some(1 << 30),
+            constraints: vec!["node.role==worker".parse().unwrap()],
+            generic_resources: vec!["gpu=1".parse().unwrap()],
+        });
+        let stored: Record = serde_json::from_slice(&serde_json::to_vec(&record).unwrap()).unwrap();
+        let spec = spec(&stored, stored.run().unwrap()).unwrap();
+        assert!(spec.swarm && spec.shared && spec.ship.is_none());
+        assert_eq!((spec.reserve_cpus.unwrap().to_string().as_str(), spec.reserve_memory), ("1.5", Some(1 << 30)));
+        assert_eq!((spec.constraints[0].as_str(), spec.generic_resources[0].as_str()), ("node.role==worker", "gpu=1"));
     }
 
     #[test]

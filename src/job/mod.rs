@@ -69,6 +69,8 @@ pub const INSPECT: &str = "inspect.json";
 pub const STOP: &str = "stop.json";
 /// Present while the supervisor waits for an engine that does not answer.
 pub const WAITING: &str = "waiting";
+/// Present while a swarm has not started a run: why.
+pub const PENDING: &str = "pending";
 /// Present if the job was forgotten while it ran.
 pub const FORGOTTEN: &str = "forgotten";
 /// A named pipe that wakes the supervisor, which then reads `stop.json`. It is removed last: while it exists, something of
@@ -270,6 +272,7 @@ impl Job {
         let started = begun.as_ref().map(|begun| begun.started);
         let Extras { hook, attempts, gpus } = extras;
         let is_copied = begun.is_some() && record.as_ref().is_ok_and(Record::is_copied);
+        let begun_on_swarm = begun.is_some() && record.as_ref().is_ok_and(Record::is_on_swarm);
         Facts {
             moving: is_copied.then(|| self.moving()),
             log_locked: matches!(log_lock, Ok(true)),
@@ -282,12 +285,19 @@ impl Job {
             hook,
             locked,
             waiting: locked && self.dir.has(WAITING),
+            pending: if locked && begun_on_swarm { self.pending() } else { None },
             requests: self.requests().of_attempt(started),
             image_id: self.image_id(),
             starting: !locked && self.may_be_starting(here),
             ..Facts::new(self.id.clone(), self.kind, record)
         }
         .on_boot(&here.boot_id)
+    }
+
+    /// Why a swarm has not started it yet.
+    fn pending(&self) -> Option<String> {
+        let text = self.dir.read(PENDING, 4096).ok()?;
+        Some(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// Reads what only some jobs have.

@@ -15,8 +15,9 @@ use super::format1;
 use super::waits::Waits;
 use crate::error::Failure;
 use crate::names::{
-    CacheName, Cpus, Endpoint, EnvKey, Gpus, ImageName, ImageRef, Invalid, JobId, LogDriver, MainFile, Module, Mount,
-    MountPath, NetworkName, Parameters, Publish, SOURCE_TARGET, UserSpec, When, without_latest,
+    CacheName, Constraint, Cpus, Endpoint, EnvKey, GenericResource, Gpus, ImageName, ImageRef, Invalid, JobId,
+    LogDriver, MainFile, Module, Mount, MountPath, NetworkName, Parameters, Publish, SOURCE_TARGET, UserSpec, When,
+    without_latest,
 };
 use crate::terminal::plain;
 
@@ -201,6 +202,9 @@ pub struct Run {
     /// How its files are copied to an engine that does not see the caller's. Without this, they are mounted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ship: Option<Ship>,
+    /// What it asks of a swarm, if it is to run on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swarm: Option<Swarm>,
 }
 
 /// How the files of a run are copied to its engine and back.
@@ -213,6 +217,27 @@ pub struct Ship {
     pub git: bool,
     /// The most bytes of source and input together.
     pub limit: u64,
+}
+
+/// What a run asks of the swarm that is to run it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Swarm {
+    /// Whether every node has the directories of the caller under the same paths.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
+    /// How many processors a node must have free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_cpus: Option<Cpus>,
+    /// How many bytes of memory a node must have free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_memory: Option<u64>,
+    /// What must be true of a node.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
+    /// What else a node must have free.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generic_resources: Vec<GenericResource>,
 }
 
 /// What a run starts.
@@ -271,7 +296,7 @@ impl Run {
     /// The mount points that docker needs in the source directory.
     #[must_use]
     pub fn points(&self) -> Vec<PathBuf> {
-        if self.parts.is_some() || self.ship.is_some() {
+        if self.parts.is_some() || self.ship.is_some() || self.swarm.as_ref().is_some_and(|swarm| !swarm.shared) {
             return Vec::new();
         }
         let source = Path::new(self.source.as_str());
@@ -435,10 +460,16 @@ impl Record {
         }
     }
 
-    /// Whether its files are copied to the engine and back.
+    /// Whether its container is where nothing of the caller's is: its output is fetched, and its log is copied from there.
     #[must_use]
     pub fn is_copied(&self) -> bool {
-        self.run().is_some_and(|run| run.ship.is_some())
+        self.run().is_some_and(|run| run.ship.is_some() || run.swarm.is_some())
+    }
+
+    /// Whether it runs on a swarm.
+    #[must_use]
+    pub fn is_on_swarm(&self) -> bool {
+        self.run().is_some_and(|run| run.swarm.is_some())
     }
 
     /// Its name as people and scripts see it: that of an image without the tag `latest`.
@@ -507,6 +538,7 @@ impl Record {
                 keep: false,
                 log_driver: LogDriver::Local,
                 ship: None,
+                swarm: None,
             }),
             Kind::Build => Work::Build(Build {
                 tag: ImageName::parse("web").expect("a name"),

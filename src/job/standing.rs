@@ -39,6 +39,8 @@ pub struct Facts {
     pub begun: Option<Begun>,
     /// Whether the supervisor waits for the engine to answer.
     pub waiting: bool,
+    /// Why its swarm has not started it yet, as its supervisor was told last.
+    pub pending: Option<String>,
     /// Whether it was asked to wait before its start, and has not started.
     pub queued: bool,
     /// How the attempts ended that are followed by another one.
@@ -94,6 +96,7 @@ impl Facts {
             lock_error: None,
             begun: None,
             waiting: false,
+            pending: None,
             queued: false,
             attempts: Vec::new(),
             resting: false,
@@ -176,6 +179,8 @@ pub struct Alive {
     pub started: Option<DateTime<Utc>>,
     /// The engine's description of it, as it is shown.
     pub account: Value,
+    /// Of a run on a swarm: why it was not started yet. Then there is no container.
+    pub pending: Option<String>,
 }
 
 /// A container that was created and never started.
@@ -232,6 +237,8 @@ pub enum Queued {
     Supervised,
     /// Its supervisor lives, and waits for an engine that does not answer. It is the job's turn.
     Waiting,
+    /// Its swarm has not started it yet.
+    Pending,
     /// Its supervisor is gone. The job was certainly not started, so it gets another one.
     Unsupervised,
 }
@@ -260,6 +267,9 @@ pub fn settled(facts: &Facts) -> Option<Standing> {
     }
     if facts.queued && facts.locked {
         return Some(Standing::Queued(if facts.waiting { Queued::Waiting } else { Queued::Supervised }));
+    }
+    if facts.locked && facts.pending.is_some() {
+        return Some(Standing::Queued(Queued::Pending));
     }
     if facts.locked && facts.resting {
         return Some(Standing::Running(Running::Resting));
@@ -306,6 +316,7 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
             image_id: Some(id.clone()),
             ..ended(Outcome::Succeeded, "its supervisor was killed; the image has the label of this build")
         }),
+        Sighting::Alive(alive) if alive.pending.is_some() => Standing::Queued(Queued::Unsupervised),
         Sighting::Alive(_) => Standing::Running(Running::Unsupervised),
         Sighting::NeverStarted(container) => Standing::Ended(never_started(container, container.code, &facts.requests)),
         Sighting::Ended(end) => {

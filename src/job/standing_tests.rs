@@ -44,6 +44,7 @@ fn facts(kind: Kind) -> Facts {
         log_locked: false,
         lock_error: None,
         begun: Some(begun("20.10.24")),
+        pending: None,
         waiting: false,
         queued: false,
         attempts: Vec::new(),
@@ -104,7 +105,7 @@ fn end(facts: &Facts, sighting: &Sighting) -> Exit {
 
 /// Every kind of sighting.
 fn sightings() -> Vec<Sighting> {
-    let alive = Alive { container: "c0ffee".into(), started: None, account: Value::Null };
+    let alive = Alive { container: "c0ffee".into(), started: None, account: Value::Null, pending: None };
     let image = Sighting::ImageProven("sha256:1".into());
     vec![unreachable(), Sighting::OtherEngine, Sighting::Absent, seen(ended_with(0)), Sighting::Alive(alive), image]
 }
@@ -258,7 +259,8 @@ fn a_build_without_its_supervisor_succeeded_only_if_its_image_says_so() {
 
 #[test]
 fn a_container_that_runs_is_a_run_without_supervisor() {
-    let alive = Sighting::Alive(Alive { container: "c0ffee".into(), started: None, account: Value::Null });
+    let alive =
+        Sighting::Alive(Alive { container: "c0ffee".into(), started: None, account: Value::Null, pending: None });
     for same_boot in [Some(true), Some(false)] {
         let facts = Facts { same_boot, ..facts(Kind::Run) };
         assert_eq!(derive(&facts, &alive), Standing::Running(Running::Unsupervised));

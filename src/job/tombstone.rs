@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::record::FORMAT;
+use super::record::{FORMAT, Record};
 use super::{Here, Job, has_passed};
 use crate::names::{Endpoint, JobId};
 
@@ -23,6 +23,9 @@ pub struct Tombstone {
     pub endpoint: Endpoint,
     /// The engine's id, if it was recorded.
     pub engine_id: Option<String>,
+    /// Whether it is a service of a swarm.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub swarm: bool,
     /// When it was forgotten.
     pub forgotten: DateTime<Utc>,
 }
@@ -32,6 +35,7 @@ impl Tombstone {
     #[must_use]
     pub fn of(job: &Job, docker: PathBuf, endpoint: Endpoint, now: DateTime<Utc>) -> Self {
         let recorded = job.record().ok();
+        let swarm = recorded.as_ref().is_some_and(Record::is_on_swarm);
         let engine = recorded.map_or((docker, endpoint), |record| (record.docker, record.endpoint));
         Self {
             format: FORMAT,
@@ -39,6 +43,7 @@ impl Tombstone {
             docker: engine.0,
             endpoint: engine.1,
             engine_id: job.begun().and_then(|begun| begun.engine_id),
+            swarm,
             forgotten: now,
         }
     }

@@ -261,6 +261,10 @@ impl View {
             forgotten: false,
         };
         match standing {
+            Standing::Queued(Queued::Pending) => {
+                view.wait(Queued::Pending);
+                view.waiting_for.clone_from(&facts.pending);
+            }
             Standing::Queued(queued) => view.wait(*queued),
             Standing::Running(Running::Supervised) => view.reason = facts.moving.as_ref().and_then(Moving::shown),
             Standing::Running(Running::Resting) => {
@@ -287,7 +291,7 @@ impl View {
     fn wait(&mut self, queued: Queued) {
         self.status = "queued";
         let what = match queued {
-            Queued::Supervised => return,
+            Queued::Supervised | Queued::Pending => return,
             Queued::Waiting => "the engine, which does not answer",
             Queued::Unsupervised => "another supervisor, because its own was killed",
         };

@@ -9,9 +9,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::{go_csv, grammar, is_plain_message};
 use crate::invalid;
 use crate::names::{
-    AptPackage, Argument, Commands, Cpus, EnvKey, EnvValue, Gpus, HttpUrl, ImageName, ImageRef, Invalid, JobId,
-    JobName, Label, LabelKey, LogDriver, MainFile, Mount, MountPath, NetworkName, Origin, Packages, PipRequirement,
-    Publish, Signal, Tail, UserSpec, Variable, Volume, csv_field, csv_fields, nearest,
+    AptPackage, Argument, Commands, Constraint, Cpus, EnvKey, EnvValue, GenericResource, Gpus, HttpUrl, ImageName,
+    ImageRef, Invalid, JobId, JobName, Label, LabelKey, LogDriver, MainFile, Mount, MountPath, NetworkName, Origin,
+    Packages, PipRequirement, Publish, Signal, Tail, UserSpec, Variable, Volume, csv_field, csv_fields, nearest,
 };
 use crate::units;
 
@@ -23,6 +23,7 @@ pub fn all(text: &str) {
     pip(text);
     variables(text);
     addresses(text);
+    nodes(text);
     paths(text);
     mounts(text);
     words(text);
@@ -195,6 +196,19 @@ pub fn addresses(text: &str) {
         assert!(devices.is_match(&kept), "{kept:?}");
         let argument = Gpus::parse(text).map(|gpus| gpus.argument()).unwrap_or_default();
         assert_eq!(go_csv(&argument), Some(vec![kept]), "one field, or docker asks for something else");
+    }
+}
+
+/// What a run asks of the nodes of a swarm.
+pub fn nodes(text: &str) {
+    if let Some(kept) = accepted::<Constraint>(text) {
+        let constraint = grammar!(
+            "^((?i:node\\.(id|hostname|ip|role|platform\\.os|platform\\.arch))|(node|engine)\\.labels\\.[A-Za-z0-9_.-]+)(==|!=)[A-Za-z0-9 :_.*()?+|/\\[\\]\\\\^$-]+$"
+        );
+        assert!(constraint.is_match(&kept), "{kept:?}");
+    }
+    if let Some(kept) = accepted::<GenericResource>(text) {
+        assert!(grammar!("^[A-Za-z0-9_.-]{1,255}=[1-9][0-9]*$").is_match(&kept), "{kept:?}");
     }
 }
 
@@ -440,6 +454,13 @@ mod tests {
             text in nearly("https?://[a-z][a-z0-9.-]{0,4}(:[0-9]{1,6})?(/[a-z/._~%+,=:@$?-]{0,6})?|host|[a-zA-Z][a-z_.-]{0,4}|device=[0-9](,GPU-[0-9:]{1,3})?|\"device=0,1\"|[0-9]{1,6}|all")
         ) {
             addresses(&text);
+        }
+
+        #[test]
+        fn what_a_run_asks_of_nodes_fits_dockers_grammar(
+            text in nearly("(node\\.(id|role|labels\\.[a-z.]{0,3}|labels)|engine\\.labels\\.x|role) ?(==|!=|=) ?[a-z0-9:*\\[ ]{0,4}|[a-zA-Z-]{0,4}=[0-9]{0,3}")
+        ) {
+            nodes(&text);
         }
 
         #[test]

@@ -74,19 +74,25 @@ pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
 /// The `docker run` of a recorded run, or its `docker create` with these mounts for files that are copied.
 pub fn call(record: &Record, values: &Values, copied: Option<Vec<String>>) -> Result<Call> {
     let run = record.run().context("it is not a run")?;
-    let handed = Handed::new(values.0.iter().cloned())?;
+    let handed = handed(values)?;
     let stdin = handed.text();
-    if stdin.as_ref().is_some_and(|text| text.len() > MOST_STDIN) {
+    let args = argv::run(&plan(record, run, copied), &handed.args("/dev/stdin"));
+    Ok(Call { args, environment: handed.environment, stdin })
+}
+
+/// The ways in which docker gets the values of the variables.
+pub fn handed(values: &Values) -> Result<Handed> {
+    let handed = Handed::new(values.0.iter().cloned())?;
+    if handed.text().is_some_and(|text| text.len() > MOST_STDIN) {
         return Err(Failure::usage(
             "invalid variables: the values of those that the docker client uses itself are too long",
         )
         .into());
     }
-    let args = argv::run(&plan(record, run, copied), &handed.args("/dev/stdin"));
-    Ok(Call { args, environment: handed.environment, stdin })
+    Ok(handed)
 }
 
-fn plan(record: &Record, run: &Run, copied: Option<Vec<String>>) -> argv::RunPlan {
+pub fn plan(record: &Record, run: &Run, copied: Option<Vec<String>>) -> argv::RunPlan {
     let plain_name = |name: &&String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     let (user, user_name) = match run.user {
         UserSpec::Image => (None, None),
@@ -231,7 +237,7 @@ fn proven_image(engine: &Engine, subject: Subject) -> Result<Option<String>, Eng
 }
 
 /// A missing job proves something only if the engine is the recorded one.
-fn absent(begun: Option<&Begun>, engine_id: impl FnOnce() -> Result<String, Failure>) -> Sighting {
+pub fn absent(begun: Option<&Begun>, engine_id: impl FnOnce() -> Result<String, Failure>) -> Sighting {
     let Some(recorded) = begun.and_then(|begun| begun.engine_id.as_ref()) else { return Sighting::Absent };
     match engine_id() {
         Ok(id) if is_same(recorded, &id) => Sighting::Absent,
@@ -254,7 +260,7 @@ fn sighting(container: Container, run: &Run, begun: Option<&Begun>) -> Sighting 
     let account = withhold(object, run);
     match phase {
         Phase::Running | Phase::Paused | Phase::Restarting | Phase::Removing => {
-            Sighting::Alive(Alive { container: id, started, account })
+            Sighting::Alive(Alive { container: id, started, account, pending: None })
         }
         Phase::Created => Sighting::NeverStarted(NeverStarted { container: id, code, why, account }),
         Phase::Exited | Phase::Dead => Sighting::Ended(Box::new(Ended {
@@ -348,7 +354,12 @@ fn signal_name(request: &Request, push: Push, account: &Value) -> String {
 /// A file that does not grow for the time limit of a call means that the engine does not answer. A long log takes longer
 /// than that.
 pub fn fetch_log(engine: &Engine, container: &str, tail: Tail, into: File) -> io::Result<()> {
-    let mut command = engine.command(&argv::logs(container, &tail.to_string()));
+    bounded(engine, &argv::logs(container, &tail.to_string()), engine.patience, into)
+}
+
+/// Writes what a call says to a file. When nothing has come for so long, the engine does not answer.
+pub fn bounded(engine: &Engine, args: &[String], patience: Duration, into: File) -> io::Result<()> {
+    let mut command = engine.command(args);
     let mut client = command.stdout(into.try_clone()?).stderr(into.try_clone()?).spawn()?;
     let (mut length, mut grown) = (0, Instant::now());
     let mut pause = Duration::from_millis(1);
@@ -363,7 +374,7 @@ pub fn fetch_log(engine: &Engine, container: &str, tail: Tail, into: File) -> io
         let now = into.metadata()?.len();
         if now != length {
             (length, grown) = (now, Instant::now());
-        } else if grown.elapsed() > engine.patience {
+        } else if grown.elapsed() > patience {
             let _ = client.kill();
             let _ = client.wait();
             return Err(io::Error::other("docker logs did not answer"));

@@ -34,6 +34,9 @@ impl<'a> Lookout<'a> {
 
     /// Looks at one job of many.
     pub fn look(&mut self, subject: Subject) -> Sighting {
+        if subject.record.is_on_swarm() {
+            return Runner::of(self.env, subject.record).look(subject);
+        }
         let key = (subject.record.docker.clone(), subject.record.endpoint.clone());
         let new = || Known { runner: Runner::of(self.env, subject.record), engine_id: None, containers: [None, None] };
         let known = self.known.entry(key).or_insert_with(new);

@@ -11,12 +11,14 @@ mod local;
 mod lookout;
 mod memory;
 mod shipped;
+mod swarm;
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, PipeReader};
 use std::path::Path;
 use std::process::{Child, ExitStatus};
+use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -25,12 +27,12 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::engine::argv::{container_name, run_of_name};
 use crate::engine::copying::Heed;
-use crate::engine::{Engine, words};
+use crate::engine::{Engine, argv, words};
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::moved::Moved;
 use crate::job::points::Point;
-use crate::job::record::{Begun, Record, Work};
+use crate::job::record::{Begun, Exit, Record, Work};
 use crate::job::request::{Effect, Request};
 use crate::job::standing::{Ended, Facts, Sighting};
 use crate::job::tombstone::Tombstone;
@@ -49,6 +51,8 @@ pub enum Runner {
     Local(Engine),
     /// On an engine to which files are copied, and from which output is fetched.
     Shipped(Engine),
+    /// On a node of the swarm whose manager the engine is.
+    Swarm(Engine),
 }
 
 /// The values of a run's variables. The command sends them to the supervisor, which passes them to docker. They are never
@@ -114,13 +118,18 @@ impl Runner {
     #[must_use]
     pub fn of(env: &Env, record: &Record) -> Self {
         let engine = Engine::recorded(env, &record.docker, &record.endpoint);
-        if record.is_copied() { Self::Shipped(engine) } else { Self::Local(engine) }
+        match record {
+            _ if record.is_on_swarm() => Self::Swarm(engine),
+            _ if record.is_copied() => Self::Shipped(engine),
+            _ => Self::Local(engine),
+        }
     }
 
     /// The runner of a forgotten run.
     #[must_use]
     pub fn of_forgotten(env: &Env, tombstone: &Tombstone) -> Self {
-        Self::Local(Engine::recorded(env, &tombstone.docker, &tombstone.endpoint))
+        let engine = Engine::recorded(env, &tombstone.docker, &tombstone.endpoint);
+        if tombstone.swarm { Self::Swarm(engine) } else { Self::Local(engine) }
     }
 
     /// The runner of the run for which a mount point was made.
@@ -133,7 +142,7 @@ impl Runner {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         match self {
-            Self::Local(engine) | Self::Shipped(engine) => engine,
+            Self::Local(engine) | Self::Shipped(engine) | Self::Swarm(engine) => engine,
         }
     }
 
@@ -144,6 +153,7 @@ impl Runner {
     pub fn check(&self, record: &Record) -> Result<(), Failure> {
         match self {
             Self::Local(engine) | Self::Shipped(engine) => local::check(engine, record),
+            Self::Swarm(engine) => swarm::check(engine, record),
         }
     }
 
@@ -155,6 +165,7 @@ impl Runner {
         match self {
             Self::Local(engine) => Ok(engine.line(&local::call(record, values, None)?.args)),
             Self::Shipped(engine) => Ok(engine.line(&shipped::create(record, values)?.args)),
+            Self::Swarm(engine) => swarm::command_line(engine, record, values),
         }
     }
 
@@ -166,6 +177,7 @@ impl Runner {
         match self {
             Self::Local(engine) => local::start(engine, env, job, record, values),
             Self::Shipped(engine) => shipped::start(engine, env, job, record, values),
+            Self::Swarm(engine) => swarm::start(engine, env, job, record, values),
         }
     }
 
@@ -174,22 +186,39 @@ impl Runner {
     pub fn look(&self, subject: Subject) -> Sighting {
         match self {
             Self::Local(engine) | Self::Shipped(engine) => local::look(engine, subject),
+            Self::Swarm(engine) => swarm::look(engine, subject),
         }
     }
 
     /// Whether files are copied to the engine and back, and the log from there.
     #[must_use]
     pub fn copies(&self) -> bool {
-        matches!(self, Self::Shipped(_))
+        matches!(self, Self::Shipped(_) | Self::Swarm(_))
     }
 
-    /// Starts a process that writes the output of the container from its beginning, both streams in the engine's order, and
-    /// ends when the container does.
+    /// Whether nothing tells that the container has ended, so that it has to be asked for.
+    #[must_use]
+    pub fn is_polled(&self) -> bool {
+        matches!(self, Self::Swarm(_))
+    }
+
+    /// Starts a process that writes the output of the container from its beginning, both streams in the engine's order. It
+    /// ends when the container does; on a swarm, it ends by itself only if the container was over at its start.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn follow(&self, container: &str) -> io::Result<(Child, PipeReader)> {
-        shipped::follow(self.engine(), container)
+    pub fn follow(&self, container: &str, is_over: bool) -> io::Result<(Child, PipeReader)> {
+        match self {
+            Self::Local(engine) | Self::Shipped(engine) => shipped::follow(engine, &argv::follow(container)),
+            Self::Swarm(engine) => shipped::follow(engine, &swarm::output(container, is_over)),
+        }
+    }
+
+    /// How long a process of [`Runner::follow`] may be silent about a container that is over, before it is taken for dead.
+    /// `None` if it ends by itself.
+    #[must_use]
+    pub fn follow_limit(&self) -> Option<Duration> {
+        self.is_polled().then_some(swarm::SILENT)
     }
 
     /// Copies the output of a container that has ended into a directory of the caller: whole or not at all. `heed` is told
@@ -204,7 +233,10 @@ impl Runner {
         output: &Path,
         heed: &mut Heed,
     ) -> Result<Moved, NotFetched> {
-        shipped::fetch(self.engine(), record, container, output, heed)
+        match self {
+            Self::Local(engine) | Self::Shipped(engine) => shipped::fetch(engine, record, container, output, heed),
+            Self::Swarm(engine) => swarm::fetch(engine, record, output, heed),
+        }
     }
 
     /// Starts a process that ends when the container does, and then writes its exit code to stdout.
@@ -213,7 +245,7 @@ impl Runner {
     /// When it cannot be started.
     pub fn wait(&self, container: &str) -> io::Result<Child> {
         match self {
-            Self::Local(engine) | Self::Shipped(engine) => local::wait(engine, container),
+            Self::Local(engine) | Self::Shipped(engine) | Self::Swarm(engine) => local::wait(engine, container),
         }
     }
 
@@ -224,6 +256,7 @@ impl Runner {
     pub fn end(&self, subject: Subject, client: Option<Pid>, request: &Request, push: Push) -> Result<Effect, Failure> {
         match self {
             Self::Local(engine) | Self::Shipped(engine) => local::end(engine, subject, client, request, push),
+            Self::Swarm(engine) => swarm::end(engine, subject, request, push),
         }
     }
 
@@ -234,6 +267,7 @@ impl Runner {
     pub fn fetch_log(&self, container: &str, tail: Tail, into: File) -> io::Result<()> {
         match self {
             Self::Local(engine) | Self::Shipped(engine) => local::fetch_log(engine, container, tail, into),
+            Self::Swarm(engine) => swarm::fetch_log(engine, container, tail, into),
         }
     }
 
@@ -243,7 +277,7 @@ impl Runner {
     /// When it cannot be written.
     pub fn fetch_left(&self, job: &Job, account: &serde_json::Value) -> Result<()> {
         match self {
-            Self::Local(_) | Self::Shipped(_) => job.write_json(crate::job::INSPECT, account),
+            Self::Local(_) | Self::Shipped(_) | Self::Swarm(_) => job.write_json(crate::job::INSPECT, account),
         }
     }
 
@@ -253,7 +287,7 @@ impl Runner {
         match self {
             Self::Local(_) => client.code() == Some(local::REFUSED),
             // What ended is `docker wait`, after the container was made.
-            Self::Shipped(_) => false,
+            Self::Shipped(_) | Self::Swarm(_) => false,
         }
     }
 
@@ -262,7 +296,7 @@ impl Runner {
     pub fn start_code(&self, client: Option<ExitStatus>, container: i32) -> i32 {
         match self {
             Self::Local(_) => local::start_code(client, container),
-            Self::Shipped(_) => local::start_code(None, container),
+            Self::Shipped(_) | Self::Swarm(_) => local::start_code(None, container),
         }
     }
 
@@ -270,7 +304,7 @@ impl Runner {
     #[must_use]
     pub fn reason(&self, record: &Record, log: &str) -> Option<Reason> {
         match self {
-            Self::Local(_) | Self::Shipped(_) => match &record.work {
+            Self::Local(_) | Self::Shipped(_) | Self::Swarm(_) => match &record.work {
                 Work::Run(_) => words::of_run(log),
                 Work::Build(build) => words::of_build(log, &build::asked(record, build)),
             },
@@ -283,7 +317,7 @@ impl Runner {
         match self {
             Self::Local(_) => local::cuts_output(begun),
             // It follows the engine's copy.
-            Self::Shipped(_) => false,
+            Self::Shipped(_) | Self::Swarm(_) => false,
         }
     }
 
@@ -291,7 +325,9 @@ impl Runner {
     #[must_use]
     pub fn keeps_copy(&self, record: &Record) -> bool {
         match self {
-            Self::Local(_) | Self::Shipped(_) => record.run().is_none_or(|run| run.log_driver != LogDriver::None),
+            Self::Local(_) | Self::Shipped(_) | Self::Swarm(_) => {
+                record.run().is_none_or(|run| run.log_driver != LogDriver::None)
+            }
         }
     }
 
@@ -301,6 +337,8 @@ impl Runner {
     pub fn has_stayed_up(&self, container: &str, started: Option<DateTime<Utc>>) -> bool {
         match self {
             Self::Local(engine) | Self::Shipped(engine) => memory::has_stayed_up(engine, container, started),
+            // The managers keep the state of a task.
+            Self::Swarm(_) => true,
         }
     }
 
@@ -309,6 +347,7 @@ impl Runner {
     pub fn saw_end(&self, env: &Env, begun: Option<&Begun>, end: &Ended) -> bool {
         match self {
             Self::Local(engine) | Self::Shipped(engine) => memory::saw_end(engine, env, begun, end),
+            Self::Swarm(_) => true,
         }
     }
 
@@ -317,7 +356,14 @@ impl Runner {
     pub fn is_in_use(&self, directory: &str) -> bool {
         match self {
             Self::Local(engine) => local::is_in_use(engine, directory),
-            Self::Shipped(_) => false,
+            Self::Shipped(_) | Self::Swarm(_) => false,
+        }
+    }
+
+    /// Adds to an exit record what only this runner knows of the end.
+    pub fn amend(&self, exit: &mut Exit, sighting: &Sighting, record: &Record) {
+        if let Self::Swarm(_) = self {
+            swarm::amend(exit, sighting, record);
         }
     }
 
@@ -326,6 +372,16 @@ impl Runner {
     pub fn remove(&self, container: &str) -> bool {
         match self {
             Self::Local(engine) | Self::Shipped(engine) => local::remove(engine, container),
+            Self::Swarm(engine) => swarm::remove(engine, container),
+        }
+    }
+
+    /// Removes what there may be of a run that has no container. Returns whether nothing is left.
+    #[must_use]
+    pub fn clear_absent(&self, record: &Record) -> bool {
+        match self {
+            Self::Local(_) | Self::Shipped(_) => true,
+            Self::Swarm(engine) => engine.clear_swarm(&record.id),
         }
     }
 
@@ -335,6 +391,7 @@ impl Runner {
     pub fn clear(&self, tombstone: &Tombstone, here: &Here) -> bool {
         match self {
             Self::Local(engine) | Self::Shipped(engine) => local::clear(engine, tombstone, here),
+            Self::Swarm(engine) => swarm::clear(engine, tombstone, here),
         }
     }
 }

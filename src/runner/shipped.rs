@@ -39,7 +39,7 @@ const STARTING: u32 = 6;
 /// From how many bytes on files are kept on the engine for the next run.
 const WORTH_KEEPING: u64 = 4 << 20;
 /// The most files and directories of an output.
-const MOST_ENTRIES: u64 = 10_000_000;
+pub const MOST_ENTRIES: u64 = 10_000_000;
 
 /// What a run ships.
 #[derive(Debug)]
@@ -54,15 +54,7 @@ impl Cargo {
     /// # Errors
     /// When one cannot be read, or they have more than the run may ship.
     pub fn of(run: &Run, ship: &Ship) -> Result<Self, Failure> {
-        let below = [("data", run.input.is_some()), ("output", run.output.is_some())];
-        let hidden: Vec<&str> = below.into_iter().filter(|(_, is_mounted)| *is_mounted).map(|(name, _)| name).collect();
-        let scan = |root: &MountPath, without: &[&str]| {
-            Tree::scan(&Scan { root: Path::new(root.as_str()), ignore: true, with_git: ship.git, without })
-        };
-        let cargo = Self {
-            source: scan(&run.source, &hidden)?,
-            input: run.input.as_ref().map(|input| scan(input, &[])).transpose()?,
-        };
+        let cargo = Self::scan(run, ship.git)?;
         let bytes = cargo.bytes();
         if bytes > ship.limit {
             let (size, limit) = (show_bytes_binary(bytes), show_bytes_binary(ship.limit));
@@ -71,6 +63,39 @@ impl Cargo {
             return Err(Failure::usage(message).hint(hint));
         }
         Ok(cargo)
+    }
+
+    /// The same without a limit.
+    ///
+    /// # Errors
+    /// When a directory cannot be read.
+    pub fn scan(run: &Run, with_git: bool) -> Result<Self, Failure> {
+        let below = [("data", run.input.is_some()), ("output", run.output.is_some())];
+        let hidden: Vec<&str> = below.into_iter().filter(|(_, is_mounted)| *is_mounted).map(|(name, _)| name).collect();
+        let scan = |root: &MountPath, without: &[&str]| {
+            Tree::scan(&Scan { root: Path::new(root.as_str()), ignore: true, with_git, without })
+        };
+        Ok(Self {
+            source: scan(&run.source, &hidden)?,
+            input: run.input.as_ref().map(|input| scan(input, &[])).transpose()?,
+        })
+    }
+
+    /// What is noted when it was copied.
+    #[must_use]
+    pub fn moved(&self) -> Moved {
+        let entries = self.trees().map(|tree| tree.entries() as u64).sum();
+        Moved { entries, bytes: self.bytes(), left_out: self.special() }
+    }
+
+    /// Writes source and input as an archive, at their places in the container.
+    ///
+    /// # Errors
+    /// When it cannot be written, or a file was changed meanwhile.
+    pub fn pack_files(&self, to: &mut dyn Write) -> io::Result<()> {
+        let mut archive = Pack::new(to);
+        self.put(&Provided::default(), &mut archive)?;
+        archive.finish().map(drop)
     }
 
     fn trees(&self) -> impl Iterator<Item = &Tree> {
@@ -133,14 +158,12 @@ pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Va
     create(record, values)?;
     let begun = local::begin(engine, env, job, None)?;
     fault::point("begun");
-    let sent = match job.requests().ask_for_end() {
-        true => Err(CopyError::Stopped),
-        false => ship(engine, env, job, record, values, &begun),
-    };
+    let wanted = || if job.requests().ask_for_end() { Err(CopyError::Stopped) } else { Ok(()) };
+    let sent = wanted().and_then(|()| ship(engine, env, job, record, values, &begun));
     let _ = job.dir.remove(MOVING);
-    let sent = sent.and_then(|moved| match job.requests().ask_for_end() {
-        true => Err(CopyError::Stopped),
-        false => job.write_json(SHIPPED, &moved).map_err(CopyError::Ours),
+    let sent = sent.and_then(|moved| {
+        wanted()?;
+        job.write_json(SHIPPED, &moved).map_err(CopyError::Ours)
     });
     if let Err(error) = sent {
         // The next start removes it, if this fails.
@@ -189,8 +212,7 @@ fn ship(
     }
     fault::point("container-created");
     sending.send(engine, &container_name(&record.id), &|to| cargo.pack(run, &provided, to)).map_err(CopyError::ours)?;
-    let entries = cargo.trees().map(|tree| tree.entries() as u64).sum();
-    Ok(Moved { entries, bytes: cargo.bytes(), left_out: cargo.special() })
+    Ok(cargo.moved())
 }
 
 fn make(engine: &Engine, call: &Call) -> Result<(), CopyError<anyhow::Error>> {
@@ -234,22 +256,27 @@ impl Cargo {
     /// Writes what the container itself gets: files that no volume has, and the directories that docker would make as root.
     fn pack(&self, run: &Run, provided: &Provided, to: &mut dyn Write) -> io::Result<()> {
         let mut archive = Pack::new(to);
-        let mut put = |tree: &Tree, at: &str| {
-            let (mode, uid, gid) = tree.top();
-            archive.directory(in_archive(at), mode, uid, gid)?;
-            tree.pack(in_archive(at), &mut archive, &mut |_| Ok(()))
-        };
-        if provided.source.is_none() {
-            put(&self.source, SOURCE_TARGET)?;
-        }
-        if let Some(input) = self.input.as_ref().filter(|_| provided.input.is_none()) {
-            put(input, INPUT_TARGET)?;
-        }
+        self.put(provided, &mut archive)?;
         if let Some(output) = &run.output {
             let data = std::fs::metadata(output.as_str())?;
             archive.directory(in_archive(OUTPUT_TARGET), data.mode() & 0o777, data.uid(), data.gid())?;
         }
         archive.finish().map(drop)
+    }
+
+    fn put<W: Write>(&self, provided: &Provided, archive: &mut Pack<W>) -> io::Result<()> {
+        let mut put = |tree: &Tree, at: &str| {
+            let (mode, uid, gid) = tree.top();
+            archive.directory(in_archive(at), mode, uid, gid)?;
+            tree.pack(in_archive(at), archive, &mut |_| Ok(()))
+        };
+        if provided.source.is_none() {
+            put(&self.source, SOURCE_TARGET)?;
+        }
+        match self.input.as_ref().filter(|_| provided.input.is_none()) {
+            Some(input) => put(input, INPUT_TARGET),
+            None => Ok(()),
+        }
     }
 }
 
@@ -345,11 +372,11 @@ fn in_archive(path: &str) -> &str {
     path.trim_start_matches('/')
 }
 
-/// The output of a container from its beginning, both streams in the engine's order, until it ends.
-pub fn follow(engine: &Engine, container: &str) -> io::Result<(Child, PipeReader)> {
+/// What a call writes, both streams in the engine's order.
+pub fn follow(engine: &Engine, args: &[String]) -> io::Result<(Child, PipeReader)> {
     use std::os::unix::process::CommandExt as _;
     let (reader, writer) = io::pipe()?;
-    let mut command = engine.command(&argv::follow(container));
+    let mut command = engine.command(args);
     command.stdout(writer.try_clone()?).stderr(writer).current_dir("/").process_group(0);
     Ok((command.spawn()?, reader))
 }
@@ -401,16 +428,16 @@ pub fn fetch(
 }
 
 /// How many bytes fit on the disk of a directory.
-fn room(dir: &Path) -> u64 {
+pub fn room(dir: &Path) -> u64 {
     rustix::fs::statvfs(dir).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// The directory for an output that is not complete, in the output directory itself, because only there it can be renamed.
-struct Part(PathBuf);
+pub struct Part(pub PathBuf);
 
 impl Part {
     /// Makes it. What a killed process has left is removed.
-    fn make(output: &Path, id: &str) -> io::Result<Self> {
+    pub fn make(output: &Path, id: &str) -> io::Result<Self> {
         let path = output.join(format!(".longshore-{id}.part"));
         match std::fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

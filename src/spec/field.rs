@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use super::json::kind;
 use crate::names::{
-    Argument, DependencyGroup, EnvKey, EnvValue, ExtraName, Invalid, Label, LabelKey, Mount, Publish, Variable, Volume,
+    Argument, Constraint, DependencyGroup, EnvKey, EnvValue, ExtraName, GenericResource, Invalid, Label, LabelKey,
+    Mount, Publish, Variable, Volume,
 };
 use crate::terminal::escape_value;
 use crate::units;
@@ -97,6 +98,16 @@ pub fn mounts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Mount>, D::Error
 /// `publish`: an array of strings.
 pub fn ports<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Publish>, D::Error> {
     list(from, "publish")
+}
+
+/// `constraints`: an array of strings.
+pub fn constraints<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Constraint>, D::Error> {
+    list(from, "constraints")
+}
+
+/// `genericResources`: an array of strings.
+pub fn resources<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<GenericResource>, D::Error> {
+    list(from, "genericResources")
 }
 
 /// `labels`: an object of strings; a `null` value is an empty string.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{field, instead};
 use crate::names::{
-    Argument, CacheName, Causes, Cpus, Gpus, ImageRef, JobName, Label, LogDriver, MainFile, Module, Mount, NetworkName,
-    Open, Publish, Retries, UserSpec, Variable, Volume, When,
+    Argument, CacheName, Causes, Constraint, Cpus, GenericResource, Gpus, ImageRef, JobName, Label, LogDriver,
+    MainFile, Module, Mount, NetworkName, Open, Publish, Retries, UserSpec, Variable, Volume, When,
 };
 use crate::units;
 
@@ -184,6 +184,36 @@ pub struct RunSpec {
     #[serde(deserialize_with = "field::size", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
     pub ship_limit: Option<u64>,
+    /// Run on a node of the swarm whose manager is asked, as a service that is never restarted
+    #[arg(long)]
+    #[serde(deserialize_with = "field::switch", skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub swarm: bool,
+    /// With --swarm: mount the directories as they are, because every node has them under the same paths
+    #[arg(long)]
+    #[serde(deserialize_with = "field::switch", skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub shared: bool,
+    /// With --swarm: choose a node that has so many processors free
+    #[arg(long, value_name = "N")]
+    #[serde(deserialize_with = "field::number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
+    pub reserve_cpus: Option<Cpus>,
+    /// With --swarm: choose a node that has so much memory free
+    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    #[serde(deserialize_with = "field::size", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>"))]
+    pub reserve_memory: Option<u64>,
+    /// With --swarm: choose a node of which this is true, for example node.labels.disk==ssd
+    #[arg(long = "constraint", value_name = "KEY==VALUE")]
+    #[serde(deserialize_with = "field::constraints", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    pub constraints: Vec<Constraint>,
+    /// With --swarm: choose a node that has so many of a generic resource free, for example gpu=1
+    #[arg(long = "generic-resource", value_name = "NAME=NUMBER")]
+    #[serde(deserialize_with = "field::resources", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    pub generic_resources: Vec<GenericResource>,
 }
 
 impl RunSpec {
@@ -229,6 +259,12 @@ impl RunSpec {
             ship_cache: self.ship_cache.or(file.ship_cache),
             ship_git: self.ship_git || file.ship_git,
             ship_limit: self.ship_limit.or(file.ship_limit),
+            swarm: self.swarm || file.swarm,
+            shared: self.shared || file.shared,
+            reserve_cpus: self.reserve_cpus.or(file.reserve_cpus),
+            reserve_memory: self.reserve_memory.or(file.reserve_memory),
+            constraints: [file.constraints, self.constraints].concat(),
+            generic_resources: [file.generic_resources, self.generic_resources].concat(),
         }
     }
 
@@ -261,7 +297,9 @@ mod tests {
         "inputPath": "i", "outputPath": "o", "volumes": ["./v:/v:ro", "data:/w"], "mounts": ["type=tmpfs,target=/t"], "publish": ["127.0.0.1:8080:80/tcp"], "cache": "pip",
         "args": ["-x", "", "a b"], "env": {"A": "1=2", "B": null}, "labels": {"k": "v", "l": null}, "name": "n",
         "cpus": 1.5, "memory": "2g", "gpus": 2, "shmSize": 1024, "network": "none", "timeout": "1h", "retry": 3, "retryDelay": "10s", "retryOn": "2,lost", "user": "0:0",
-        "keep": true, "logDriver": "json-file", "ship": "always", "shipCache": "never", "shipGit": true, "shipLimit": "2g"}"#;
+        "keep": true, "logDriver": "json-file", "ship": "always", "shipCache": "never", "shipGit": true, "shipLimit": "2g",
+        "swarm": true, "shared": true, "reserveCpus": 2, "reserveMemory": "1g",
+        "constraints": ["node.role==worker"], "genericResources": ["gpu=1"]}"#;
 
     #[test]
     fn the_flags_give_what_a_body_gives() {
@@ -299,6 +337,12 @@ mod tests {
             "--ship-cache=never",
             "--ship-git",
             "--ship-limit=2g",
+            "--swarm",
+            "--shared",
+            "--reserve-cpus=2",
+            "--reserve-memory=1g",
+            "--constraint=node.role==worker",
+            "--generic-resource=gpu=1",
             "--",
             "-x",
             "",
@@ -314,8 +358,22 @@ mod tests {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(FULL).unwrap();
         for empty in ["null", "\"\""] {
             for key in object.keys() {
-                let is_text = !["volumes", "mounts", "publish", "args", "env", "labels", "keep", "command", "shipGit"]
-                    .contains(&key.as_str());
+                let is_text = ![
+                    "volumes",
+                    "mounts",
+                    "publish",
+                    "args",
+                    "env",
+                    "labels",
+                    "keep",
+                    "command",
+                    "shipGit",
+                    "swarm",
+                    "shared",
+                    "constraints",
+                    "genericResources",
+                ]
+                .contains(&key.as_str());
                 if is_text || empty == "null" {
                     assert_eq!(body(&format!("{{{key:?}: {empty}}}")), RunSpec::default(), "{key}");
                 }
@@ -355,7 +413,9 @@ mod tests {
             "publish": ["127.0.0.1:8080:80"], "cache": "pip", "args": ["-x", "", "a b"], "env": {"A": null, "B": null}, "labels": {"k": "v", "l": ""},
             "name": "n", "cpus": "1.5", "memory": 2_147_483_648_u64, "gpus": "2", "shmSize": 1024, "network": "none",
             "timeout": "1h", "retry": "3", "retryDelay": "10s", "retryOn": "2,lost", "user": "0:0", "keep": true,
-            "logDriver": "json-file", "ship": "always", "shipCache": "never", "shipGit": true, "shipLimit": 2_147_483_648_u64});
+            "logDriver": "json-file", "ship": "always", "shipCache": "never", "shipGit": true, "shipLimit": 2_147_483_648_u64,
+            "swarm": true, "shared": true, "reserveCpus": "2", "reserveMemory": 1_073_741_824,
+            "constraints": ["node.role==worker"], "genericResources": ["gpu=1"]});
         assert_eq!(written, expected);
         assert_eq!(serde_json::to_string(&RunSpec::default()).unwrap(), "{}");
         let limits = ["0.5", "90", "1.0000001", "1d"].map(|limit| body(&format!("{{\"timeout\": {limit:?}}}")));

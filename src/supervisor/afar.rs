@@ -35,8 +35,11 @@ impl Attendant {
             return self.seen(None, Sighting::Absent);
         }
         let container = container_name(&self.task.job.id);
-        self.relay_log(&container);
-        let code = self.await_container(&container);
+        let mut code = None;
+        if !self.task.runner().is_polled() {
+            self.relay_log(&container);
+            code = self.await_container(&container);
+        }
         let sighting = self.until_certain(None);
         self.seen_afar(sighting, code)
     }
@@ -45,12 +48,14 @@ impl Attendant {
     pub(super) fn seen_afar(&mut self, sighting: Sighting, code: Option<i32>) -> Seen {
         let Sighting::Ended(end) = &sighting else { return self.seen(None, sighting) };
         self.relay_log(&end.container);
-        let quiet = self.task.env.patience * QUIET;
-        let is_whole = self.relay.take().is_some_and(|relay| relay.finish(quiet));
+        let (limit, quiet) = (self.task.runner().follow_limit(), self.task.env.patience * QUIET);
+        let is_whole = self.relay.take().is_some_and(|relay| relay.finish(limit, quiet));
         fault::point("relayed");
         let unfetched = self.fetch_output(&end.container);
-        // docker waited for the container from its start on, so the engine did not make this code up.
-        let witness = code.filter(|code| is_whole && *code == end.code);
+        // docker waited for the container from its start on, so the engine did not make this code up. The managers of a swarm
+        // say themselves whether they know the code.
+        let known = (self.task.runner().is_polled() && end.made_up.is_none()).then_some(end.code);
+        let witness = code.or(known).filter(|code| is_whole && *code == end.code);
         let client = witness.map(|code| ExitStatus::from_raw(code << 8));
         Seen { unfetched, ..self.seen(client, sighting) }
     }

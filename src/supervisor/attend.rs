@@ -18,6 +18,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::Task;
 use super::ending::{BACKOFF, Ending, end_container};
+use super::poll::Polled;
 use super::relay::Relay;
 use super::sampler::{Sampler, polled};
 use super::watch::Waker;
@@ -64,7 +65,7 @@ pub struct Attendant {
     child_ended: UnixStream,
     control: File,
     heeded: usize,
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
     timed_out: Option<Request>,
     pub(super) outage: Outage,
     was_full: bool,
@@ -74,6 +75,8 @@ pub struct Attendant {
     sampler: Option<Sampler>,
     /// Of a run on another machine: what copies its output.
     pub(super) relay: Option<Relay>,
+    /// Of a run that is polled: what was seen of it.
+    pub(super) polled: Polled,
 }
 
 /// Starts a session, and ignores the signals that a terminal sends.
@@ -114,6 +117,7 @@ impl Attendant {
             deeds: Vec::new(),
             sampler: None,
             relay: None,
+            polled: Polled::default(),
         })
     }
 
@@ -133,6 +137,7 @@ impl Attendant {
         self.task = task;
         (self.deadline, self.timed_out, self.outage, self.was_full) = (None, None, Outage::None, false);
         self.ending = Arc::default();
+        self.polled = Polled::default();
     }
 
     /// Writes the index of the log from now on.
@@ -235,6 +240,11 @@ impl Attendant {
                     }
                     self.pause(pause);
                     pause = (pause * 2).min(STARTING_PAUSE);
+                    continue;
+                }
+                Sighting::Alive(container) if self.task.runner().is_polled() => {
+                    missing = None;
+                    self.await_next_look(container);
                     continue;
                 }
                 Sighting::Alive(container) => {

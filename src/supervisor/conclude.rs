@@ -20,7 +20,7 @@ use crate::job::record::{Exit, Kind, LogState, Outcome};
 use crate::job::request::Requests;
 use crate::job::standing::{self, Sighting};
 use crate::job::store::Store;
-use crate::job::{BEGUN, CONTEXT, CONTROL, FORGOTTEN, HOOK_RESULT, IMAGE_ID, Job, LOG, MISSING, WAITING};
+use crate::job::{BEGUN, CONTEXT, CONTROL, FORGOTTEN, HOOK_RESULT, IMAGE_ID, Job, LOG, MISSING, PENDING, WAITING};
 use crate::log::compare::{ClientEnd, Outage, verify};
 use crate::names::Tail;
 use crate::recipe::failure::Reason;
@@ -128,6 +128,7 @@ fn complete(task: &Task, mut exit: Exit, sighting: &Sighting, then: impl FnOnce(
     // A run that was ended between two attempts has no start.
     let begun = task.begun.get().filter(|_| task.job.dir.has(BEGUN));
     exit.started = exit.started.or(begun.map(|begun| begun.started));
+    task.runner().amend(&mut exit, sighting, &task.record);
     let saved = save(task, sighting);
     fault::point("saved");
     after::make_stamp(task, &mut exit);
@@ -170,7 +171,7 @@ fn remove_own_points(task: &Task) {
 /// Removes the files that no ended job needs.
 pub fn tidy(task: &Task) {
     let _ = task.job.dir.remove_tree(CONTEXT);
-    for name in [WAITING, IMAGE_ID, MISSING] {
+    for name in [WAITING, PENDING, IMAGE_ID, MISSING] {
         let _ = task.job.dir.remove(name);
     }
     remove_temporary(&task.job);
@@ -191,7 +192,7 @@ fn remove_temporary(job: &Job) {
 /// Whether the container needs no more work: there is none, or it is kept on request, or it was removed. It is not removed
 /// while it has the only copy of something that could not be saved.
 pub fn is_cleared(task: &Task, exit: &Exit, saved: bool, sighting: &Sighting) -> bool {
-    let Some(container) = sighting.container() else { return true };
+    let Some(container) = sighting.container() else { return task.runner().clear_absent(&task.record) };
     let may_go = saved && may_be_removed(task, exit, sighting);
     task.record.run().is_some_and(|run| run.keep) || may_go && task.runner().remove(container)
 }

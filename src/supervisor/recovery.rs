@@ -201,7 +201,7 @@ fn remove_remains(env: &Env, job: &Job) -> Result<Recovery> {
         Kind::Build => Sighting::Absent,
     };
     let is_cleared = match &sighting {
-        Sighting::Absent => true,
+        Sighting::Absent => task.runner().clear_absent(&task.record),
         Sighting::Unreachable(_) | Sighting::OtherEngine | Sighting::Alive(_) | Sighting::ImageProven(_) => false,
         Sighting::Ended(_) | Sighting::NeverStarted(_) => {
             let saved = job.account().is_some() || save(&task, &sighting);

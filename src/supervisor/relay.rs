@@ -28,7 +28,10 @@ use crate::log::CHUNK;
 const KEPT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Pause between two looks at a client when the container has ended.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How many bytes are compared at a time.
+const COMPARED: usize = 8 << 10;
 
 /// How often a client that fails is started again after the container has ended.
 const LAST_TRIES: u32 = 5;
@@ -38,8 +41,10 @@ const LAST_TRIES: u32 = 5;
 struct Shared {
     /// The container has ended.
     over: AtomicBool,
-    /// How many bytes clients have sent.
-    sent: AtomicU64,
+    /// Nothing comes any more.
+    given_up: AtomicBool,
+    /// How many bytes were copied by all clients together.
+    moved: AtomicU64,
     client: Mutex<Option<Child>>,
 }
 
@@ -73,27 +78,29 @@ impl Relay {
         client.as_mut().into_iter().for_each(end);
     }
 
-    /// Waits until the output of a container that has ended is in the log; returns whether all of it is. A client that has
-    /// sent nothing for so long is replaced: nothing else notices that its line is dead, because others may work.
-    pub fn finish(self, quiet: Duration) -> bool {
+    /// Waits until the output of a container that has ended is in the log; returns whether all of it is. `limit` is for a
+    /// client that does not end by itself: it is ended, and the one after it may be silent for so long. Any other client that
+    /// is silent for `quiet` is replaced: nothing else notices that its line is dead, because other calls may be answered.
+    pub fn finish(self, limit: Option<Duration>, quiet: Duration) -> bool {
         self.shared.over.store(true, Ordering::SeqCst);
-        let (mut known, mut since) = (self.sent(), Instant::now());
+        if limit.is_some() {
+            self.renew();
+        }
+        let moved = || self.shared.moved.load(Ordering::SeqCst);
+        let (mut known, mut since) = (moved(), Instant::now());
         let mut pause = Duration::from_millis(1);
         while !self.is_done() {
             sleep(pause);
             pause = (pause * 2).min(LOOK);
-            if self.sent() != known {
-                (known, since) = (self.sent(), Instant::now());
-            } else if since.elapsed() > quiet {
+            if moved() != known {
+                (known, since) = (moved(), Instant::now());
+            } else if since.elapsed() > limit.unwrap_or(quiet) {
+                self.shared.given_up.store(limit.is_some(), Ordering::SeqCst);
                 self.renew();
                 since = Instant::now();
             }
         }
         self.thread.join().unwrap_or_default()
-    }
-
-    fn sent(&self) -> u64 {
-        self.shared.sent.load(Ordering::Relaxed)
     }
 }
 
@@ -106,8 +113,16 @@ fn end(client: &mut Child) {
 fn copy(task: &Task, container: &str, shared: &Shared) -> bool {
     let (mut pause, mut tries) = (BACKOFF.0, 0);
     loop {
-        if matches!(pass(task, container, shared), Ok(true)) {
+        let was_over = shared.over.load(Ordering::SeqCst);
+        if matches!(pass(task, container, shared, was_over), Ok(true)) {
             return true;
+        }
+        if shared.given_up.load(Ordering::SeqCst) {
+            return false;
+        }
+        // A client that follows a container without an end was ended for this one.
+        if !was_over && shared.over.load(Ordering::SeqCst) {
+            continue;
         }
         if shared.over.load(Ordering::SeqCst) {
             tries += 1;
@@ -121,11 +136,15 @@ fn copy(task: &Task, container: &str, shared: &Shared) -> bool {
 }
 
 /// One client from its start to its end; returns whether it has ended by itself.
-fn pass(task: &Task, container: &str, shared: &Shared) -> io::Result<bool> {
+fn pass(task: &Task, container: &str, shared: &Shared, is_over: bool) -> io::Result<bool> {
     let mut log = Appended::to(task)?;
-    let (client, pipe) = task.runner().follow(container)?;
+    let (client, pipe) = task.runner().follow(container, is_over)?;
     *shared.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
-    let copied = until_end(pipe, &mut log, &shared.sent);
+    if !is_over && shared.over.load(Ordering::SeqCst) {
+        // It ended before this client was known.
+        shared.client.lock().unwrap_or_else(PoisonError::into_inner).as_mut().into_iter().for_each(end);
+    }
+    let copied = until_end(pipe, &mut log, shared);
     let mut client = shared.client.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(mut client) = client.take() else { return Ok(false) };
     if copied.is_err() {
@@ -140,7 +159,7 @@ fn pass(task: &Task, container: &str, shared: &Shared) -> io::Result<bool> {
 }
 
 /// Copies until the client closes the pipe; returns the bytes that were kept back.
-fn until_end(mut pipe: PipeReader, log: &mut Appended, sent: &AtomicU64) -> io::Result<Vec<u8>> {
+fn until_end(mut pipe: PipeReader, log: &mut Appended, shared: &Shared) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -154,7 +173,7 @@ fn until_end(mut pipe: PipeReader, log: &mut Appended, sent: &AtomicU64) -> io::
         match pipe.read(&mut buffer) {
             Ok(0) => return Ok(kept),
             Ok(count) => {
-                sent.fetch_add(count as u64, Ordering::Relaxed);
+                shared.moved.fetch_add(count as u64, Ordering::SeqCst);
                 log.add(&kept)?;
                 kept.clear();
                 kept.extend_from_slice(&buffer[..count]);
@@ -185,9 +204,9 @@ impl Appended {
     /// Adds what follows in the output. From the first byte on that differs, the log is replaced: it was the last words of
     /// another client.
     fn add(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut known = [0; COMPARED];
         while !bytes.is_empty() && self.offset < self.length {
-            let mut known = [0; CHUNK];
-            let wanted = bytes.len().min(CHUNK);
+            let wanted = bytes.len().min(COMPARED);
             let count = self.known.read_at(&mut known[..wanted], self.offset)?;
             let same = known[..count].iter().zip(bytes).take_while(|(known, new)| known == new).count();
             self.offset += same as u64;

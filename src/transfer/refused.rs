@@ -40,7 +40,7 @@ impl Refused {
     }
 
     /// The archive could not be read.
-    pub(super) fn unread(error: &std::io::Error) -> Self {
+    pub fn unread(error: &std::io::Error) -> Self {
         Self::new(Why::Cut, format!("the archive could not be read: {}", plain(error)))
     }
 

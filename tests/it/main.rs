@@ -32,6 +32,7 @@ mod secrets;
 mod soak;
 mod step;
 mod support;
+mod swarm;
 mod sweep;
 mod times;
 mod typed;

@@ -238,7 +238,7 @@ mod tests {
     use crate::cli::published;
 
     /// Values that nothing completes: text, numbers, and lists in a syntax of docker's.
-    const FREE: [&str; 23] = [
+    const FREE: [&str; 25] = [
         "[module:]NAME",
         "[[IP:]HOST:]PORT[/PROTO]",
         "AGE",
@@ -248,10 +248,12 @@ mod tests {
         "ENDS",
         "GPUS",
         "KEY=VALUE",
+        "KEY==VALUE",
         "KEY[=VALUE]",
         "LINES",
         "N",
         "NAME",
+        "NAME=NUMBER",
         "NETWORK",
         "PACKAGES",
         "PS_OPTIONS",

@@ -39,6 +39,7 @@ fn engine(containers: Vec<Named>) -> EngineFacts {
         endpoint: Endpoint::Context("default".into()),
         url: None,
         socket: None,
+        ssh: None,
         server: Ok(side),
         took: Duration::ZERO,
         patience: Duration::ZERO,
@@ -138,6 +139,7 @@ fn a_tombstone_counts_only_while_its_container_may_be_there() {
         docker: "/usr/bin/docker".into(),
         endpoint,
         engine_id: None,
+        swarm: false,
         forgotten: chrono::DateTime::UNIX_EPOCH,
     };
     let elsewhere = Tombstone { endpoint: Endpoint::Host("tcp://far:2376".into()), ..tombstone.clone() };

@@ -13,6 +13,7 @@ mod running;
 mod ship;
 mod stats;
 mod status;
+mod swarm;
 mod sweep;
 mod top;
 

@@ -9,6 +9,7 @@ use super::mounts;
 use super::paths::{self, Given, Paths};
 use super::program::Wanted;
 use super::ship::{self, Shipment};
+use super::swarm;
 use super::sweep::sweep;
 use crate::cli::{ExecRun, Stay};
 use crate::commands::jobs::start;
@@ -19,7 +20,7 @@ use crate::env::Env;
 use crate::error::Failure;
 use crate::job::attempts::Retry;
 use crate::job::points::Making;
-use crate::job::record::{Record, Run, Ship, Work};
+use crate::job::record::{Record, Run, Ship, Swarm, Work};
 use crate::job::store::Store;
 use crate::names::{CACHE_TARGET, EnvKey, EnvValue, GroupName, JobId, LogDriver, Parameters, UserSpec, Variable};
 use crate::output::Voice;
@@ -97,7 +98,8 @@ pub fn ready(env: &Env, asked: Asked) -> Result<Ready> {
     check_cache(&spec)?;
     check_retry(&spec)?;
     let engine = Engine::chosen(env)?;
-    let ship = ship::of(&engine, &spec)?;
+    let swarm = swarm::wanted(&spec)?;
+    let ship = if swarm.is_some() { None } else { ship::of(&engine, &spec)? };
     let paths = paths::resolve(&Given {
         src: wanted.src,
         main: wanted.program.file(),
@@ -105,12 +107,17 @@ pub fn ready(env: &Env, asked: Asked) -> Result<Ready> {
         output: spec.output_path.as_deref(),
         mounts: &spec.all_mounts().cloned().collect::<Vec<_>>(),
         sockets: &mounts::sockets(&env.endpoint()),
-        copied: ship.is_some(),
+        copied: ship.is_some() || swarm.as_ref().is_some_and(|swarm| !swarm.shared),
     })?;
     let names = variables.iter().map(|(name, _)| name.clone()).collect();
     let values = Values::of(variables);
     let group = group.map(String::from);
-    let record = Record { rerun_of, group, parameters, ..record(env, &engine, &spec, &wanted, &paths, names, ship) };
+    let record = Record {
+        rerun_of,
+        group,
+        parameters,
+        ..record(env, &engine, &spec, &wanted, &paths, names, Place { ship, swarm })
+    };
     let record = start::followed(env, how, record)?;
     // Values that cannot be passed to docker are refused before anything is created.
     let argv = Runner::of(env, &record).command_line(&record, &values)?;
@@ -191,6 +198,12 @@ fn check_retry(spec: &RunSpec) -> Result<(), Failure> {
     }
 }
 
+/// Where a run runs, if not on an engine that sees the caller's files.
+struct Place {
+    ship: Option<Ship>,
+    swarm: Option<Swarm>,
+}
+
 fn record(
     env: &Env,
     engine: &Engine,
@@ -198,7 +211,7 @@ fn record(
     wanted: &Wanted,
     paths: &Paths,
     names: Vec<EnvKey>,
-    ship: Option<Ship>,
+    place: Place,
 ) -> Record {
     let work = Work::Run(Run {
         source: paths.src.clone(),
@@ -221,7 +234,8 @@ fn record(
         retry: retry(spec),
         keep: spec.keep,
         log_driver: spec.log_driver.unwrap_or(LogDriver::Local),
-        ship,
+        ship: place.ship,
+        swarm: place.swarm,
     });
     Record {
         name: wanted.name.as_ref().map(ToString::to_string),

@@ -18,6 +18,9 @@ use crate::runner::{Runner, Subject};
 /// How long to wait for the container of a run that was just started.
 const STARTING: Duration = Duration::from_secs(10);
 
+const SWARM: &str =
+    "ask the engine of that node: `docker service ps` names it, and its containers have the label longshore.run";
+
 /// The run, where it runs, and the id of its container.
 pub struct Running {
     /// The run.
@@ -36,6 +39,11 @@ pub fn running(env: &Env, voice: &Voice, typed: &str) -> Result<Running> {
     let (_, job) = find(env, Kind::Run, typed)?;
     require_running(env, voice, &job, job.id.as_str())?;
     let record = job.record().map_err(|damaged| Failure::new(ErrorKind::State, damaged.0))?;
+    if record.is_on_swarm() {
+        let why = "its container is on a node of a swarm, and only a manager is asked";
+        let message = format!("could not look into run {}: {why}", job.id);
+        return Err(Failure::new(ErrorKind::Conflict, message).hint(SWARM).into());
+    }
     let (runner, begun) = (Runner::of(env, &record), job.begun());
     let could_not = format!("could not look into run {}", job.id);
     let deadline = Instant::now() + STARTING;

@@ -90,6 +90,7 @@ fn every_command_ends_or_says_that_it_waits_when_no_call_is_answered() {
             &["image", "list", "--json"],
             &["exec", "run", "--image", "base", "--src", "src", "--main", "more.py"],
             &["exec", "run", "--image", "base", "--src", "src", "--main", "more.py", "--wait"],
+            &["exec", "run", "--image", "base", "--src", "src", "--main", "more.py", "--swarm"],
             &["exec", "run", "--image", "base", "--src", "src", "--main", "more.py", "--each", "n=1,2"],
             &["exec", "rerun", ended],
             &["exec", "list"],

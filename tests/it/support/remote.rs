@@ -29,6 +29,12 @@ impl Nodes {
         SSH.get_or_init(|| Self::own("ssh"))
     }
 
+    /// A swarm of three nodes, of all tests of this process. Its nodes are not to be disturbed.
+    pub fn swarm() -> &'static Self {
+        static SWARM: OnceLock<Nodes> = OnceLock::new();
+        SWARM.get_or_init(|| Self::own("swarm"))
+    }
+
     /// Nodes of a test's own, which it may stop, kill and cut off. They end with this value.
     pub fn own(name: &'static str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);

@@ -1,0 +1,235 @@
+//! The output of a run on a swarm. It is on the node of its task, in a volume, and only the managers are asked. So a second
+//! service on the same node writes it to its own output, as text. That service ends with the run's, and then removes the
+//! directory in the volume.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
+
+use crate::engine::copying::{CopyError, Heed};
+use crate::engine::swarm::{self, Fate, first};
+use crate::engine::{Engine, EngineError};
+use crate::error::{Failure, Kind, plain};
+use crate::fault;
+use crate::job::moved::Moved;
+use crate::job::record::{Record, UNFETCHED};
+use crate::names::Tail;
+use crate::runner::NotFetched;
+use crate::runner::shipped::{MOST_ENTRIES, Part, room};
+use crate::transfer::{Limits, Refused, Why, place, unpack};
+
+/// The lines that end the text: of a whole archive, and of one that could not be made.
+const WHOLE: &str = ".";
+const BROKEN: &str = "!";
+/// The longest line, with room for other programs of that name.
+const LONGEST: u64 = 1 << 16;
+
+/// Pause between two questions whether the text is complete: the first value, doubled up to the second.
+const LOOK: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// How long the swarm may take to find the node for the second service, although that node answers.
+const PLACING: Duration = Duration::from_secs(30);
+
+/// Copies the output into a directory of the caller: whole or not at all.
+pub fn fetch(engine: &Engine, record: &Record, output: &Path, heed: &mut Heed) -> Result<Moved, NotFetched> {
+    let could_not = format!("{UNFETCHED} {}", record.id);
+    let failed = |why: &str| NotFetched::Failed(Failure::new(Kind::Failed, format!("{could_not}: {why}")));
+    let at = |path: &Path, error: &io::Error| failed(&format!("{}: {}", path.display(), plain(error)));
+    let collector = swarm::collector_name(&record.id);
+    begin(engine, record, &could_not)?;
+    fault::point("collecting");
+    until_written(engine, record, &collector, &could_not, heed)?;
+    let part = Part::make(output, record.id.as_str()).map_err(|error| at(output, &error))?;
+    let limits = Limits { bytes: room(output), entries: MOST_ENTRIES };
+    let read = |from: &mut dyn Read| {
+        let mut text = Text::of(from);
+        let unpacked = unpack(&mut GzDecoder::new(&mut text), record.id.as_str(), &part.0, &limits, &mut |_| Ok(()))?;
+        text.finish().map_err(|error| Refused::unread(&error))?;
+        Ok(unpacked)
+    };
+    let args = swarm::logs(&collector, "all", false);
+    let unpacked = engine.read_through(&args, read, heed).map_err(|error: CopyError<Refused>| match error {
+        CopyError::Engine(error) => away(&error, &could_not),
+        CopyError::Ours(refused) if refused.why == Why::Cut => {
+            NotFetched::Cut(Failure::new(Kind::EngineFailed, format!("{could_not}: {refused}")))
+        }
+        CopyError::Ours(refused) => failed(&refused.to_string()),
+        CopyError::Stopped => NotFetched::Stopped,
+    })?;
+    fault::point("collected");
+    place(&part.0, output).map_err(|error| failed(&plain(&error)))?;
+    fault::point("output-placed");
+    Ok(Moved { entries: unpacked.entries, bytes: unpacked.bytes, left_out: unpacked.left_out })
+}
+
+fn away(error: &EngineError, could_not: &str) -> NotFetched {
+    let failure = error.failure(could_not);
+    match error {
+        EngineError::Unreachable { .. } | EngineError::TimedOut { .. } => NotFetched::Away(failure),
+        _ => NotFetched::Cut(failure),
+    }
+}
+
+/// Makes the second service on the node of the run's task.
+fn begin(engine: &Engine, record: &Record, could_not: &str) -> Result<(), NotFetched> {
+    let failed = |why: &str| NotFetched::Failed(Failure::new(Kind::Failed, format!("{could_not}: {why}")));
+    let ask = |error: EngineError| away(&error, could_not);
+    let tasks = engine.tasks(&record.id, &super::container_name(&record.id)).map_err(ask)?;
+    let task = tasks.and_then(first).ok_or_else(|| failed("its service was removed by another program"))?;
+    let node = task.node.as_deref().ok_or_else(|| failed("no node has had it"))?;
+    let image = task.object.pointer("/Spec/ContainerSpec/Image").and_then(serde_json::Value::as_str);
+    let image = image.ok_or_else(|| failed("the swarm does not say its image"))?;
+    // The image is on that node already.
+    let pinned = swarm::Pinned { reference: image.to_owned(), in_registry: false };
+    let args = swarm::collector_create(&record.id, node, &swarm::output_volume(record.uid), &pinned);
+    engine.make_service(&args, &record.id, &swarm::collector_name(&record.id), None, Vec::new()).map_err(ask)
+}
+
+/// Waits until the text is complete.
+fn until_written(
+    engine: &Engine,
+    record: &Record,
+    collector: &str,
+    could_not: &str,
+    heed: &mut Heed,
+) -> Result<(), NotFetched> {
+    let begun = Instant::now();
+    let mut pause = LOOK.0;
+    loop {
+        if !heed(0) {
+            return Err(NotFetched::Stopped);
+        }
+        let tasks = engine.tasks(&record.id, collector).map_err(|error| away(&error, could_not))?;
+        let task = tasks.and_then(first);
+        let failed = |why: String| Failure::new(Kind::Failed, format!("{could_not}: {why}"));
+        let fate = match &task {
+            Some(task) => {
+                let down = super::down(engine, task).map_err(|error| away(&error, could_not))?;
+                task.fate(down.as_deref())
+            }
+            None => Fate::Queued(String::new()),
+        };
+        match fate {
+            Fate::Running if is_complete(engine, collector) => return Ok(()),
+            Fate::Running => {}
+            Fate::Unknown(why) => return Err(NotFetched::Away(failed(why))),
+            Fate::Queued(why) if begun.elapsed() > PLACING => return Err(unplaced(engine, record, failed(why))),
+            Fate::Queued(_) => {}
+            Fate::NotStarted(_, why) | Fate::Lost(why) => return Err(NotFetched::Failed(failed(why))),
+            Fate::Ended(code) | Fate::Shut(code) => {
+                return Err(NotFetched::Failed(failed(format!("what reads it on its node exited with status {code}"))));
+            }
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LOOK.1);
+    }
+}
+
+/// No node takes the second service: the one that has the output is down, or takes no tasks.
+fn unplaced(engine: &Engine, record: &Record, failure: Failure) -> NotFetched {
+    let node = engine.tasks(&record.id, &super::container_name(&record.id)).ok().flatten().and_then(first);
+    let node = node.and_then(|task| engine.node(task.node.as_deref()?).ok());
+    match node {
+        Some(node) if node.state != "ready" => NotFetched::Away(failure),
+        _ => NotFetched::Failed(failure),
+    }
+}
+
+/// Whether the last line is one that ends the text.
+fn is_complete(engine: &Engine, collector: &str) -> bool {
+    let last = engine.read(&swarm::logs(collector, &Tail::Lines(1).to_string(), false)).unwrap_or_default();
+    [WHOLE, BROKEN].iter().any(|end| last.trim_ascii() == end.as_bytes())
+}
+
+/// The bytes of an archive, which comes as lines of base64.
+struct Text<R: Read> {
+    lines: BufReader<R>,
+    line: Vec<u8>,
+    decoded: Vec<u8>,
+    /// How much of it was read.
+    at: usize,
+    is_over: bool,
+}
+
+impl<R: Read> Text<R> {
+    fn of(from: R) -> Self {
+        Self { lines: BufReader::new(from), line: Vec::new(), decoded: Vec::new(), at: 0, is_over: false }
+    }
+
+    fn next_line(&mut self) -> io::Result<()> {
+        self.line.clear();
+        (&mut self.lines).take(LONGEST).read_until(b'\n', &mut self.line)?;
+        let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
+        match std::str::from_utf8(&self.line).map(str::trim_end) {
+            Ok("") => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(WHOLE) => self.is_over = true,
+            Ok(BROKEN) => return Err(invalid("it could not be read on its node")),
+            Ok(line) => {
+                self.decoded.clear();
+                STANDARD
+                    .decode_vec(line, &mut self.decoded)
+                    .map_err(|_| invalid("it did not arrive as it was sent"))?;
+            }
+            Err(_) => return Err(invalid("it did not arrive as it was sent")),
+        }
+        self.at = 0;
+        Ok(())
+    }
+
+    /// Reads up to the line that says that the archive is whole.
+    fn finish(mut self) -> io::Result<()> {
+        while !self.is_over {
+            self.next_line()?;
+        }
+        io::copy(&mut self.lines, &mut io::sink()).map(drop)
+    }
+}
+
+impl<R: Read> Read for Text<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.decoded.len() && !self.is_over {
+            self.next_line()?;
+        }
+        if self.is_over {
+            return Ok(0);
+        }
+        let count = buffer.len().min(self.decoded.len() - self.at);
+        buffer[..count].copy_from_slice(&self.decoded[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> io::Result<String> {
+        let mut from = Text::of(text.as_bytes());
+        let mut bytes = String::new();
+        from.read_to_string(&mut bytes)?;
+        from.finish().map(|()| bytes)
+    }
+
+    #[test]
+    fn lines_are_decoded_up_to_the_one_that_ends_them() {
+        assert_eq!(read("aGVs\nbG8=\n.\n").unwrap(), "hello");
+        assert_eq!(read(".\n").unwrap(), "");
+    }
+
+    #[test]
+    fn a_text_that_is_cut_or_broken_is_no_archive() {
+        for (text, kind) in [
+            ("aGVs\n", io::ErrorKind::UnexpectedEof),
+            ("", io::ErrorKind::UnexpectedEof),
+            ("aGVs\n!\n", io::ErrorKind::InvalidData),
+            ("aGVs\nb G8\n.\n", io::ErrorKind::InvalidData),
+            ("aGVs\n\u{fc}\n.\n", io::ErrorKind::InvalidData),
+        ] {
+            assert_eq!(read(text).unwrap_err().kind(), kind, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Managers that are restarted, and nodes that crash, are cut off or are drained, on a swarm of the test's own.
+
+use serde_json::json;
+
+use super::{assert_cleared, await_words, status};
+use crate::support::real::Real;
+use crate::support::remote::Nodes;
+use crate::support::wait_until;
+
+const LONG: &str = "\
+import time
+print('runs')
+time.sleep(600)
+";
+
+/// A run on the node with this number.
+fn start_on(manager: &Real, number: usize, code: &str) -> String {
+    let constraint = format!("node.hostname==longshore-swarm-{number}");
+    let id = manager.start(code, &["--swarm", "--constraint", &constraint]);
+    await_words(manager, &id, "runs\n");
+    id
+}
+
+#[track_caller]
+fn assert_lost(manager: &Real, id: &str, why: &str) {
+    let (job, code) = manager.wait(id);
+    assert_eq!((code, &job["outcome"], &job["exitCode"]), (125, &json!("lost"), &serde_json::Value::Null), "{job:#}");
+    let reason = job["reason"].as_str().unwrap();
+    assert!(reason.starts_with(why), "{reason}");
+    assert_cleared(manager, id);
+}
+
+#[test]
+fn each_outage_is_what_the_table_says() {
+    let nodes = Nodes::own("swarm");
+    let manager = nodes.world(1);
+
+    // A manager that is restarted knows all that it knew.
+    let id = start_on(&manager, 2, "import time; print('runs'); time.sleep(12); print('ends'); raise SystemExit(4)");
+    nodes.engine(1, "stop");
+    nodes.engine(1, "start");
+    let (job, code) = manager.wait(&id);
+    assert_eq!((code, &job["outcome"], &job["recovered"]), (4, &json!("failed"), &json!(false)), "{job:#}");
+    assert_eq!(manager.log(&id), b"runs\nends\n");
+
+    // A node that is drained ends its tasks, which is no request of the caller.
+    let id = start_on(&manager, 2, LONG);
+    manager.docker_says(&["node", "update", "--availability", "drain", "longshore-swarm-2"]);
+    assert_lost(&manager, &id, "the swarm ended it: its node was drained");
+    manager.docker_says(&["node", "update", "--availability", "active", "longshore-swarm-2"]);
+
+    // While a node is cut off, nothing is known; when it comes back, it has to end what it has.
+    let cut = start_on(&manager, 3, LONG);
+    nodes.line(3, "down");
+    wait_until("the node is down", || {
+        status(&manager, &cut)["reason"].as_str().is_some_and(|why| why.contains("unreachable"))
+    });
+    assert_eq!(status(&manager, &cut)["status"], "running");
+    // The same without a supervisor that waits: it is unknown, and never lost.
+    nodes.line(3, "up");
+    assert_lost(&manager, &cut, "the swarm ended it: its node was drained, or had been cut off");
+
+    // A node that loses its power.
+    let crashed = start_on(&manager, 2, LONG);
+    nodes.engine(2, "crash");
+    wait_until("the node is down", || {
+        status(&manager, &crashed)["reason"].as_str().is_some_and(|why| why.contains("unreachable"))
+    });
+    nodes.engine(2, "start");
+    let (job, _) = manager.wait(&crashed);
+    assert_eq!(job["outcome"], "lost", "{job:#}");
+    assert_cleared(&manager, &crashed);
+}
