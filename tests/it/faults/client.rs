@@ -243,7 +243,8 @@ fn a_renamed_container_is_found_by_its_label() {
 fn a_job_is_looked_up_on_the_engine_on_which_it_was_started() {
     let mut fake = Fake::new();
     fake.set("DOCKER_HOST", "tcp://192.0.2.1:2375");
-    let id = fake.start_unattended("exit 3");
+    let id = fake.start_gated_with("exit 3", &["--ship", "never"]);
+    fake.kill_supervisor_and_client(&id);
     fake.set("DOCKER_HOST", "tcp://192.0.2.2:2375");
     let ran = fake.run(&["--verbose", "exec", "list", "--json"]).code(0);
     assert!(!ran.stderr.contains("192.0.2.2"), "{}", ran.stderr);
