@@ -53,12 +53,12 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Begins to copy the output of a container.
+    /// Begins to copy the output of a container, which may be over already.
     ///
     /// # Errors
     /// When the user has no more processes.
-    pub fn start(task: Arc<Task>, container: String) -> io::Result<Self> {
-        let shared = Arc::<Shared>::default();
+    pub fn start(task: Arc<Task>, container: String, is_over: bool) -> io::Result<Self> {
+        let shared = Arc::new(Shared { over: is_over.into(), ..Shared::default() });
         let known = Arc::clone(&shared);
         let thread = std::thread::Builder::new().spawn(move || copy(&task, &container, &known))?;
         Ok(Self { thread, shared })
@@ -78,9 +78,11 @@ impl Relay {
     /// Waits until the output of a container that has ended is in the log; returns whether all of it is. `limit` is for a
     /// client that does not end by itself: it is ended, and the one after it may be silent for so long.
     pub fn finish(self, limit: Option<Duration>) -> bool {
-        self.shared.over.store(true, Ordering::SeqCst);
+        let was_over = self.shared.over.swap(true, Ordering::SeqCst);
         if let Some(limit) = limit {
-            self.renew();
+            if !was_over {
+                self.renew();
+            }
             let (mut moved, mut since) = (0, Instant::now());
             while !self.thread.is_finished() {
                 let now = self.shared.moved.load(Ordering::SeqCst);
