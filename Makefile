@@ -13,10 +13,10 @@ WITH_ENGINE = mkdir -p .cache && tools/shells && base=$$(tools/engine) && \
 	LONGSHORE_TEST_PYTHON=$$python
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test snapshots soak check deny fuzz bench papers picture install static deb clean toolchain
+.PHONY: help build demo demo-remote demo-swarm test snapshots soak check deny fuzz bench papers picture install static deb clean toolchain
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
 
 build: ## build the release binary, target/release/longshore
 	cargo build --release --locked
@@ -24,6 +24,12 @@ build: ## build the release binary, target/release/longshore
 demo: build ## build an image, run a program in it, and show the results
 	tools/engine >/dev/null
 	tools/demo
+
+demo-remote: demo ## run the same job on an engine behind ssh, which is set up on this machine; needs root
+	tools/demo-elsewhere remote
+
+demo-swarm: demo ## run the same job on a swarm of three nodes, which is set up on this machine; needs root
+	tools/demo-elsewhere swarm
 
 check: toolchain ## check formatting, lints and the minimum Rust version; needs no engine
 	cargo fmt --check

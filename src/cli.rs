@@ -133,7 +133,7 @@ pub enum Command {
     Stop(JobStop),
     /// Check what longshore needs, and what killed processes left; says what to do about it
     Doctor(Doctor),
-    /// Remove the logs and records of ended jobs, and untagged images of builds
+    /// Remove the logs and records of ended jobs, untagged images of builds, and copies of files
     Prune(Prune),
     /// Print a completion script for a shell
     Completions {

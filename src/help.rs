@@ -254,6 +254,10 @@ fn top(command: &str) -> Page {
                      asked few questions, each with a time limit.",
                 ),
                 text(
+                    "Of an engine at an ssh:// URL it says whether ssh shares connections (ControlMaster, ControlPersist) and notices \
+                     a lost line (ServerAliveInterval). For that `ssh -G` is called, which opens no connection.",
+                ),
+                text(
                     "With --fix, every job whose supervisor was killed is finished first: a run that still runs gets a new \
                      supervisor, the end of any other job is recorded, and its container is removed. Directories of killed \
                      processes and containers of forgotten runs are removed too. What runs is not touched. What is not \
@@ -310,6 +314,11 @@ fn prune() -> Page {
                  container uses them. Rebuilding a name leaves such an image. All builds on the engine count, also those of \
                  other users. Without another option, no job is removed. --older-than holds for images, too.",
             ),
+            text(
+                "With --copies, volumes with copies of source and input that your runs left on the engine are removed, unless a \
+                 container uses them, running or not. Only volumes with the labels of such a copy and of your user count. \
+                 The age for --older-than begins when the volume was made. The next run with the same files sends them again.",
+            ),
             text(REMEMBERED),
             text(
                 "The exit code is 0 if everything of the plan that could still go is gone, and 1 if something failed.",
@@ -321,6 +330,7 @@ fn prune() -> Page {
             "longshore prune --status failed --status cancelled --older-than 1d",
             "longshore prune --older-than 0s    # everything that has ended",
             "longshore prune --group rates --status failed",
+            "longshore --context big prune --copies --older-than 7d --dry-run",
             "longshore prune --older-than 30d --json | jq .freedBytes",
         ],
     )

@@ -82,7 +82,7 @@ fn removals() -> [File; 3] {
     [
         File::document::<Pruned>(
             "prune",
-            "Jobs and images were removed",
+            "Jobs, images and copies of files were removed",
             "What `prune`, and `forget` with --all, --status or --older-than, print: the plan and what came of it. With \
              --dry-run it is only the plan. More keys may be added to a job.",
         ),

@@ -20,12 +20,15 @@ use rustix::fs::{OFlags, Stat};
 
 use crate::terminal::is_unprintable;
 
+#[cfg_attr(not(test), allow(unused_imports, reason = "for the properties"))]
 pub use ignore::Ignore;
 pub use pack::Pack;
 pub use place::place;
 pub use refused::{Refused, Why};
 pub use tree::{Scan, Tree};
-pub use unpack::{Limits, Unpacked, unpack};
+#[cfg_attr(not(test), allow(unused_imports, reason = "for the properties"))]
+pub use unpack::Unpacked;
+pub use unpack::{Limits, unpack};
 
 /// How many directories deep a tree may be. Where a directory is open for each level, this bounds how many are open.
 const DEEPEST: usize = 256;

@@ -276,6 +276,9 @@ pub struct Prune {
     /// Remove untagged images that builds left on the engine; alone, remove no jobs
     #[arg(long)]
     pub images: bool,
+    /// Remove copies of files of your runs that no container on the engine uses; alone, remove no jobs
+    #[arg(long)]
+    pub copies: bool,
     /// Only print what would be removed
     #[arg(long)]
     pub dry_run: bool,

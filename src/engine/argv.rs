@@ -387,7 +387,7 @@ pub fn containers_with(path: &str) -> Vec<String> {
 /// The label of a volume that is a cache: its name.
 pub const CACHE_LABEL: &str = "longshore.cache";
 
-/// The label of a volume that is a cache: the id of the user whose it is.
+/// The label of a volume that is a cache or has copies of files: the id of the user whose it is.
 pub const OWNER_LABEL: &str = "longshore.uid";
 
 /// Makes the volume of a cache; one that exists is left as it is.
@@ -402,6 +402,20 @@ fn cache_labels(cache: &CacheName, uid: u32) -> Vec<String> {
 
 /// The label of a volume with copies of the files of runs.
 pub const COPY_LABEL: &str = "longshore.copy";
+
+/// How the names of the volumes with copies of the files of this user's runs begin.
+#[must_use]
+pub fn copy_names(uid: u32) -> String {
+    format!("longshore-copy-{uid}-")
+}
+
+/// The names of the volumes with copies of this user's files that no container uses, one JSON string a line.
+#[must_use]
+pub fn unused_copies(uid: u32) -> Vec<String> {
+    let labels = [format!("label={COPY_LABEL}"), format!("label={OWNER_LABEL}={uid}")];
+    let filters = [&labels[0], &labels[1], "dangling=true"].into_iter().flat_map(|filter| ["--filter", filter]);
+    words(["volume", "ls", "--format", "{{json .Name}}"].into_iter().chain(filters))
+}
 
 /// Makes a volume for copies of files. `mark` tells it from others of its name: one that docker makes for a container has none.
 #[must_use]
@@ -426,10 +440,12 @@ pub fn volume_remove(volume: &str) -> Vec<String> {
     words(["volume", "rm", volume])
 }
 
-/// The engine's description of a volume.
+/// The engine's descriptions of volumes.
 #[must_use]
-pub fn volume_inspect(volume: &str) -> Vec<String> {
-    words(["volume", "inspect", volume])
+pub fn volume_inspect(volumes: &[String]) -> Vec<String> {
+    let mut argv = words(["volume", "inspect"]);
+    argv.extend(volumes.iter().cloned());
+    argv
 }
 
 /// Makes a container that has the volume of a cache and is never started. Its name is that of the volume.

@@ -1,4 +1,4 @@
-//! Which images builds left on an engine without a name. Pure.
+//! What builds and runs left on an engine: images without a name, and volumes with copies of files. Pure.
 //!
 //! Whatever is made from an image inherits its labels: containers, and images of other programs. So a label alone does not
 //! say that a build of ours made an image. Of the images with one value of the label, the build made the first.
@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::argv::JOB_LABEL;
+use super::argv::{COPY_LABEL, JOB_LABEL, OWNER_LABEL, copy_names};
 
 /// An image that a build made, and that has no name any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,33 @@ pub fn left_by_builds(objects: &[Value], in_use: &HashSet<String>) -> Vec<LeftIm
     let mut left: Vec<LeftImage> = objects.iter().filter(is_left).filter_map(image).collect();
     left.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
     left.dedup();
+    left
+}
+
+/// A volume with copies of files of runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftCopy {
+    /// Its name.
+    pub name: String,
+    /// The label that tells it from others of its name.
+    pub mark: String,
+    /// When it was made.
+    pub created: Option<DateTime<Utc>>,
+}
+
+/// Those that are this user's, among the engine's descriptions of volumes, the newest first.
+#[must_use]
+pub fn left_copies(objects: &[Value], uid: u32) -> Vec<LeftCopy> {
+    let copy = |object: &Value| {
+        let name = object["Name"].as_str().filter(|name| name.starts_with(&copy_names(uid)))?;
+        let label = |key: &str| object["Labels"][key].as_str();
+        let is_mine = label(OWNER_LABEL)?.parse() == Ok(uid);
+        let mark = label(COPY_LABEL).filter(|_| is_mine)?.to_owned();
+        let created = object["CreatedAt"].as_str().and_then(|text| text.parse().ok());
+        Some(LeftCopy { name: name.to_owned(), mark, created })
+    };
+    let mut left: Vec<LeftCopy> = objects.iter().filter_map(copy).collect();
+    left.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.name.cmp(&b.name)));
     left
 }
 
@@ -110,6 +137,29 @@ mod tests {
         let expected =
             LeftImage { id: "old".into(), build: "a".into(), created: "2026-03-01T00:00:00Z".parse().ok(), size: 100 };
         assert_eq!(left_by_builds(&objects[..1], &HashSet::new()), [expected]);
+    }
+
+    #[test]
+    fn a_volume_is_a_copy_of_this_user_by_its_name_and_both_labels() {
+        let volume = |name: &str, labels: Value, day: u32| json!({"Name": name, "Labels": labels, "CreatedAt": format!("2026-03-{day:02}T01:00:00+01:00")});
+        let labels = |mark: &str, uid: &str| json!({COPY_LABEL: mark, OWNER_LABEL: uid});
+        let mine = volume("longshore-copy-7-a", labels("m", "7"), 1);
+        let objects = [
+            mine.clone(),
+            volume("longshore-copy-7-new", labels("n", "7"), 2),
+            volume("longshore-copy-7-alike", Value::Null, 3),
+            volume("longshore-copy-7-cache", json!({"longshore.cache": "x", OWNER_LABEL: "7"}), 3),
+            volume("longshore-copy-7-theirs", labels("o", "77"), 3),
+            volume("mine", labels("p", "7"), 3),
+            volume("longshore-copy-77-b", labels("q", "7"), 3),
+            json!({}),
+            json!(null),
+        ];
+        let names: Vec<String> = left_copies(&objects, 7).into_iter().map(|copy| copy.name).collect();
+        assert_eq!(names, ["longshore-copy-7-new", "longshore-copy-7-a"]);
+        let created = "2026-03-01T00:00:00Z".parse().ok();
+        let expected = LeftCopy { name: "longshore-copy-7-a".into(), mark: "m".into(), created };
+        assert_eq!(left_copies(&[mine], 7), [expected]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub mod pipe;
 pub mod questions;
 pub mod silence;
 mod slots;
-mod ssh;
+pub mod ssh;
 pub mod stats;
 pub mod stream;
 pub mod swarm;

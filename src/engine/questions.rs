@@ -202,6 +202,25 @@ impl Engine {
             .collect()
     }
 
+    /// The engine's descriptions of these volumes, without those that were removed meanwhile.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn volumes(&self, names: &[String]) -> Answer<Vec<Value>> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.those_there(&argv::volume_inspect(names))
+    }
+
+    /// The names of the volumes with copies of files of this user's runs that no container uses, running or not.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn unused_copies(&self, uid: u32) -> Answer<Vec<String>> {
+        self.json_lines(&argv::unused_copies(uid))
+    }
+
     /// Whether there is an image with this name. The answer is no only if docker exits with 1 and the engine answers.
     ///
     /// # Errors

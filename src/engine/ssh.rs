@@ -1,12 +1,14 @@
-//! Where an engine is: which ones docker's client reaches by ssh, and which ones are on this machine.
+//! Where an engine is: whether it is on this machine, whether docker's client reaches it by ssh, and what ssh is configured to do
+//! for it. No other module starts ssh, and this one opens no connection.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Engine;
 use super::slots::Slot;
+use super::{Engine, tail};
+use crate::error::plain;
 use crate::names::Endpoint;
 
 /// How the URL of such an engine begins.
@@ -14,6 +16,9 @@ const SCHEME: &str = "ssh://";
 
 /// How the URLs of engines of this machine begin.
 const LOCAL: [&str; 3] = ["unix://", "fd://", "npipe://"];
+
+/// How long ssh may take to read its configuration. A `Match exec` in it may run any program.
+const READING: Duration = Duration::from_secs(2);
 
 /// A docker program and the name of a context.
 type Key = (PathBuf, String);
@@ -59,6 +64,127 @@ impl Engine {
                 let asked = known.entry((self.program.clone(), name.clone()));
                 asked.or_insert_with(|| self.url_within(patience).ok()).clone()
             }
+        }
+    }
+}
+
+/// Where ssh is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The user there, if the URL has one.
+    pub user: Option<String>,
+    /// The host, or what ssh's configuration calls so.
+    pub host: String,
+    /// The port, if the URL has one.
+    pub port: Option<u16>,
+}
+
+impl Target {
+    /// Of a URL; `None` if it is not one of ssh, or names no host.
+    #[must_use]
+    pub fn of(url: &str) -> Option<Self> {
+        let authority = url.strip_prefix(SCHEME)?.split('/').next()?;
+        let (user, place) = authority.rsplit_once('@').map_or((None, authority), |(user, place)| (Some(user), place));
+        let (host, port) = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, rest)) => (address, rest.strip_prefix(':')),
+            None => place.rsplit_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+        };
+        let port = port.filter(|port| !port.is_empty()).map(str::parse).transpose().ok()?;
+        let user = user.filter(|user| !user.is_empty()).map(str::to_owned);
+        (!host.is_empty()).then(|| Self { user, host: host.to_owned(), port })
+    }
+
+    /// The arguments with which ssh prints its settings for this target, and does nothing else.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let mut argv = vec!["-G".to_owned()];
+        argv.extend(self.user.iter().flat_map(|user| ["-l".to_owned(), user.clone()]));
+        argv.extend(self.port.iter().flat_map(|port| ["-p".to_owned(), port.to_string()]));
+        argv.extend(["--".to_owned(), self.host.clone()]);
+        argv
+    }
+
+    /// What ssh is configured to do.
+    ///
+    /// # Errors
+    /// Why ssh did not say, as a part of a sentence.
+    pub fn settings(&self) -> Result<Settings, String> {
+        #[expect(clippy::disallowed_methods, reason = "the one place that starts ssh")]
+        let call = duct::cmd("ssh", self.arguments()).stdin_null().stdout_capture().stderr_capture().unchecked();
+        let failed = |error: std::io::Error| plain(&error);
+        let handle = call.start().map_err(failed)?;
+        let Some(output) = handle.wait_timeout(READING).map_err(failed)? else {
+            let _ = handle.kill();
+            return Err(format!("no answer within {}", crate::units::show_duration(READING)));
+        };
+        if output.status.success() {
+            return Ok(Settings::parse(&String::from_utf8_lossy(&output.stdout)));
+        }
+        Err(tail(&output.stderr).lines().last().map_or_else(|| crate::shell::ended(output.status), str::to_owned))
+    }
+}
+
+/// Settings of ssh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Connections to one host share one that is kept open: `ControlMaster` and `ControlPath`.
+    pub shares: bool,
+    /// The shared connection stays for a while when its first user has ended: `ControlPersist`.
+    pub persists: bool,
+    /// A line that is lost without a word is noticed: `ServerAliveInterval`.
+    pub notices_loss: bool,
+}
+
+impl Settings {
+    /// From what `ssh -G` prints: a name in lower case and its value a line.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let of = |name: &str| {
+            let mut settings = text.lines().filter_map(|line| line.split_once(' '));
+            settings.find(|(known, _)| *known == name).map_or("", |(_, value)| value.trim())
+        };
+        let is_on = |value: &str| !["", "no", "false", "none", "0"].contains(&value);
+        Self {
+            shares: is_on(of("controlmaster")) && is_on(of("controlpath")),
+            persists: is_on(of("controlpersist")),
+            notices_loss: is_on(of("serveraliveinterval")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_what_docker_makes_of_the_url() {
+        for (url, arguments) in [
+            ("ssh://far", "-G -- far"),
+            ("ssh://far/", "-G -- far"),
+            ("ssh://me@far:2222/run/docker.sock", "-G -l me -p 2222 -- far"),
+            ("ssh://far:", "-G -- far"),
+            ("ssh://me@[2001:db8::1]:22", "-G -l me -p 22 -- 2001:db8::1"),
+            ("ssh://-oProxyCommand=x", "-G -- -oProxyCommand=x"),
+        ] {
+            assert_eq!(Target::of(url).expect(url).arguments().join(" "), arguments, "{url}");
+        }
+        for url in ["", "far", "tcp://far", "ssh://", "ssh://me@", "ssh://far:x", "ssh://far:70000"] {
+            assert_eq!(Target::of(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn settings_are_read_as_ssh_prints_them() {
+        let none = Settings { shares: false, persists: false, notices_loss: false };
+        let all = Settings { shares: true, persists: true, notices_loss: true };
+        for (text, expected) in [
+            ("", none),
+            ("controlmaster false\ncontrolpersist no\nserveraliveinterval 0\n", none),
+            ("controlmaster auto\ncontrolpath /home/me/.ssh/c\ncontrolpersist 600\nserveraliveinterval 15\n", all),
+            ("controlmaster auto\ncontrolpath none\n", none),
+            ("user me\ncontrolmaster yes\ncontrolpath a b\n", Settings { shares: true, ..none }),
+        ] {
+            assert_eq!(Settings::parse(text), expected, "{text}");
         }
     }
 }

@@ -3,10 +3,10 @@
 //! ```text
 //! STATE/.caches/<sha256 of the volume's name>   the engine and the time at which the volume was made
 //! STATE/.caches.lock                            held while a volume is prepared
-//! STATE/.copies-<0 to f>.lock                   held while a volume is filled with files of runs
+//! STATE/.copies-<0 to f>.lock                   held while a volume is filled with files of runs, or removed
 //! ```
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 
 use anyhow::{Context as _, Result};
 
@@ -15,6 +15,7 @@ use super::store::{Store, digest};
 const CACHES: &str = ".caches";
 const LOCK: &str = ".caches.lock";
 const COPIES: &str = ".copies-";
+const NOT_LOCKED: &str = "could not lock the copies of files";
 const LOCK_END: &str = ".lock";
 const SMALL_MARK: u64 = 4 << 10;
 
@@ -42,10 +43,27 @@ impl Store {
     /// # Errors
     /// When the lock cannot be taken.
     pub fn hold_copies(&self, volume: &str) -> Result<Caches<'_>> {
-        let name = format!("{COPIES}{}{LOCK_END}", &digest(volume)[..1]);
-        let lock = self.root().lock_file(&name).context("could not lock the copies of files")?;
-        lock.lock().context("could not lock the copies of files")?;
+        let lock = self.copies_lock(volume)?;
+        lock.lock().context(NOT_LOCKED)?;
         Ok(Caches { store: self, _lock: lock })
+    }
+
+    /// The same without waiting, which could take as long as files of gigabytes are sent. `None` if another process has the
+    /// lock.
+    ///
+    /// # Errors
+    /// When the lock cannot be taken.
+    pub fn try_hold_copies(&self, volume: &str) -> Result<Option<Caches<'_>>> {
+        let lock = self.copies_lock(volume)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Caches { store: self, _lock: lock })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).context(NOT_LOCKED),
+        }
+    }
+
+    fn copies_lock(&self, volume: &str) -> Result<File> {
+        self.root().lock_file(&format!("{COPIES}{}{LOCK_END}", &digest(volume)[..1])).context(NOT_LOCKED)
     }
 }
 
@@ -64,5 +82,11 @@ impl Caches<'_> {
     pub fn set_prepared(&self, volume: &str, mark: &str) -> Result<()> {
         let dir = self.store.root().make_subdir(CACHES)?;
         dir.replace(&digest(volume), mark.as_bytes()).context("could not record that the cache is prepared")
+    }
+
+    /// Forgets a volume that was removed. One of that name that is made later has another mark, so a record that stays
+    /// says nothing wrong.
+    pub fn forget(&self, volume: &str) {
+        let _ = self.store.root().subdir(CACHES).and_then(|dir| dir.remove(&digest(volume)));
     }
 }

@@ -14,6 +14,8 @@ pub const SHIPPED: &str = "shipped.json";
 /// Present when the output is in the directory of the caller.
 pub const FETCHED: &str = "fetched.json";
 
+/// The most bytes that are read of what was copied.
+const LARGEST: u64 = 64 << 20;
 /// Pause between two notes of how far a copy is.
 const NOTED: Duration = Duration::from_secs(1);
 
@@ -82,6 +84,12 @@ impl Job {
         let noted = || serde_json::from_slice(&self.dir.read(MOVING, 4096).ok()?).ok();
         let phase = if self.dir.has(SHIPPED) { Phase::Running } else { Phase::Shipping };
         noted().unwrap_or(Moving { phase, bytes: None, total: None })
+    }
+
+    /// What was copied of the output of a run, if it was.
+    #[must_use]
+    pub fn fetched(&self) -> Option<Moved> {
+        serde_json::from_slice(&self.dir.read(FETCHED, LARGEST).ok()?).ok()
     }
 
     /// Whether the output of a run is where its caller wants it.

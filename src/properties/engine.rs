@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::is_live;
 use crate::engine::inspect::{self, Version};
+use crate::engine::ssh::{Settings, Target};
 use crate::engine::{stats, tail, top, words};
 use crate::recipe::failure::Asked;
 use crate::shell;
@@ -19,6 +20,7 @@ pub fn all(bytes: &[u8]) {
         assert!(!version.client.cuts_output() || version.client.major() == 28);
     }
     let text = String::from_utf8_lossy(bytes);
+    ssh(&text);
     usage(&text);
     processes(&text);
     output(bytes, &text);
@@ -54,6 +56,20 @@ pub fn object(value: &Value) {
         assert_eq!(shown, withheld.or(asked));
     }
     assert_eq!(inspect::withhold(value.clone(), |_| false), *value);
+}
+
+/// Of any URL ssh gets one host, which is no option, and it is asked for its settings only. Settings are read from any text.
+pub fn ssh(text: &str) {
+    for url in [text.to_owned(), format!("ssh://{text}")] {
+        if let Some(target) = Target::of(&url) {
+            let arguments = target.arguments();
+            assert_eq!(arguments[0], "-G");
+            assert_eq!(arguments[arguments.len() - 2..], ["--", target.host.as_str()]);
+            assert!(!target.host.is_empty() && url.contains(&target.host));
+        }
+    }
+    let settings = Settings::parse(text);
+    assert!(!settings.notices_loss || text.contains("serveraliveinterval "));
 }
 
 /// A row of `docker stats` keeps docker's own fields and gets numbers or null beside them.
@@ -152,6 +168,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ssh_gets_one_host_and_nothing_else(
+            url in "(ssh://)?(([a-z-]{0,4}|:[a-z]?)@){0,2}(-?[a-z.]{0,5}|\\[[0-9a-f:]{0,6}\\]?)(:[0-9x]{0,6})?(/[a-z@:]{0,4})?",
+            settings in "((controlmaster|controlpath|controlpersist|serveraliveinterval) ?(no|none|false|auto|[0-9]{1,2}| )?\n){0,5}",
+            any in ".*",
+        ) {
+            for text in [url, settings, any] {
+                super::ssh(&text);
+            }
+        }
+
         #[test]
         fn a_container_is_read_or_there_is_a_reason(
             (id, status, code, started, finished, env, labels) in (any_value(), "created|running|exited|dead|x?", any_value(), any_value(), any_value(), any_value(), any_value()),

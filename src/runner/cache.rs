@@ -26,7 +26,7 @@ pub fn prepare(engine: &Engine, env: &Env, record: &Record, run: &Run, begun: &B
     let volume = cache.volume(record.uid);
     let call = |args: &[String]| engine.read(args).map_err(|error| error.failure(&could_not));
     call(&argv::volume_create(cache, record.uid))?;
-    let described: Vec<Value> = serde_json::from_slice(&call(&argv::volume_inspect(&volume))?)?;
+    let described: Vec<Value> = serde_json::from_slice(&call(&argv::volume_inspect(std::slice::from_ref(&volume)))?)?;
     let described = described.first().context("docker does not describe the volume")?;
     check_owner(described, cache, record.uid)?;
     let made = described["CreatedAt"].as_str().unwrap_or_default();

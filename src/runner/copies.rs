@@ -45,7 +45,7 @@ impl Content<'_> {
     fn volume(&self, uid: u32) -> io::Result<String> {
         let digest = self.tree.digest(&mut |_| Ok(()))?;
         let points: String = self.points.iter().map(|point| format!("-{point}")).collect();
-        Ok(format!("longshore-copy-{uid}-{}{points}", &digest[..40]))
+        Ok(format!("{}{}{points}", argv::copy_names(uid), &digest[..40]))
     }
 
     fn pack(&self, to: &mut dyn Write) -> io::Result<()> {
@@ -88,7 +88,7 @@ impl<'a> Shelf<'a> {
 
     /// The mark of a volume; `None` if there is none of this name. That of another maker is empty.
     fn found(&self, name: &str) -> Result<Option<String>, EngineError> {
-        let args = argv::volume_inspect(name);
+        let args = argv::volume_inspect(&[name.to_owned()]);
         let output = self.engine.run(&args, self.engine.patience)?;
         if !output.status.success() {
             return match self.engine.explain(&args, &output) {

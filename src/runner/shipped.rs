@@ -158,14 +158,12 @@ pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Va
     create(record, values)?;
     let begun = local::begin(engine, env, job, None)?;
     fault::point("begun");
-    let sent = match job.requests().ask_for_end() {
-        true => Err(CopyError::Stopped),
-        false => ship(engine, env, job, record, values, &begun),
-    };
+    let wanted = || if job.requests().ask_for_end() { Err(CopyError::Stopped) } else { Ok(()) };
+    let sent = wanted().and_then(|()| ship(engine, env, job, record, values, &begun));
     let _ = job.dir.remove(MOVING);
-    let sent = sent.and_then(|moved| match job.requests().ask_for_end() {
-        true => Err(CopyError::Stopped),
-        false => job.write_json(SHIPPED, &moved).map_err(CopyError::Ours),
+    let sent = sent.and_then(|moved| {
+        wanted()?;
+        job.write_json(SHIPPED, &moved).map_err(CopyError::Ours)
     });
     if let Err(error) = sent {
         // The next start removes it, if this fails.

@@ -34,13 +34,11 @@ impl Attendant {
             return self.seen(None, Sighting::Absent);
         }
         let container = container_name(&self.task.job.id);
-        let code = match self.task.runner().is_polled() {
-            true => None,
-            false => {
-                self.relay_log(&container, false);
-                self.await_container(&container)
-            }
-        };
+        let mut code = None;
+        if !self.task.runner().is_polled() {
+            self.relay_log(&container, false);
+            code = self.await_container(&container);
+        }
         let sighting = self.until_certain(None);
         self.seen_afar(sighting, code)
     }

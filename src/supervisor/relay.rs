@@ -30,6 +30,9 @@ const KEPT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 /// Pause between two looks at a client that may be silent for so long.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How many bytes are compared at a time.
+const COMPARED: usize = 8 << 10;
+
 /// How often a client that fails is started again after the container has ended.
 const LAST_TRIES: u32 = 5;
 
@@ -199,9 +202,9 @@ impl Appended {
     /// Adds what follows in the output. From the first byte on that differs, the log is replaced: it was the last words of
     /// another client.
     fn add(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut known = [0; COMPARED];
         while !bytes.is_empty() && self.offset < self.length {
-            let mut known = [0; CHUNK];
-            let wanted = bytes.len().min(CHUNK);
+            let wanted = bytes.len().min(COMPARED);
             let count = self.known.read_at(&mut known[..wanted], self.offset)?;
             let same = known[..count].iter().zip(bytes).take_while(|(known, new)| known == new).count();
             self.offset += same as u64;

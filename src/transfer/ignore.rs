@@ -67,6 +67,7 @@ impl Ignore {
 
     /// Whether a path is left out. It is relative to the directory of the file; that directory itself is never left out.
     #[must_use]
+    #[cfg_attr(not(test), allow(dead_code, reason = "for the properties: a walk asks directory by directory"))]
     pub fn excludes(&self, path: &Path) -> bool {
         let mut above = Matched::default();
         let mut reached = String::new();

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
@@ -75,7 +75,7 @@ pub fn unpack(
         unpacked: Unpacked::default(),
         buffer: vec![0; READING],
     };
-    let mut members = Members::of(reader);
+    let mut members = Members::of(BufReader::with_capacity(READING, reader));
     let mut count = 0;
     while let Some(member) = members.next()? {
         count += 1;

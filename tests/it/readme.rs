@@ -85,11 +85,12 @@ const BEFORE: [(&str, &str); 13] = [
 ];
 
 /// Commands that are not run, and why.
-const NOT_RUN: [(&str, &str); 10] = [
+const NOT_RUN: [(&str, &str); 11] = [
     ("image copy web --to far", "there is no second engine; engine::copy has one of its own"),
     ("cargo install", "it would install the program for the user who runs the tests"),
     ("--cache models", "its volume would stay on the engine; engine::cache has a cache of its own"),
     ("make install", "it would install the program on this machine"),
+    ("prune --copies", "it would remove copies of files of other tests on this engine"),
     ("prune --images", "it would remove images that builds of others left on this engine"),
     ("--watch", "it goes on until a key is pressed"),
     ("make static", "tools/static tries the program out itself"),

@@ -227,4 +227,38 @@ def concurrent(world, report, rounds):
     report.ratio("P9", "100 runs, until all have ended", ours, "docker run -d, wait, rm", theirs, 1.5)
 
 
-ALL = [starts, questions, program, logs, completions, lists, containers, concurrent]
+def elsewhere(world, report, rounds):
+    """A run that is copied to its engine, and a large source that is used by many runs."""
+    world.write("short.py", "open('/app/output/made', 'w').write('x')\n")
+    output = os.path.join(world.work, "output")
+
+    def run(src, *more):
+        argv = ("exec", "run", "--image", world.image, "--src", src, "--main", "short.py", "--output", output, "--wait")
+        return world.ours(*argv, *more)
+
+    t = world.medians(rounds, shipped=lambda: run(world.src, "--ship", "always"), bound=lambda: run(world.src))
+    report.ratio("P13", "a run that is copied, through a socket", t["shipped"], "the same with bind mounts", t["bound"], 1.5)
+
+    # As many small files as a source tree with its dependencies has.
+    large, count = os.path.join(world.work, "large-src"), 5000
+    for number in range(count):
+        place = os.path.join(large, f"package{number % 50}")
+        os.makedirs(place, exist_ok=True)
+        with open(os.path.join(place, f"module{number}.py"), "wb") as file:
+            file.write(os.urandom((50 << 20) // count))
+    world.write("short.py", "open('/app/output/made', 'w').write('x')\n", large)
+
+    def twenty(cache):
+        begun = time.perf_counter()
+        for _ in range(20):
+            run(large, "--ship", "always", "--ship-cache", cache)
+        return time.perf_counter() - begun
+
+    once, each = twenty("always"), twenty("never")
+    report.ratio("P13", "20 runs with 50 MB of source, kept on the engine", once, "copied for each run", each, 0.30)
+    for volume in world.docker("volume", "ls", "-q", "--filter", "label=longshore.copy").text.split():
+        if volume not in world.volumes:
+            world.docker("volume", "rm", volume)
+
+
+ALL = [starts, questions, program, logs, completions, lists, containers, concurrent, elsewhere]

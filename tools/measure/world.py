@@ -41,9 +41,11 @@ class World:
         self.job = None
         # All that had the name of the image; only the last one still has it.
         self.images = []
+        # Those that others have made.
+        self.volumes = subprocess.run([DOCKER, "volume", "ls", "-q"], stdout=subprocess.PIPE, text=True).stdout.split()
 
-    def write(self, name, text):
-        with open(os.path.join(self.src, name), "w") as file:
+    def write(self, name, text, place=None):
+        with open(os.path.join(place or self.src, name), "w") as file:
             file.write(text)
 
     def call(self, *argv, env=None, out="out"):

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::Status;
 use super::*;
+use crate::engine::ssh::Settings;
 use crate::names::Endpoint;
 
 const URL: &str = "unix:///var/run/docker.sock";
@@ -25,6 +26,7 @@ fn healthy() -> EngineFacts {
         endpoint: Endpoint::Context("default".into()),
         url: Some(URL.into()),
         socket: Some(Socket::Usable),
+        ssh: None,
         server: Ok(side("28.5.1")),
         took: Duration::from_millis(20),
         patience: Duration::from_secs(20),
@@ -78,6 +80,23 @@ fn a_healthy_engine_has_no_complaints_and_every_check_once() {
         "proxy",
     ];
     assert_eq!(names, expected);
+}
+
+#[test]
+fn of_an_engine_behind_ssh_it_is_said_what_costs_time_and_what_hangs() {
+    let good = Settings { shares: true, persists: true, notices_loss: true };
+    let far = |settings| EngineFacts { ssh: Some(Ssh { host: "far".into(), settings }), ..healthy() };
+    for (settings, status, words) in [
+        (Ok(good), Status::Ok, "connections to far are shared"),
+        (Ok(Settings { shares: false, ..good }), Status::Warning, "doubles the time of a run\n"),
+        (Ok(Settings { shares: false, ..good }), Status::Warning, "'ControlPersist 10m' >>~/.ssh/config"),
+        (Ok(Settings { persists: false, ..good }), Status::Warning, "ends with the call that opened it"),
+        (Ok(Settings { notices_loss: false, ..good }), Status::Warning, "'Host far' 'ServerAliveInterval 15' >>"),
+        (Err("no such file or directory".into()), Status::Warning, "no such file or directory"),
+    ] {
+        assert_says("ssh", &far(settings), status, words);
+    }
+    assert!(of("ssh", &healthy(), &Host::default()).is_none(), "a local engine has no such check");
 }
 
 #[test]

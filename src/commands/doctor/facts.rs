@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::engine::builder::Builder;
 use crate::engine::condition::{Info, Named, Socket, others};
 use crate::engine::inspect::{Side, Version};
+use crate::engine::ssh::{Settings, Target};
 use crate::engine::{Answer, Engine, EngineError, find};
 use crate::env::Env;
 use crate::error::{Failure, plain};
@@ -37,6 +38,8 @@ pub struct EngineFacts {
     pub url: Option<String>,
     /// Its socket, if it has one here.
     pub socket: Option<Socket>,
+    /// How ssh reaches it, if it is at a URL of ssh.
+    pub ssh: Option<Ssh>,
     /// Its version, or why it does not answer.
     pub server: Answer<Side>,
     /// How long the answer took.
@@ -45,6 +48,22 @@ pub struct EngineFacts {
     pub patience: Duration,
     /// More about an engine that answers.
     pub more: Option<More>,
+}
+
+/// How ssh reaches an engine.
+#[derive(Debug)]
+pub struct Ssh {
+    /// The host, as the URL names it.
+    pub host: String,
+    /// What ssh is configured to do for it, or why ssh did not say.
+    pub settings: Result<Settings, String>,
+}
+
+impl Ssh {
+    fn of(url: &str) -> Option<Self> {
+        let target = Target::of(url)?;
+        Some(Self { settings: target.settings(), host: target.host })
+    }
 }
 
 /// What an engine that answers says.
@@ -182,6 +201,7 @@ pub fn engine(env: &Env) -> EngineFacts {
         endpoint: endpoint.clone(),
         url: None,
         socket: None,
+        ssh: None,
         took: Duration::ZERO,
         patience,
         more: None,
@@ -193,6 +213,7 @@ pub fn engine(env: &Env) -> EngineFacts {
     facts.took = begun.elapsed();
     facts.url = engine.url().ok();
     facts.socket = facts.url.as_deref().and_then(Socket::at);
+    facts.ssh = facts.url.as_deref().and_then(Ssh::of);
     facts.others = if env.docker.is_none() { others(&engine, env.path.as_deref()) } else { Vec::new() };
     if let (Some(client), Ok(server)) = (&versions.client, &versions.server) {
         let version = Version { client: client.clone(), server: Some(server.clone()) };

@@ -39,6 +39,7 @@ fn engine(containers: Vec<Named>) -> EngineFacts {
         endpoint: Endpoint::Context("default".into()),
         url: None,
         socket: None,
+        ssh: None,
         server: Ok(side),
         took: Duration::ZERO,
         patience: Duration::ZERO,

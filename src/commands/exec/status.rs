@@ -38,6 +38,9 @@ pub struct Status {
     spec: Option<RunSpec>,
     /// The last lines of its output, without the line ends. What is not UTF-8 is shown as U+FFFD.
     lines: Vec<String>,
+    /// Of a run whose output was copied from its engine: what was left out of it.
+    #[serde(rename = "leftOut", skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
     #[serde(skip)]
     run: Option<Run>,
     #[serde(skip)]
@@ -54,7 +57,8 @@ pub fn status(env: &Env, voice: &Voice, args: &OneJob) -> Result<u8> {
     let spec = recorded(&job).ok().map(|(_, spec)| spec);
     let (view, lines) = (view(env, &job), last::lines(&job, LINES));
     let is_elsewhere = view.is_elsewhere(&env.endpoint());
-    voice.reply(&Status { job: view, spec, lines, run, now: env.now(), is_elsewhere })?;
+    let left_out = job.fetched().map(|moved| moved.left_out).unwrap_or_default();
+    voice.reply(&Status { job: view, spec, lines, left_out, run, now: env.now(), is_elsewhere })?;
     Ok(0)
 }
 
@@ -99,6 +103,7 @@ impl Status {
         let parameters = Some(job.parameters.to_string()).filter(|text| !text.is_empty());
         more.extend([("Labels", self.labels()), ("Group", job.group.clone()), ("Parameters", parameters)]);
         more.extend([("Repeats", job.rerun_of.as_ref().map(ToString::to_string))]);
+        more.extend([("Left out", Some(self.left_out.join(", ")).filter(|text| !text.is_empty()))]);
         facts.extend(more.into_iter().filter_map(|(name, value)| Some((name, value?))));
         facts
     }

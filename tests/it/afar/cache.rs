@@ -1,8 +1,10 @@
 //! Sources and inputs that stay on the engine for the next run.
 
+use serde_json::json;
+
 use super::SHIP;
 use crate::support::real::Real;
-use crate::support::wait_until;
+use crate::support::{schema, wait_until};
 
 const CODE: &str = "\
 import os
@@ -78,4 +80,40 @@ fn several_runs_at_once_send_the_same_source_once() {
     for name in copies(&real).into_iter().filter(|name| !name.ends_with("-output")) {
         let _ = real.docker(&["volume", "rm", &name]);
     }
+}
+
+#[test]
+fn a_copy_is_pruned_when_no_container_uses_it() {
+    let mut real = Real::new();
+    let source = real.source("print('done')");
+    std::fs::write(source.join("seed"), real.label()).unwrap();
+    let more = [&SHIP[..], &["--ship-cache", "always", "--keep", "--wait"]].concat();
+    let id = real.run(&real.run_args(&source, &more)).code(0).id();
+    let mounts = real.docker_says(&["inspect", "--format", "{{json .HostConfig.Mounts}}", &format!("longshore-{id}")]);
+    let mounts: serde_json::Value = serde_json::from_str(&mounts).unwrap();
+    let name = mounts[0]["Source"].as_str().unwrap().to_owned();
+    assert!(name.starts_with("longshore-copy-"), "{name}");
+    // Others of this user may have copies on this engine, too: longshore is not to see them.
+    let docker = real.docker_program().display().to_string();
+    real.wrap_docker(&format!(
+        "case \" $* \" in *' volume ls '*) exec '{docker}' \"$@\" --filter 'name={name}' ;; esac"
+    ));
+    let prune = |more: &[&str]| {
+        let ran = real.run(&[&["prune", "--copies", "--json"], more].concat()).code(0);
+        schema::validated("prune", ran.json())["copies"].clone()
+    };
+    assert_eq!(prune(&[]), json!([]), "its container uses it");
+    real.docker_says(&["rm", "--volumes", &format!("longshore-{id}")]);
+    let plan = prune(&["--dry-run"]);
+    assert_eq!((&plan[0]["name"], &plan[0]["removed"]), (&json!(name), &json!(false)), "{plan:#}");
+    assert!(plan[0]["created"].is_string(), "{plan:#}");
+    assert_eq!(prune(&["--older-than", "1h"]), json!([]));
+    assert_eq!(prune(&[])[0]["removed"], json!(true));
+    assert!(!copies(&real).contains(&name));
+    // The next run with the same files makes it again.
+    let again = real.run(&real.run_args(&source, &[&SHIP[..], &["--ship-cache", "always", "--wait"]].concat()));
+    assert!(real.says(&again.code(0).id(), "done\n"));
+    assert!(copies(&real).contains(&name));
+    wait_until("the container is gone", || real.containers().is_empty());
+    assert_eq!(prune(&[])[0]["removed"], json!(true));
 }

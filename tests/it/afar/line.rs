@@ -44,12 +44,29 @@ fn kill(id: &str, word: &str) -> usize {
     found.len()
 }
 
+/// Kills the ssh processes that docker clients of this run have started, and not the clients.
+fn kill_connections(id: &str) -> usize {
+    let name = format!("longshore-{id}");
+    let all = processes();
+    let clients: Vec<i32> = all.iter().filter(|(_, words)| words.contains(&name)).map(|(pid, _)| *pid).collect();
+    let parent = |pid: i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit(") ").next()?.split(' ').nth(1)?.parse::<i32>().ok()
+    };
+    let is_one = |pid: i32| parent(pid).is_some_and(|parent| clients.contains(&parent));
+    let found: Vec<i32> = all.iter().map(|(pid, _)| *pid).filter(|pid| is_one(*pid)).collect();
+    for pid in &found {
+        let _ = kill_process(Pid::from_raw(*pid).unwrap(), Signal::KILL);
+    }
+    found.len()
+}
+
 #[test]
 fn killed_clients_and_a_killed_supervisor_lose_no_line_behind_ssh() {
     let real = Nodes::ssh().world(1);
     let more = ["-e", LINES, "-e", "PAUSE=0.04", "-e", "CODE=6"];
     let id = real.run(&job(&real, "out", &more)).code(0).id();
-    for (at, word) in [(10, "logs"), (40, "wait"), (60, "logs"), (80, "__supervise")] {
+    for (at, word) in [(10, "logs"), (30, "ssh"), (50, "wait"), (70, "logs"), (90, "__supervise")] {
         wait_until("the program is that far", || real.says(&id, &format!("line {at}\n")));
         if word == "__supervise" {
             let is_one = |words: &[String]| words.contains(&id) && words.iter().any(|known| known == word);
@@ -58,6 +75,8 @@ fn killed_clients_and_a_killed_supervisor_lose_no_line_behind_ssh() {
             }
             // The next command finds it without a supervisor, and gives it another one.
             assert_eq!(real.inspect(&id)["Longshore"]["status"], "running");
+        } else if word == "ssh" {
+            assert_ne!(kill_connections(&id), 0);
         } else {
             kill(&id, word);
         }

@@ -108,6 +108,21 @@ fn each_attempt_of_a_run_is_sent_and_fetched() {
 }
 
 #[test]
+fn what_is_left_out_of_an_output_is_named() {
+    let real = Real::new();
+    let code =
+        "import os\nos.symlink('/etc/passwd', '/app/output/a')\nos.mkfifo('/app/output/b')\nopen('/app/output/c', 'w')";
+    let output = real.path("out");
+    let more = [&SHIP[..], &["--output", output.to_str().unwrap()]].concat();
+    let id = real.finish(code, &more).code(0).json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(tree(&output).len(), 1);
+    let status = schema::validated("exec-status", real.run(&["exec", "status", &id, "--json"]).code(0).json());
+    assert_eq!(status["leftOut"].as_array().unwrap().len(), 2, "{status:#}");
+    let told = real.run(&["exec", "status", &id]).code(0).stdout;
+    assert!(told.contains("Left out") && told.contains("/etc/passwd"), "{told}");
+}
+
+#[test]
 fn what_is_ignored_is_not_there_and_a_dry_run_says_how_much_is_sent() {
     let real = Real::new();
     let source = real.source("import os\nprint(sorted(os.listdir('.')))");

@@ -255,6 +255,8 @@ fn containers_images_and_contexts_come_from_docker() {
         ("container create --image re", &["repo/web:1"]),
         ("container list --filter ancestor=r", &["ancestor=repo/web:1"]),
         ("--context d", &["default"]),
+        ("image copy re", &["repo/web:1"]),
+        ("image copy web --to d", &["default"]),
         ("exec run -v c", &["cache:"]),
         ("exec run --volume=", &["--volume=./", "--volume=/", "--volume=cache:", "--volume=db data:"]),
     ] {

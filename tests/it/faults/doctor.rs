@@ -373,3 +373,86 @@ fn at_a_terminal_the_verdicts_are_coloured_and_nothing_else_is() {
     );
     assert!(said.contains("18.09.1^[[31m is"), "the engine's own colour is shown as text: {said}");
 }
+
+/// A world with this shell script as its `ssh`, which writes how it was called into the file `ssh-calls`.
+fn with_ssh(script: &str) -> Fake {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut fake = Fake::new();
+    let calls = fake.path("ssh-calls");
+    let ssh = fake.write("bin/ssh", format!("#!/bin/sh\necho \"$*\" >>'{}'\n{script}\n", calls.display()));
+    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", fake.path("bin").display());
+    fake.set("PATH", path);
+    fake.scenario(json!({"urls": {"far": "ssh://me@far.example:2222", "near": "unix:///run/near.sock"}}));
+    fake
+}
+
+const SHARED: &str = "controlmaster auto\ncontrolpath /home/me/.ssh/%C\ncontrolpersist 600\nserveraliveinterval 15\n";
+
+#[test]
+fn of_an_engine_behind_ssh_it_says_whether_connections_are_shared() {
+    let fake = with_ssh(&format!("printf '{}'", SHARED.replace('%', "%%")));
+    let far = ["--context", "far"];
+    let report = fake.run(&[&["doctor", "--json"][..], &far].concat()).code(0);
+    let report = schema::validated("doctor", report.json());
+    let check = report["checks"].as_array().unwrap().iter().find(|check| check["check"] == "ssh").unwrap();
+    assert_eq!((&check["status"], &check["details"]["sharesConnections"]), (&json!("ok"), &json!(true)), "{check}");
+    let calls = || std::fs::read_to_string(fake.path("ssh-calls")).unwrap_or_default();
+    assert_eq!(calls(), "-G -l me -p 2222 -- far.example\n");
+    // Other engines have nothing to do with ssh.
+    for other in [&[][..], &["--context", "near"], &["--host", "tcp://far:1"]] {
+        let ran = fake.run(&[&["doctor"], other].concat()).code(0);
+        assert!(!ran.stdout.contains("ssh"), "{ran}");
+    }
+    assert_eq!(calls().lines().count(), 1);
+}
+
+#[test]
+fn what_ssh_lacks_is_told_with_the_lines_for_its_configuration() {
+    let ssh_lines = |fake: &Fake| {
+        let ran = fake.run(&["doctor", "--host", "ssh://far.example"]).code(0);
+        let lines: Vec<&str> = ran.stdout.lines().collect();
+        let at = lines.iter().position(|line| line.contains(" ssh  ")).unwrap_or_else(|| panic!("{ran}"));
+        lines[at..at + 2].join("\n")
+    };
+    let shown = [
+        "printf 'controlmaster false\\ncontrolpersist no\\nserveraliveinterval 0\\n'",
+        "printf 'controlmaster auto\\ncontrolpath /c\\ncontrolpersist no\\nserveraliveinterval 30\\n'",
+        "printf 'controlmaster auto\\ncontrolpath /c\\ncontrolpersist yes\\nserveraliveinterval 0\\n'",
+        "echo '/home/me/.ssh/config: line 3: Bad configuration option: controlmastr' >&2; exit 255",
+        "exec sleep 600",
+    ]
+    .map(|script| ssh_lines(&with_ssh(script)));
+    snapshot!(Fake::new(), shown.join("\n"));
+}
+
+#[test]
+fn the_advice_for_ssh_can_be_pasted_and_is_read_by_ssh() {
+    let fake = with_ssh("printf 'controlmaster false\\n'");
+    std::fs::create_dir(fake.path("home/.ssh")).unwrap();
+    let report = fake.run(&["doctor", "--json", "--host", "ssh://far.example"]).code(0).json();
+    let check = report["checks"].as_array().unwrap().iter().find(|check| check["check"] == "ssh").unwrap();
+    let advice = check["hint"].as_str().unwrap().strip_prefix("configure ssh: ").unwrap();
+    let done = fake.other("sh", &["-c", advice]).output().unwrap();
+    assert!(done.status.success() && done.stderr.is_empty(), "{advice}");
+    let config = std::fs::read_to_string(fake.path("home/.ssh/config")).unwrap();
+    let lines = [
+        "Host far.example",
+        "ControlMaster auto",
+        "ControlPath ~/.ssh/%C",
+        "ControlPersist 10m",
+        "ServerAliveInterval 15",
+    ];
+    assert_eq!(config.lines().collect::<Vec<_>>(), lines);
+    // ssh itself, where it is installed, finds nothing wrong with it.
+    let file = fake.path("home/.ssh/config");
+    if let Ok(ssh) = std::process::Command::new("/usr/bin/ssh").arg("-F").arg(file).args(["-G", "far.example"]).output()
+    {
+        let settings = String::from_utf8_lossy(&ssh.stdout).into_owned();
+        assert!(ssh.status.success() && settings.contains("controlmaster auto\n"), "{settings}");
+        assert!(
+            settings.contains("serveraliveinterval 15\n") && settings.contains("controlpersist 600\n"),
+            "{settings}"
+        );
+    }
+}

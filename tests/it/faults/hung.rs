@@ -115,6 +115,7 @@ fn every_command_ends_or_says_that_it_waits_when_no_call_is_answered() {
             &["exec", "forget", "--all", "--dry-run"],
             &["prune", "--older-than", "0s", "--dry-run"],
             &["prune", "--images"],
+            &["prune", "--copies"],
             &["doctor"],
             &["exec", "run", "--image", "base", "--src", "src", "--main", "more.py", "--queue", "q"],
             &["exec", "run", "--image", "base", "--src", "src", "--main", "more.py", "--after", watched],

@@ -1,6 +1,7 @@
 //! `prune`, and `forget` by status or age: the plan, what is done and what stays, and what is told of jobs that are gone.
 
 mod changes;
+mod copies;
 mod gone;
 mod images;
 mod limits;

@@ -1,6 +1,7 @@
 //! `prune`, and `forget` by status or age: shows what will be removed and what that frees, then removes it. Each job is
 //! looked at again before it goes, because it may have changed since the plan was made.
 
+mod copies;
 mod images;
 mod report;
 
@@ -11,7 +12,7 @@ use anyhow::Result;
 use super::forget::{Mode, drop_job};
 use super::settle;
 use crate::cli;
-use crate::engine::Engine;
+use crate::engine::{Answer, Engine};
 use crate::env::Env;
 use crate::error::Failure;
 use crate::job::gone::How;
@@ -37,6 +38,8 @@ struct Task<'a> {
     groups: &'a [GroupName],
     /// Untagged images of builds, too.
     images: bool,
+    /// Volumes with copies of files, too.
+    copies: bool,
     /// What is told of the jobs afterwards.
     how: How,
     /// Only the plan.
@@ -47,28 +50,31 @@ struct Task<'a> {
 pub fn prune(env: &Env, voice: &Voice, args: &cli::Prune) -> Result<u8> {
     let has_limits =
         args.older_than.is_some() || args.keep_last.is_some() || !args.statuses.is_empty() || !args.groups.is_empty();
-    if !has_limits && !args.images {
+    if !has_limits && !args.images && !args.copies {
         let hint = "for example: longshore prune --older-than 30d --dry-run; see: longshore prune --help";
-        let needs = "prune has to be told what to remove: --older-than, --keep-last, --status, --group or --images";
+        let needs =
+            "prune has to be told what to remove: --older-than, --keep-last, --status, --group, --images or --copies";
         return Err(Failure::usage(needs).hint(hint).into());
     }
     let wanted =
         Wanted { statuses: args.statuses.clone(), keep_last: args.keep_last.unwrap_or(0), older_than: args.older_than };
-    // An age alone with --images is meant for both; --images alone is not meant for jobs.
+    // An age with --images or --copies is meant for jobs, too; without an age, they are not meant for jobs.
     let kinds: &[Kind] = match (has_limits, args.groups.is_empty()) {
         (true, true) => &[Kind::Build, Kind::Run],
         (true, false) => &[Kind::Run],
         (false, _) => &[],
     };
     args.groups.iter().try_for_each(|group| members(env, group).map(drop))?;
-    Task { kinds, wanted, groups: &args.groups, images: args.images, how: How::Pruned, dry_run: args.dry_run }
+    let (images, copies) = (args.images, args.copies);
+    Task { kinds, wanted, groups: &args.groups, images, copies, how: How::Pruned, dry_run: args.dry_run }
         .perform(env, voice)
 }
 
 /// `forget` without ids.
 pub fn forget_matching(env: &Env, voice: &Voice, kind: Kind, args: &cli::Forget) -> Result<u8> {
     let wanted = Wanted { statuses: args.statuses.clone(), keep_last: 0, older_than: args.older_than };
-    Task { kinds: &[kind], wanted, groups: &[], images: false, how: How::Forgotten, dry_run: args.dry_run }
+    let (images, copies) = (false, false);
+    Task { kinds: &[kind], wanted, groups: &[], images, copies, how: How::Forgotten, dry_run: args.dry_run }
         .perform(env, voice)
 }
 
@@ -76,13 +82,17 @@ impl Task<'_> {
     fn perform(&self, env: &Env, voice: &Voice) -> Result<u8> {
         let mut report = Report::new(self.dry_run, self.wanted.older_than);
         self.plan_jobs(env, &mut report)?;
-        let engine = if self.images { self.plan_images(env, voice, &mut report)? } else { None };
+        let images = if self.images { self.plan_images(env, voice, &mut report)? } else { None };
+        let copies = if self.copies { self.plan_copies(env, voice, &mut report) } else { None };
         // What was asked for is done even if nobody reads the plan.
         let shown = voice.text(|page| report.show_plan(page, env.now()));
         if !self.dry_run {
             self.remove_jobs(env, voice, &mut report)?;
-            if let Some(engine) = engine {
+            if let Some(engine) = images {
                 remove_images(voice, &engine, &mut report);
+            }
+            if let Some(engine) = copies {
+                copies::remove_all(env, voice, &engine, &mut report);
             }
             sweep(env);
         }
@@ -120,24 +130,20 @@ impl Task<'_> {
     /// The engine, if it could be asked. Without it, the jobs go all the same.
     fn plan_images(&self, env: &Env, voice: &Voice, report: &mut Report) -> Result<Option<Engine>> {
         let unfinished = unfinished_builds(env)?;
-        let could_not = "could not look for untagged images of builds";
-        let asked = Engine::chosen(env).map_err(|failure| failure.because(could_not)).and_then(|engine| {
-            let left = images::left(&engine, &unfinished, &self.wanted, env.now());
-            Ok((left.map_err(|error| error.failure(could_not))?, engine))
-        });
-        match asked {
-            Ok((left, engine)) => {
-                for image in left {
-                    report.add_image(image);
-                }
-                Ok(Some(engine))
-            }
-            Err(failure) => {
-                voice.tell(&failure);
-                report.errors.push((&failure).into());
-                Ok(None)
-            }
-        }
+        let look = |engine: &Engine| images::left(engine, &unfinished, &self.wanted, env.now());
+        let found = look_for(env, voice, report, "untagged images of builds", look);
+        Ok(found.map(|(left, engine)| {
+            left.into_iter().for_each(|image| report.add_image(image));
+            engine
+        }))
+    }
+
+    /// The same for the volumes with copies of files.
+    fn plan_copies(&self, env: &Env, voice: &Voice, report: &mut Report) -> Option<Engine> {
+        let look = |engine: &Engine| copies::left(engine, env, &self.wanted);
+        let (left, engine) = look_for(env, voice, report, "copies of files", look)?;
+        left.into_iter().for_each(|copy| report.add_copy(copy));
+        Some(engine)
     }
 
     /// An engine that hangs is waited for once, so its impatience goes from job to job.
@@ -151,17 +157,12 @@ impl Task<'_> {
             }
             if let Err(error) = store.check_writable() {
                 // One error, and not one for each of thousands.
-                let failure = Failure::of(&error);
-                voice.tell(&failure);
-                report.errors.push((&failure).into());
+                report.fail(voice, &Failure::of(&error));
                 continue;
             }
             for row in rows {
-                row.fate = self.remove_job(&mut env, voice, &store, &row.job.id).unwrap_or_else(|error| {
-                    let failure = Failure::of(&error);
-                    voice.tell(&failure);
-                    Fate { error: Some((&failure).into()), ..Fate::default() }
-                });
+                let done = self.remove_job(&mut env, voice, &store, &row.job.id);
+                row.fate = done.unwrap_or_else(|error| Fate::failed(voice, &Failure::of(&error)));
             }
         }
         Ok(())
@@ -203,6 +204,22 @@ impl Task<'_> {
     }
 }
 
+/// What the chosen engine answers, and the engine. If it cannot be asked, that is in the report.
+fn look_for<T>(
+    env: &Env,
+    voice: &Voice,
+    report: &mut Report,
+    what: &str,
+    look: impl FnOnce(&Engine) -> Answer<T>,
+) -> Option<(T, Engine)> {
+    let could_not = format!("could not look for {what}");
+    let asked = Engine::chosen(env).map_err(|failure| failure.because(&could_not)).and_then(|engine| {
+        let found = look(&engine).map_err(|error| error.failure(&could_not))?;
+        Ok((found, engine))
+    });
+    asked.map_err(|failure| report.fail(voice, &failure)).ok()
+}
+
 /// Why a job of the plan was left alone.
 fn changed(stay: Stay) -> &'static str {
     match stay {
@@ -225,9 +242,6 @@ fn unfinished_builds(env: &Env) -> Result<HashSet<String>> {
 
 fn remove_images(voice: &Voice, engine: &Engine, report: &mut Report) {
     for row in &mut report.images {
-        row.fate = images::remove(engine, &row.id).unwrap_or_else(|failure| {
-            voice.tell(&failure);
-            Fate { error: Some((&failure).into()), ..Fate::default() }
-        });
+        row.fate = images::remove(engine, &row.id).unwrap_or_else(|failure| Fate::failed(voice, &failure));
     }
 }

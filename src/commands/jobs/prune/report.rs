@@ -7,11 +7,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::commands::jobs::status;
-use crate::engine::left::LeftImage;
+use crate::engine::left::{LeftCopy, LeftImage};
+use crate::error::Failure;
 use crate::job::prune::{Stay, ended};
 use crate::job::record::Kind;
 use crate::job::view::View;
-use crate::output::{Column, ErrorDocument, Page, Reply, Table, ago};
+use crate::output::{Column, ErrorDocument, Page, Reply, Table, Voice, ago};
 use crate::units::{counted, show_bytes, show_duration};
 
 const COLUMNS: [Column; 6] = [
@@ -36,12 +37,14 @@ pub struct Report {
     pub jobs: Vec<JobRow>,
     /// The images of the plan, the newest first.
     pub images: Vec<ImageRow>,
+    /// The volumes with copies of files of the plan, the newest first.
+    pub copies: Vec<CopyRow>,
     /// How many jobs are not in the plan, and why.
     pub kept: Kept,
     /// How many bytes of the disk the removed jobs had taken. What images had taken only the engine knows, because images
-    /// share layers.
+    /// share layers, and how large volumes are, it does not say.
     pub freed_bytes: u64,
-    /// What failed and concerns no single job or image.
+    /// What failed and concerns no single job, image or volume.
     pub errors: Vec<ErrorDocument>,
     #[serde(skip)]
     #[cfg_attr(test, schemars(skip))]
@@ -82,7 +85,25 @@ pub struct ImageRow {
     pub fate: Fate,
 }
 
-/// What came of a job or an image of the plan.
+/// A volume of the plan: copies of files of runs, which no container uses.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct CopyRow {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Option<DateTime<Utc>>,
+    /// What came of it.
+    #[serde(flatten)]
+    pub fate: Fate,
+    /// The label that tells it from others of its name.
+    #[serde(skip)]
+    #[cfg_attr(test, schemars(skip))]
+    pub mark: String,
+}
+
+/// What came of a job, an image or a volume of the plan.
 #[derive(Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fate {
@@ -102,6 +123,12 @@ impl Fate {
     /// It was removed.
     pub fn removed() -> Self {
         Self { removed: true, ..Self::default() }
+    }
+
+    /// It could not be removed, which is told.
+    pub fn failed(voice: &Voice, failure: &Failure) -> Self {
+        voice.tell(failure);
+        Self { error: Some(failure.into()), ..Self::default() }
     }
 
     /// It was left alone.
@@ -177,18 +204,33 @@ impl Report {
         self.images.push(ImageRow { id, build, created, size_bytes: size, fate: Fate::default() });
     }
 
+    /// A volume with copies of files that is to be removed.
+    pub fn add_copy(&mut self, copy: LeftCopy) {
+        let LeftCopy { name, mark, created } = copy;
+        self.copies.push(CopyRow { name, created, fate: Fate::default(), mark });
+    }
+
+    /// Tells and notes a failure that concerns no single row.
+    pub fn fail(&mut self, voice: &Voice, failure: &Failure) {
+        voice.tell(failure);
+        self.errors.push(failure.into());
+    }
+
     /// Sums up what was done.
     pub fn conclude(&mut self) {
         let jobs = self.jobs.iter();
         self.freed_bytes = jobs.filter(|row| row.fate.removed).map(|row| row.size_bytes).sum();
         let fates = self.jobs.iter().map(|row| &row.fate).chain(self.images.iter().map(|row| &row.fate));
+        let fates = fates.chain(self.copies.iter().map(|row| &row.fate));
         self.success = self.errors.is_empty() && fates.filter(|fate| fate.error.is_some()).count() == 0;
     }
 
     /// The plan.
     pub fn show_plan(&self, page: &mut Page, now: DateTime<Utc>) -> Result<()> {
         let jobs = self.jobs.iter().map(|row| job_cells(row, now));
-        let rows: Vec<Vec<String>> = jobs.chain(self.images.iter().map(|row| image_cells(row, now))).collect();
+        let images = self.images.iter().map(|row| image_cells(row, now));
+        let copies = self.copies.iter().map(|row| copy_cells(row, now));
+        let rows: Vec<Vec<String>> = jobs.chain(images).chain(copies).collect();
         if rows.is_empty() {
             return Ok(());
         }
@@ -200,12 +242,13 @@ impl Report {
         let counts = |fate: &Fate| self.dry_run || fate.removed;
         let jobs: Vec<&JobRow> = self.jobs.iter().filter(|row| counts(&row.fate)).collect();
         let images: Vec<&ImageRow> = self.images.iter().filter(|row| counts(&row.fate)).collect();
+        let copies = self.copies.iter().filter(|row| counts(&row.fate)).count();
         let of = |kind: Kind| jobs.iter().filter(|row| row.job.kind == kind).count();
-        let counts = [(of(Kind::Build), "build"), (of(Kind::Run), "run"), (images.len(), "image")];
+        let counts = [(of(Kind::Build), "build"), (of(Kind::Run), "run"), (images.len(), "image"), (copies, "volume")];
         let parts: Vec<String> =
             counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| counted(count, word)).collect();
         let what = match parts.as_slice() {
-            [] if self.jobs.is_empty() && self.images.is_empty() => return "nothing to remove".into(),
+            [] if self.is_empty() => return "nothing to remove".into(),
             [] => return "nothing was removed".into(),
             [one] => one.clone(),
             [first @ .., last] => format!("{} and {last}", first.join(", ")),
@@ -214,15 +257,17 @@ impl Report {
         // Layers that other images share stay.
         let of_images = show_bytes(images.iter().map(|row| row.size_bytes).sum());
         let size = match (jobs.is_empty(), images.is_empty()) {
-            (false, true) => of_jobs,
-            (true, _) => format!("up to {of_images}"),
-            (false, false) => format!("{of_jobs} and up to {of_images} of images"),
+            (true, true) => None,
+            (false, true) => Some(of_jobs),
+            (true, false) => Some(format!("up to {of_images}")),
+            (false, false) => Some(format!("{of_jobs} and up to {of_images} of images")),
         };
-        if self.dry_run {
-            format!("would remove {what}, and free {size}")
-        } else {
-            format!("removed {what}, freed {size}")
-        }
+        let (did, freed) = if self.dry_run { ("would remove", ", and free ") } else { ("removed", ", freed ") };
+        format!("{did} {what}{}", size.map(|size| format!("{freed}{size}")).unwrap_or_default())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.images.is_empty() && self.copies.is_empty()
     }
 }
 
@@ -259,4 +304,10 @@ fn image_cells(row: &ImageRow, now: DateTime<Utc>) -> Vec<String> {
         ago(now, row.created),
         show_bytes(row.size_bytes),
     ]
+}
+
+/// How large a volume is, an engine finds out only by looking through all of them.
+fn copy_cells(row: &CopyRow, now: DateTime<Utc>) -> Vec<String> {
+    let none = String::new;
+    vec!["volume".into(), none(), row.name.clone(), "unused".into(), ago(now, row.created), none()]
 }
