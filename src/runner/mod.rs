@@ -10,6 +10,7 @@ mod copies;
 mod local;
 mod lookout;
 mod memory;
+mod receive;
 mod shipped;
 mod swarm;
 
@@ -42,7 +43,8 @@ use crate::recipe::failure::Reason;
 pub use build::{rendered, week};
 pub use local::withhold;
 pub use lookout::Lookout;
-pub use shipped::{Cargo, NotFetched};
+pub use receive::NotFetched;
+pub use shipped::Cargo;
 
 /// A way to run jobs.
 #[derive(Debug, Clone)]

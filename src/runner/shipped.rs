@@ -6,7 +6,7 @@
 
 use std::io::{self, PipeReader, Write};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -14,19 +14,20 @@ use anyhow::{Context as _, Result};
 
 use super::copies::{Content, Shelf, Volume};
 use super::local::{self, Call, call};
+use super::receive::{NotFetched, receive};
 use super::{Started, Values, cache};
 use crate::engine::argv::{self, container_name};
 use crate::engine::copying::{CopyError, Heed};
 use crate::engine::inspect::Phase as State;
 use crate::engine::{Engine, EngineError};
 use crate::env::Env;
-use crate::error::{Failure, Kind, plain};
+use crate::error::{Failure, Kind};
 use crate::fault;
 use crate::job::moved::{MOVING, Moved, Notes, Phase, SHIPPED};
-use crate::job::record::{Begun, Record, Run, Ship, UNFETCHED};
+use crate::job::record::{Begun, Record, Run, Ship};
 use crate::job::{Job, LOG};
 use crate::names::{INPUT_TARGET, MountPath, OUTPUT_TARGET, SOURCE_TARGET, When};
-use crate::transfer::{Limits, Pack, Scan, Tree, Why, place, unpack};
+use crate::transfer::{Pack, Scan, Tree, unpack};
 use crate::units::show_bytes_binary;
 
 /// Pause between two looks for a request to end the run while it is shipped.
@@ -38,8 +39,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const STARTING: u32 = 6;
 /// From how many bytes on files are kept on the engine for the next run.
 const WORTH_KEEPING: u64 = 4 << 20;
-/// The most files and directories of an output.
-pub const MOST_ENTRIES: u64 = 10_000_000;
 
 /// What a run ships.
 #[derive(Debug)]
@@ -381,21 +380,7 @@ pub fn follow(engine: &Engine, args: &[String]) -> io::Result<(Child, PipeReader
     Ok((command.spawn()?, reader))
 }
 
-/// Why an output was not fetched.
-#[derive(Debug)]
-pub enum NotFetched {
-    /// The engine does not answer, or the line broke: it can be tried again.
-    Away(Failure),
-    /// It broke in the middle, and the engine answers: it may succeed at another try.
-    Cut(Failure),
-    /// It would fail again.
-    Failed(Failure),
-    /// The caller did not want it any more.
-    Stopped,
-}
-
-/// Copies the output of a container that has ended into a directory of the caller: whole or not at all. `heed` is told the
-/// bytes so far, and says whether to continue.
+/// Copies the output of a container that has ended into a directory of the caller, as [`receive`].
 pub fn fetch(
     engine: &Engine,
     record: &Record,
@@ -403,53 +388,9 @@ pub fn fetch(
     output: &Path,
     heed: &mut Heed,
 ) -> Result<Moved, NotFetched> {
-    let could_not = format!("{UNFETCHED} {}", record.id);
-    let failed = |why: &str| NotFetched::Failed(Failure::new(Kind::Failed, format!("{could_not}: {why}")));
-    let at = |path: &Path, error: &io::Error| failed(&format!("{}: {}", path.display(), plain(error)));
-    let part = Part::make(output, &record.id.to_string()).map_err(|error| at(output, &error))?;
-    let limits = Limits { bytes: room(output), entries: MOST_ENTRIES };
     let name = Path::new(OUTPUT_TARGET).file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
-    let read = |from: &mut dyn io::Read| unpack(from, name, &part.0, &limits, &mut |_| Ok(()));
-    let unpacked = engine.copy_out(container, OUTPUT_TARGET, read, heed).map_err(|error| match error {
-        CopyError::Engine(error @ (EngineError::Unreachable { .. } | EngineError::TimedOut { .. })) => {
-            NotFetched::Away(error.failure(&could_not))
-        }
-        CopyError::Engine(error) => NotFetched::Cut(error.failure(&could_not)),
-        CopyError::Ours(refused) if refused.why == Why::Cut => {
-            NotFetched::Cut(Failure::new(Kind::EngineFailed, format!("{could_not}: {refused}")))
-        }
-        CopyError::Ours(refused) => failed(&refused.to_string()),
-        CopyError::Stopped => NotFetched::Stopped,
-    })?;
-    fault::point("unpacked");
-    place(&part.0, output).map_err(|error| failed(&plain(&error)))?;
-    fault::point("output-placed");
-    Ok(Moved { entries: unpacked.entries, bytes: unpacked.bytes, left_out: unpacked.left_out })
-}
-
-/// How many bytes fit on the disk of a directory.
-pub fn room(dir: &Path) -> u64 {
-    rustix::fs::statvfs(dir).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
-}
-
-/// The directory for an output that is not complete, in the output directory itself, because only there it can be renamed.
-pub struct Part(pub PathBuf);
-
-impl Part {
-    /// Makes it. What a killed process has left is removed.
-    pub fn make(output: &Path, id: &str) -> io::Result<Self> {
-        let path = output.join(format!(".longshore-{id}.part"));
-        match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        std::fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+    receive(record, output, |part, limits| {
+        let read = |from: &mut dyn io::Read| unpack(from, name, part, limits, &mut |_| Ok(()));
+        engine.copy_out(container, OUTPUT_TARGET, read, heed)
+    })
 }

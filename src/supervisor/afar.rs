@@ -37,7 +37,7 @@ impl Attendant {
         let container = container_name(&self.task.job.id);
         let mut code = None;
         if !self.task.runner().is_polled() {
-            self.relay_log(&container);
+            self.relay_log(&container, false);
             code = self.await_container(&container);
         }
         let sighting = self.until_certain(None);
@@ -47,7 +47,7 @@ impl Attendant {
     /// The same for a run whose supervisor was killed, when its container has ended.
     pub(super) fn seen_afar(&mut self, sighting: Sighting, code: Option<i32>) -> Seen {
         let Sighting::Ended(end) = &sighting else { return self.seen(None, sighting) };
-        self.relay_log(&end.container);
+        self.relay_log(&end.container, true);
         let (limit, quiet) = (self.task.runner().follow_limit(), self.task.env.patience * QUIET);
         let is_whole = self.relay.take().is_some_and(|relay| relay.finish(limit, quiet));
         fault::point("relayed");
@@ -61,10 +61,10 @@ impl Attendant {
     }
 
     /// Copies the output of a container to the log from now on, unless that is done already.
-    pub(super) fn relay_log(&mut self, container: &str) {
+    pub(super) fn relay_log(&mut self, container: &str, is_over: bool) {
         if self.task.runner().copies() && self.relay.as_ref().is_none_or(Relay::is_done) {
             // Without another thread, the whole output is copied at the end.
-            self.relay = Relay::start(Arc::clone(&self.task), container.to_owned()).ok();
+            self.relay = Relay::start(Arc::clone(&self.task), container.to_owned(), is_over).ok();
         }
     }
 

@@ -249,7 +249,7 @@ impl Attendant {
                 }
                 Sighting::Alive(container) => {
                     missing = None;
-                    self.relay_log(&container.container);
+                    self.relay_log(&container.container, false);
                     if self.await_container(&container.container).is_none() {
                         // docker or the engine was killed.
                         self.outage = self.outage.max(Outage::Possible);

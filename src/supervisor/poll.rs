@@ -29,7 +29,7 @@ impl Attendant {
         let since = *self.polled.since.get_or_insert(now);
         self.note_pending(alive.pending.as_deref());
         if alive.pending.is_none() {
-            self.relay_log(&alive.container);
+            self.relay_log(&alive.container, false);
             if self.polled.running.replace(now).is_none() {
                 self.count_time();
             }

@@ -56,12 +56,12 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Begins to copy the output of a container.
+    /// Begins to copy the output of a container, which may be over already.
     ///
     /// # Errors
     /// When the user has no more processes.
-    pub fn start(task: Arc<Task>, container: String) -> io::Result<Self> {
-        let shared = Arc::<Shared>::default();
+    pub fn start(task: Arc<Task>, container: String, is_over: bool) -> io::Result<Self> {
+        let shared = Arc::new(Shared { over: is_over.into(), ..Shared::default() });
         let known = Arc::clone(&shared);
         let thread = std::thread::Builder::new().spawn(move || copy(&task, &container, &known))?;
         Ok(Self { thread, shared })
@@ -82,8 +82,8 @@ impl Relay {
     /// client that does not end by itself: it is ended, and the one after it may be silent for so long. Any other client that
     /// is silent for `quiet` is replaced: nothing else notices that its line is dead, because other calls may be answered.
     pub fn finish(self, limit: Option<Duration>, quiet: Duration) -> bool {
-        self.shared.over.store(true, Ordering::SeqCst);
-        if limit.is_some() {
+        let was_over = self.shared.over.swap(true, Ordering::SeqCst);
+        if limit.is_some() && !was_over {
             self.renew();
         }
         let moved = || self.shared.moved.load(Ordering::SeqCst);

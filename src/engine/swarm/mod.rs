@@ -203,17 +203,16 @@ impl Engine {
     #[must_use]
     pub fn clear_swarm(&self, id: &JobId) -> bool {
         // A config cannot be removed while a service has it.
-        let services = self.emptied(&argv::services(id), argv::services_remove);
-        services && self.emptied(&argv::configs(id), argv::configs_remove)
+        self.emptied(&argv::services(id), argv::services_remove)
+            && self.emptied(&argv::configs(id), argv::configs_remove)
     }
 
+    /// Removes what a list has. Of several processes that do so, all but one fail, so the list is asked for again then.
     fn emptied(&self, list: &[String], remove: fn(&[String]) -> Vec<String>) -> bool {
-        let Ok(names) = self.json_lines::<String>(list) else { return false };
-        if names.is_empty() {
-            return true;
-        }
-        let _ = self.run(&remove(&names), self.patience);
-        self.json_lines::<String>(list).is_ok_and(|names| names.is_empty())
+        let names = || self.json_lines::<String>(list);
+        let Ok(found) = names() else { return false };
+        let removed = || self.run(&remove(&found), self.patience).is_ok_and(|output| output.status.success());
+        found.is_empty() || removed() || names().is_ok_and(|names| names.is_empty())
     }
 }
 

@@ -10,17 +10,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 
-use crate::engine::copying::{CopyError, Heed};
+use crate::engine::copying::Heed;
 use crate::engine::swarm::{self, Fate, first};
 use crate::engine::{Engine, EngineError};
-use crate::error::{Failure, Kind, plain};
+use crate::error::{Failure, Kind};
 use crate::fault;
 use crate::job::moved::Moved;
-use crate::job::record::{Record, UNFETCHED};
+use crate::job::record::Record;
 use crate::names::Tail;
 use crate::runner::NotFetched;
-use crate::runner::shipped::{MOST_ENTRIES, Part, room};
-use crate::transfer::{Limits, Refused, Why, place, unpack};
+use crate::runner::receive::{could_not, receive};
+use crate::transfer::{Refused, unpack};
 
 /// The lines that end the text: of a whole archive, and of one that could not be made.
 const WHOLE: &str = ".";
@@ -33,50 +33,28 @@ const LOOK: (Duration, Duration) = (Duration::from_millis(250), Duration::from_s
 /// How long the swarm may take to find the node for the second service, although that node answers.
 const PLACING: Duration = Duration::from_secs(30);
 
-/// Copies the output into a directory of the caller: whole or not at all.
+/// Copies the output into a directory of the caller, as [`receive`].
 pub fn fetch(engine: &Engine, record: &Record, output: &Path, heed: &mut Heed) -> Result<Moved, NotFetched> {
-    let could_not = format!("{UNFETCHED} {}", record.id);
-    let failed = |why: &str| NotFetched::Failed(Failure::new(Kind::Failed, format!("{could_not}: {why}")));
-    let at = |path: &Path, error: &io::Error| failed(&format!("{}: {}", path.display(), plain(error)));
+    let could_not = could_not(record);
     let collector = swarm::collector_name(&record.id);
     begin(engine, record, &could_not)?;
     fault::point("collecting");
     until_written(engine, record, &collector, &could_not, heed)?;
-    let part = Part::make(output, record.id.as_str()).map_err(|error| at(output, &error))?;
-    let limits = Limits { bytes: room(output), entries: MOST_ENTRIES };
-    let read = |from: &mut dyn Read| {
-        let mut text = Text::of(from);
-        let unpacked = unpack(&mut GzDecoder::new(&mut text), record.id.as_str(), &part.0, &limits, &mut |_| Ok(()))?;
-        text.finish().map_err(|error| Refused::unread(&error))?;
-        Ok(unpacked)
-    };
-    let args = swarm::logs(&collector, "all", false);
-    let unpacked = engine.read_through(&args, read, heed).map_err(|error: CopyError<Refused>| match error {
-        CopyError::Engine(error) => away(&error, &could_not),
-        CopyError::Ours(refused) if refused.why == Why::Cut => {
-            NotFetched::Cut(Failure::new(Kind::EngineFailed, format!("{could_not}: {refused}")))
-        }
-        CopyError::Ours(refused) => failed(&refused.to_string()),
-        CopyError::Stopped => NotFetched::Stopped,
-    })?;
-    fault::point("collected");
-    place(&part.0, output).map_err(|error| failed(&plain(&error)))?;
-    fault::point("output-placed");
-    Ok(Moved { entries: unpacked.entries, bytes: unpacked.bytes, left_out: unpacked.left_out })
-}
-
-fn away(error: &EngineError, could_not: &str) -> NotFetched {
-    let failure = error.failure(could_not);
-    match error {
-        EngineError::Unreachable { .. } | EngineError::TimedOut { .. } => NotFetched::Away(failure),
-        _ => NotFetched::Cut(failure),
-    }
+    receive(record, output, |part, limits| {
+        let read = |from: &mut dyn Read| {
+            let mut text = Text::of(from);
+            let unpacked = unpack(&mut GzDecoder::new(&mut text), record.id.as_str(), part, limits, &mut |_| Ok(()))?;
+            text.finish().map_err(|error| Refused::unread(&error))?;
+            Ok(unpacked)
+        };
+        engine.read_through(&swarm::logs(&collector, "all", false), read, heed)
+    })
 }
 
 /// Makes the second service on the node of the run's task.
 fn begin(engine: &Engine, record: &Record, could_not: &str) -> Result<(), NotFetched> {
     let failed = |why: &str| NotFetched::Failed(Failure::new(Kind::Failed, format!("{could_not}: {why}")));
-    let ask = |error: EngineError| away(&error, could_not);
+    let ask = |error: EngineError| NotFetched::after(&error, could_not);
     let tasks = engine.tasks(&record.id, &super::container_name(&record.id)).map_err(ask)?;
     let task = tasks.and_then(first).ok_or_else(|| failed("its service was removed by another program"))?;
     let node = task.node.as_deref().ok_or_else(|| failed("no node has had it"))?;
@@ -102,12 +80,12 @@ fn until_written(
         if !heed(0) {
             return Err(NotFetched::Stopped);
         }
-        let tasks = engine.tasks(&record.id, collector).map_err(|error| away(&error, could_not))?;
+        let tasks = engine.tasks(&record.id, collector).map_err(|error| NotFetched::after(&error, could_not))?;
         let task = tasks.and_then(first);
         let failed = |why: String| Failure::new(Kind::Failed, format!("{could_not}: {why}"));
         let fate = match &task {
             Some(task) => {
-                let down = super::down(engine, task).map_err(|error| away(&error, could_not))?;
+                let down = super::down(engine, task).map_err(|error| NotFetched::after(&error, could_not))?;
                 task.fate(down.as_deref())
             }
             None => Fate::Queued(String::new()),

@@ -14,7 +14,7 @@ const AFTER: [&str; 12] = [
     "client-started",
     "relayed",
     "collecting",
-    "collected",
+    "unpacked",
     "output-placed",
     "fetched",
     "concluding",

@@ -1,8 +1,12 @@
 //! Managers that are restarted, and nodes that crash, are cut off or are drained, on a swarm of the test's own.
 
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::{assert_cleared, await_words, status};
+use super::{assert_cleared, await_words, left, status};
+use crate::engine::processes;
 use crate::support::real::Real;
 use crate::support::remote::Nodes;
 use crate::support::wait_until;
@@ -19,6 +23,15 @@ fn start_on(manager: &Real, number: usize, code: &str) -> String {
     let id = manager.start(code, &["--swarm", "--constraint", &constraint]);
     await_words(manager, &id, "runs\n");
     id
+}
+
+#[track_caller]
+fn kill_supervisor(id: &str) {
+    let is_it = |words: &Vec<String>| ["__supervise", id].iter().all(|part| words.iter().any(|word| word == part));
+    let found: Vec<i32> = processes().into_iter().filter(|(_, words)| is_it(words)).map(|(pid, _)| pid).collect();
+    assert_eq!(found.len(), 1);
+    kill_process(Pid::from_raw(found[0]).unwrap(), Signal::KILL).unwrap();
+    wait_until("the supervisor is gone", || !processes().iter().any(|(_, words)| is_it(words)));
 }
 
 #[track_caller]
@@ -57,6 +70,11 @@ fn each_outage_is_what_the_table_says() {
     });
     assert_eq!(status(&manager, &cut)["status"], "running");
     // The same without a supervisor that waits: it is unknown, and never lost.
+    kill_supervisor(&cut);
+    // The kernel releases the lock of a killed process in its own time.
+    wait_until("it is unknown", || status(&manager, &cut)["outcome"] == "unknown");
+    let job = status(&manager, &cut);
+    assert!(job["reason"].as_str().unwrap().contains("node longshore-swarm-3 is down"));
     nodes.line(3, "up");
     assert_lost(&manager, &cut, "the swarm ended it: its node was drained, or had been cut off");
 
@@ -70,4 +88,26 @@ fn each_outage_is_what_the_table_says() {
     let (job, _) = manager.wait(&crashed);
     assert_eq!(job["outcome"], "lost", "{job:#}");
     assert_cleared(&manager, &crashed);
+}
+
+#[test]
+fn a_log_that_never_comes_keeps_no_run_from_its_end() {
+    let mut manager = Nodes::swarm().world(1);
+    manager.wrap_docker("case \" $* \" in *' service logs '*) exec sleep 600 ;; esac");
+    let begun = Instant::now();
+    let ran = manager.finish("print('said'); raise SystemExit(6)", &["--swarm"]).code(6);
+    assert!(begun.elapsed() < Duration::from_secs(100), "{:?}", begun.elapsed());
+    let job = ran.json();
+    assert_eq!((&job["outcome"], &job["log"]), (&json!("failed"), &json!("incomplete")), "{job:#}");
+    // The swarm has the only copy of the output, so it is not removed, and can be read later.
+    let id = job["exec_id"].as_str().unwrap().to_owned();
+    manager.unwrap_docker();
+    assert!(!left(&manager, &id).is_empty());
+    assert_eq!(manager.docker_says(&["service", "logs", "--raw", &format!("longshore-{id}")]), "said");
+    manager.run(&["exec", "forget", &id]).code(0);
+    wait_until("nothing is left of the run on the swarm", || {
+        manager.run(&["exec", "forget", "--all", "--dry-run"]);
+        manager.run(&["doctor", "--fix"]);
+        left(&manager, &id).is_empty()
+    });
 }
