@@ -76,6 +76,7 @@ fn each_outage_is_what_the_table_says() {
     let job = status(&manager, &cut);
     assert!(job["reason"].as_str().unwrap().contains("node longshore-swarm-3 is down"));
     nodes.line(3, "up");
+    wait_until("the node answers", || manager.wait(&cut).0["outcome"] != "unknown");
     assert_lost(&manager, &cut, "the swarm ended it: its node was drained, or had been cut off");
 
     // A node that loses its power.
