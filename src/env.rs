@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Failure, Kind};
 use crate::invalid::Invalid;
@@ -208,6 +209,18 @@ impl Env {
         };
         let context = self.docker_context.clone().or_else(configured);
         Endpoint::Context(context.unwrap_or_else(|| "default".into()))
+    }
+
+    /// The URL of the engine of a context, from docker's own file about it; `None` if there is none or it says no URL. The file
+    /// is where docker's client has kept it since version 19.03: `contexts/meta/<sha256 of the name>/meta.json`.
+    #[must_use]
+    pub fn context_url(&self, name: &str) -> Option<String> {
+        let digest: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = self.docker_config.as_ref()?.join("contexts/meta").join(digest).join("meta.json");
+        let meta: serde_json::Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        let is_its = meta.get("Name")?.as_str() == Some(name);
+        let url = meta.pointer("/Endpoints/docker/Host")?.as_str().filter(|url| !url.is_empty())?;
+        is_its.then(|| url.to_owned())
     }
 
     /// Whether docker's configuration sets proxies, which its client passes on to containers and builds.

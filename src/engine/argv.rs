@@ -424,11 +424,11 @@ pub fn copy_create(volume: &str, uid: u32, mark: &str) -> Vec<String> {
     words(["volume", "create", "--label", &labels[0], "--label", &labels[1], volume])
 }
 
-/// Makes a container that has such a volume and is never started. Its name is that of the volume.
+/// Makes a container of this name that has such a volume and is never started.
 #[must_use]
-pub fn copy_holder(volume: &str, place: &str, image: &ImageRef) -> Vec<String> {
+pub fn copy_holder(name: &str, volume: &str, place: &str, image: &ImageRef) -> Vec<String> {
     let mount = format!("type=volume,source={volume},target=/{place},volume-nocopy");
-    let mut argv = words(["create", "--name", volume, "--pull", "never", "--network", "none"]);
+    let mut argv = words(["create", "--name", name, "--pull", "never", "--network", "none"]);
     argv.extend(words(["--label", COPY_LABEL]));
     argv.extend(words(["--mount", &mount, "--entrypoint", "none", image.as_str()]));
     argv

@@ -145,6 +145,8 @@ pub struct Engine {
     pub notice: Option<fn(&str)>,
     /// How long a call may take. `docker` itself waits without a limit for an engine that hangs.
     pub patience: Duration,
+    /// Where it is, as far as that is known without asking docker.
+    url: Option<String>,
     /// The slots of calls to engines that are reached by ssh.
     slots: Slots,
 }
@@ -174,7 +176,12 @@ impl Engine {
     #[must_use]
     pub fn with(env: &Env, program: PathBuf, endpoint: Endpoint) -> Self {
         let slots = Slots::of(env);
-        Self { program, endpoint, trace: env.trace, notice: env.notice, patience: env.patience, slots }
+        let url = match &endpoint {
+            Endpoint::Host(url) => Some(url.clone()),
+            Endpoint::Context(name) if name == "default" => None,
+            Endpoint::Context(name) => env.context_url(name),
+        };
+        Self { program, endpoint, trace: env.trace, notice: env.notice, patience: env.patience, url, slots }
     }
 
     /// The engine that a job was started on. If the recorded docker program is gone, the one found now is used.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::slots::Slot;
-use super::{Engine, tail};
+use super::{Answer, Engine, EngineError, tail};
 use crate::error::plain;
 use crate::names::Endpoint;
 
@@ -44,9 +44,19 @@ impl Engine {
 
     /// Whether it is reached by anything but a socket of this machine, so that it may not see the caller's files. A context
     /// that docker does not know is taken for one of this machine.
-    #[must_use]
-    pub fn is_elsewhere(&self) -> bool {
-        self.url_of_call(self.patience).is_some_and(|url| !LOCAL.iter().any(|scheme| url.starts_with(scheme)))
+    ///
+    /// # Errors
+    /// When docker cannot be asked where a context is.
+    pub fn is_elsewhere(&self) -> Answer<bool> {
+        let url = match (&self.url, &self.endpoint) {
+            (Some(url), _) => url.clone(),
+            (None, Endpoint::Context(name)) if name != "default" => match self.url() {
+                Err(EngineError::Failed { .. }) => return Ok(false),
+                asked => asked?,
+            },
+            _ => return Ok(false),
+        };
+        Ok(!LOCAL.iter().any(|scheme| url.starts_with(scheme)))
     }
 
     /// The URL of this engine if it is reached by ssh.
@@ -54,10 +64,12 @@ impl Engine {
         self.url_of_call(patience).filter(|url| url.starts_with(SCHEME))
     }
 
-    /// The URL of this engine; `None` for docker's own choice. Docker is asked for that of a context, without asking an engine.
+    /// The URL of this engine; `None` for docker's own choice. Where docker's file about a context does not say it, docker is
+    /// asked, without asking an engine.
     fn url_of_call(&self, patience: Duration) -> Option<String> {
         match &self.endpoint {
-            Endpoint::Host(url) => Some(url.clone()),
+            _ if self.url.is_some() => self.url.clone(),
+            Endpoint::Host(_) => None,
             Endpoint::Context(name) if name == "default" => None,
             Endpoint::Context(name) => {
                 let mut known = URLS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -150,7 +150,7 @@ mod tests {
 
     /// An engine whose docker is a shell.
     fn engine(endpoint: Endpoint, slots: Slots) -> Engine {
-        Engine { program: "/bin/sh".into(), endpoint, trace: None, notice: None, patience: LOOK, slots }
+        Engine { program: "/bin/sh".into(), endpoint, trace: None, notice: None, patience: LOOK, url: None, slots }
     }
 
     /// Runs a script in docker's place.

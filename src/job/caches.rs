@@ -37,19 +37,9 @@ impl Store {
         Ok(Caches { store: self, _lock: lock })
     }
 
-    /// Waits until no other process fills this volume with files of runs. It is one of several locks, so that two volumes are
-    /// mostly filled at the same time.
-    ///
-    /// # Errors
-    /// When the lock cannot be taken.
-    pub fn hold_copies(&self, volume: &str) -> Result<Caches<'_>> {
-        let lock = self.copies_lock(volume)?;
-        lock.lock().context(NOT_LOCKED)?;
-        Ok(Caches { store: self, _lock: lock })
-    }
-
-    /// The same without waiting, which could take as long as files of gigabytes are sent. `None` if another process has the
-    /// lock.
+    /// Takes the lock of a process that fills this volume with files of runs, without waiting: that could take as long as files of
+    /// gigabytes are sent. `None` if another process has it. It is one of several locks, so that two volumes are mostly filled
+    /// at the same time.
     ///
     /// # Errors
     /// When the lock cannot be taken.
@@ -68,11 +58,17 @@ impl Store {
 }
 
 impl Caches<'_> {
+    /// What is remembered of this volume.
+    #[must_use]
+    pub fn known(&self, volume: &str) -> Option<String> {
+        let known = self.store.root().subdir(CACHES).and_then(|dir| dir.read(&digest(volume), SMALL_MARK));
+        String::from_utf8(known.ok()?).ok()
+    }
+
     /// Whether this volume was prepared. `mark` says which volume of that name it is.
     #[must_use]
     pub fn is_prepared(&self, volume: &str, mark: &str) -> bool {
-        let known = self.store.root().subdir(CACHES).and_then(|dir| dir.read(&digest(volume), SMALL_MARK));
-        known.is_ok_and(|known| known == mark.as_bytes())
+        self.known(volume).is_some_and(|known| known == mark)
     }
 
     /// Remembers that it was prepared.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Job;
@@ -84,6 +85,13 @@ impl Job {
         let noted = || serde_json::from_slice(&self.dir.read(MOVING, 4096).ok()?).ok();
         let phase = if self.dir.has(SHIPPED) { Phase::Running } else { Phase::Shipping };
         noted().unwrap_or(Moving { phase, bytes: None, total: None })
+    }
+
+    /// When its files were in its container, just before the start, by the clock of this machine.
+    #[must_use]
+    pub fn shipped_at(&self) -> Option<DateTime<Utc>> {
+        let written = self.dir.open_file(SHIPPED).and_then(|file| file.metadata()?.modified());
+        written.ok().map(DateTime::from)
     }
 
     /// What was copied of the output of a run, if it was.

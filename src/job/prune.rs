@@ -32,6 +32,8 @@ pub enum Stay {
     Running,
     /// It may run: its engine cannot be asked now.
     Unknown,
+    /// Its output was not fetched: its container has the only copy.
+    Unfetched,
     /// Its record cannot be read, and that status was not asked for.
     Corrupt,
     /// It has another status.
@@ -50,6 +52,7 @@ impl Wanted {
         let outcome = match view.outcome {
             None => return Some(Stay::Running),
             Some(Outcome::Unknown) => return Some(Stay::Unknown),
+            Some(_) if view.unfetched => return Some(Stay::Unfetched),
             Some(outcome) => outcome,
         };
         if asks_for(outcome.word()) {

@@ -319,6 +319,10 @@ pub fn derive(facts: &Facts, sighting: &Sighting) -> Standing {
         Sighting::Alive(alive) if alive.pending.is_some() => Standing::Queued(Queued::Unsupervised),
         Sighting::Alive(_) => Standing::Running(Running::Unsupervised),
         Sighting::NeverStarted(container) => Standing::Ended(never_started(container, container.code, &facts.requests)),
+        // Its output is not here yet.
+        Sighting::Ended(_) if facts.record.as_ref().is_ok_and(Record::is_copied) => {
+            Standing::Running(Running::Unsupervised)
+        }
         Sighting::Ended(end) => {
             let exit = match doubt(end, &Evidence::of(facts)) {
                 None => exit_of(end, &facts.requests, memory_limit(facts)),

@@ -103,6 +103,10 @@ pub struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Moving"))]
     pub moving: Option<Moving>,
+    /// True if the output of a run on another machine was not fetched, and is still in its container; otherwise absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(extend("const" = true)))]
+    pub unfetched: bool,
     /// True if it was forgotten while it runs; otherwise absent. Its log and record are removed when it ends.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, schemars(extend("const" = true)))]
@@ -258,6 +262,7 @@ impl View {
             stamp: record.and_then(|record| record.after.stamp.as_ref()).map(StampView::of),
             on_exit: record.and_then(|record| record.after.on_exit.as_ref()).map(|hook| HookView::of(hook, facts)),
             moving: facts.moving.clone(),
+            unfetched: false,
             forgotten: false,
         };
         match standing {
@@ -332,6 +337,7 @@ impl View {
         }
         self.log = Some(exit.log);
         self.recovered = exit.recovered;
+        self.unfetched = exit.unfetched;
         if let Some(stamp) = &mut self.stamp {
             stamp.error.clone_from(&exit.unstamped);
         }

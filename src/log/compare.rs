@@ -92,6 +92,9 @@ pub fn verify(job: &Job, client: ClientEnd, outage: &dyn Fn() -> Outage, fetch: 
     }
 }
 
+/// Why a log is not known to be whole that nobody watched all the time.
+pub const MAY_HAVE_RESTARTED: &str = "the engine may have been restarted while it ran, and may have lost lines";
+
 /// The state of a log that was compared. Pure.
 fn decide(found: Found, client: ClientEnd, outage: Outage) -> (LogState, Option<&'static str>) {
     match (found, client, outage) {
@@ -106,9 +109,7 @@ fn decide(found: Found, client: ClientEnd, outage: Outage) -> (LogState, Option<
             LogState::Incomplete,
             Some("the engine was away after the docker client had ended, and may have lost lines"),
         ),
-        (_, _, Outage::Possible) => {
-            (LogState::Unverified, Some("the engine may have been restarted while it ran, and may have lost lines"))
-        }
+        (_, _, Outage::Possible) => (LogState::Unverified, Some(MAY_HAVE_RESTARTED)),
         (Found::Whole, _, Outage::None) => (LogState::Complete, None),
         (Found::Saved, _, Outage::None) => (LogState::Recovered, None),
     }

@@ -5,6 +5,8 @@
 //! process may have left, is made anew; if a container has it, the files are copied for this run alone.
 
 use std::io::{self, Write};
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -21,6 +23,10 @@ use crate::transfer::{Pack, Tree};
 
 /// Where the volume is in the container that fills it.
 const PLACE: &str = "copy";
+/// What is remembered of a volume that is being filled, before the name of the container that fills it.
+const FILLING: &str = "filling ";
+/// Pause between two looks whether another process has filled a volume.
+const HELD: Duration = Duration::from_millis(100);
 
 /// What is to be in a volume.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +116,13 @@ impl<'a> Shelf<'a> {
         let ours = CopyError::<anyhow::Error>::Ours;
         let name = content.volume(self.record.uid).map_err(|error| ours(error.into()))?;
         // Of several runs with the same files, the first makes the volume.
-        let caches = self.store.hold_copies(&name).map_err(ours)?;
+        let caches = loop {
+            match self.store.try_hold_copies(&name).map_err(ours)? {
+                Some(held) => break held,
+                None if sending.is_wanted() => sleep(HELD),
+                None => return Err(CopyError::Stopped),
+            }
+        };
         let on_record = |mark: &str| format!("{} {mark}", self.engine_id);
         let found = self.found(&name).map_err(CopyError::Engine)?;
         if let Some(mark) = found.clone().filter(|mark| caches.is_prepared(&name, &on_record(mark))) {
@@ -118,17 +130,22 @@ impl<'a> Shelf<'a> {
         }
         let engine = self.engine;
         let remove = || engine.run(&argv::volume_remove(&name), engine.patience);
-        // What a killed process has left.
-        let _ = engine.run(&argv::remove(&name), engine.patience);
+        // What a killed process of this state directory has left. Another one may be filling the volume now: then it is in use.
+        let filling = caches.known(&name).and_then(|known| Some(known.strip_prefix(FILLING)?.to_owned()));
+        if let Some(holder) = filling {
+            let _ = engine.run(&argv::remove(&holder), engine.patience);
+        }
         if found.is_some() && !remove().map_err(CopyError::Engine)?.status.success() {
             return Ok(None);
         }
         let mark = random_name();
+        let holder = format!("longshore-copy-{mark}");
+        caches.set_prepared(&name, &format!("{FILLING}{holder}")).map_err(ours)?;
         engine.read(&argv::copy_create(&name, self.record.uid, &mark)).map_err(CopyError::Engine)?;
-        engine.read(&argv::copy_holder(&name, PLACE, &self.record.image)).map_err(CopyError::Engine)?;
+        engine.read(&argv::copy_holder(&holder, &name, PLACE, &self.record.image)).map_err(CopyError::Engine)?;
         fault::point("copy-held");
-        let sent = sending.send(engine, &name, &|to| content.pack(to)).map_err(CopyError::ours);
-        let freed = engine.read(&argv::remove(&name)).map(drop).map_err(CopyError::Engine);
+        let sent = sending.send(engine, &holder, &|to| content.pack(to)).map_err(CopyError::ours);
+        let freed = engine.read(&argv::remove(&holder)).map(drop).map_err(CopyError::Engine);
         // A file may have been changed after it was read for the name.
         let filled = sent.and(freed).and_then(|()| match content.volume(self.record.uid) {
             Ok(again) if again == name => Ok(()),

@@ -382,7 +382,8 @@ impl Runner {
     #[must_use]
     pub fn clear_absent(&self, record: &Record) -> bool {
         match self {
-            Self::Local(_) | Self::Shipped(_) => true,
+            Self::Local(_) => true,
+            Self::Shipped(engine) => shipped::clear(engine, record).is_ok(),
             Self::Swarm(engine) => engine.clear_swarm(&record.id),
         }
     }

@@ -1,7 +1,9 @@
 //! The end of a copy of an output: unpacks it beside what the output directory has, and puts it into its place. Whole or not at
 //! all.
 
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::engine::EngineError;
@@ -13,7 +15,7 @@ use crate::job::record::{Record, UNFETCHED};
 use crate::transfer::{Limits, Refused, Unpacked, Why, place};
 
 /// The most files and directories of an output.
-const MOST_ENTRIES: u64 = 10_000_000;
+const MOST_ENTRIES: u64 = 2_000_000;
 
 /// Why an output was not fetched.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ pub fn could_not(record: &Record) -> String {
 /// Puts an output into its directory. `copy` unpacks it into the given empty directory, within the limits.
 ///
 /// # Errors
-/// As [`NotFetched`]. The output directory is then as it was.
+/// As [`NotFetched`]. The output directory is then as it was, unless the device failed while entries were renamed.
 pub fn receive(
     record: &Record,
     output: &Path,
@@ -83,20 +85,69 @@ fn room(dir: &Path) -> u64 {
 struct Part(PathBuf);
 
 impl Part {
-    /// Makes it. What a killed process has left is removed.
+    /// Makes it, for this user alone whatever the umask is. What a killed process has left is removed.
     fn make(output: &Path, id: &str) -> io::Result<Self> {
         let path = output.join(format!(".longshore-{id}.part"));
-        match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        std::fs::create_dir(&path)?;
+        remove(&path)?;
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        // A directory can pass on rights of its own to those in it.
+        std::fs::set_permissions(&path, Permissions::from_mode(0o700))?;
         Ok(Self(path))
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = remove(&self.0);
+    }
+}
+
+/// Removes a directory of this user with all that is in it, also what nothing may be removed from. It need not exist.
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_all(path)?;
+            std::fs::remove_dir_all(path)
+        }
+        removed => removed,
+    }
+}
+
+/// Gives this user all rights to a directory and those in it. Links are not followed.
+fn open_all(path: &Path) -> io::Result<()> {
+    std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_all(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_of_this_user_alone_and_is_removed_whatever_its_modes_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let part = Part::make(dir.path(), "0123456789ab").unwrap();
+        assert_eq!(std::fs::metadata(&part.0).unwrap().permissions().mode() & 0o777, 0o700);
+        std::fs::create_dir_all(part.0.join("a/b")).unwrap();
+        std::fs::write(part.0.join("a/b/c"), "x").unwrap();
+        for name in ["a/b", "a", ""] {
+            std::fs::set_permissions(part.0.join(name), Permissions::from_mode(0o555)).unwrap();
+        }
+        // Another process makes it anew, as after a kill.
+        let again = Part::make(dir.path(), "0123456789ab").unwrap();
+        assert_eq!(std::fs::read_dir(&again.0).unwrap().count(), 0);
+        std::fs::create_dir_all(again.0.join("a")).unwrap();
+        std::fs::set_permissions(again.0.join("a"), Permissions::from_mode(0o000)).unwrap();
+        open_all(&again.0).unwrap();
+        assert_eq!(std::fs::metadata(again.0.join("a")).unwrap().permissions().mode() & 0o777, 0o700);
+        drop(again);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

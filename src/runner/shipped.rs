@@ -165,15 +165,15 @@ pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Va
         job.write_json(SHIPPED, &moved).map_err(CopyError::Ours)
     });
     if let Err(error) = sent {
-        // The next start removes it, if this fails.
-        let _ = local::remove(engine, &container_name(&record.id));
+        // If this fails, the next start removes it, or whoever concludes the run.
+        let _ = clear(engine, record);
         return match not_sent(record, error) {
             Some(error) => Err(error),
             None => Ok(Started { client: None, begun }),
         };
     }
     fault::point("shipped");
-    begin(engine, job, record)?;
+    begin(engine, job, record);
     Ok(Started { client: None, begun })
 }
 
@@ -280,7 +280,10 @@ impl Cargo {
 }
 
 /// Removes the container that an earlier try has left, which was never started. Returns whether there was one.
-fn clear(engine: &Engine, record: &Record) -> Result<bool, CopyError<anyhow::Error>> {
+///
+/// # Errors
+/// When the engine does not answer, or the container was started.
+pub fn clear(engine: &Engine, record: &Record) -> Result<bool, CopyError<anyhow::Error>> {
     let found = engine.container_of(&record.id, None).map_err(CopyError::Engine)?;
     match found.map(|container| container.state) {
         Some(state) if state.phase == State::Created => {
@@ -293,17 +296,16 @@ fn clear(engine: &Engine, record: &Record) -> Result<bool, CopyError<anyhow::Err
 
 /// Starts the container. Whether it was started is found out by looking at it: a call that failed may have been carried out.
 /// What docker says is in the log, as after `docker run`.
-fn begin(engine: &Engine, job: &Job, record: &Record) -> Result<()> {
+fn begin(engine: &Engine, job: &Job, record: &Record) {
     let args = argv::start(&container_name(&record.id));
     if let Ok(output) = engine.run(&args, engine.patience * STARTING)
         && !output.status.success()
     {
         let words = String::from_utf8_lossy(&output.stderr);
         let words = words.lines().find(|line| line.starts_with("Error response from daemon")).unwrap_or(&words);
-        let mut log = job.dir.append(LOG)?;
-        writeln!(log, "docker: {}", words.trim_end())?;
+        // Also without these words, the container says why it was not started.
+        let _ = job.dir.append(LOG).and_then(|mut log| writeln!(log, "docker: {}", words.trim_end()));
     }
-    Ok(())
 }
 
 fn not_sent(record: &Record, error: CopyError<anyhow::Error>) -> Option<anyhow::Error> {
@@ -326,6 +328,11 @@ pub struct Sending<'a> {
 impl<'a> Sending<'a> {
     fn new(job: &'a Job, total: u64) -> Self {
         Self { job, notes: Notes::new(job, Phase::Shipping, Some(total)), sent: 0 }
+    }
+
+    /// Whether the run was not asked to end.
+    pub fn is_wanted(&self) -> bool {
+        !self.job.requests().ask_for_end()
     }
 
     /// Sends an archive, and sends it again if that broke in the middle.

@@ -35,27 +35,25 @@ impl Attendant {
             return self.seen(None, Sighting::Absent);
         }
         let container = container_name(&self.task.job.id);
-        let mut code = None;
         if !self.task.runner().is_polled() {
             self.relay_log(&container, false);
-            code = self.await_container(&container);
+            self.await_container(&container);
         }
         let sighting = self.until_certain(None);
-        self.seen_afar(sighting, code)
+        self.seen_afar(sighting)
     }
 
     /// The same for a run whose supervisor was killed, when its container has ended.
-    pub(super) fn seen_afar(&mut self, sighting: Sighting, code: Option<i32>) -> Seen {
+    pub(super) fn seen_afar(&mut self, sighting: Sighting) -> Seen {
         let Sighting::Ended(end) = &sighting else { return self.seen(None, sighting) };
         self.relay_log(&end.container, true);
         let (limit, quiet) = (self.task.runner().follow_limit(), self.task.env.patience * QUIET);
         let is_whole = self.relay.take().is_some_and(|relay| relay.finish(limit, quiet));
         fault::point("relayed");
         let unfetched = self.fetch_output(&end.container);
-        // docker waited for the container from its start on, so the engine did not make this code up. The managers of a swarm
-        // say themselves whether they know the code.
+        // The managers of a swarm say themselves whether they know the code.
         let known = (self.task.runner().is_polled() && end.made_up.is_none()).then_some(end.code);
-        let witness = code.or(known).filter(|code| is_whole && *code == end.code);
+        let witness = self.witness.or(known).filter(|code| is_whole && *code == end.code);
         let client = witness.map(|code| ExitStatus::from_raw(code << 8));
         Seen { unfetched, ..self.seen(client, sighting) }
     }
@@ -68,17 +66,29 @@ impl Attendant {
         }
     }
 
-    /// Waits until docker says that a container has ended, but not longer than a while if it is on another machine. Returns
-    /// the exit code that docker says.
+    /// Waits until docker says that a container has ended. If it is on another machine, the engine is asked now and then
+    /// whether it still runs: the connection of this client may be dead. Returns the exit code that docker says.
     pub(super) fn await_container(&mut self, container: &str) -> Option<i32> {
         let mut waiting = self.task.runner().wait(container).ok()?;
         let answer = waiting.stdout.take();
-        let limit = self.task.runner().copies().then(|| Instant::now() + self.task.env.patience * QUIET);
-        if !self.until_ended_by(waiting, limit)?.success() {
-            return None;
-        }
+        let is_afar = self.task.runner().copies();
+        let status = loop {
+            let limit = is_afar.then(|| Instant::now() + self.task.env.patience * QUIET);
+            match self.until_ended_by(&mut waiting, limit) {
+                Some(status) => break status,
+                None if matches!(self.look(), Sighting::Alive(_)) => {}
+                None => {
+                    let _ = waiting.kill();
+                    let _ = waiting.wait();
+                    return None;
+                }
+            }
+        };
         let mut text = String::new();
         answer?.take(64).read_to_string(&mut text).ok()?;
+        // docker waited for a container that ran, so the engine did not make this code up.
+        self.witness = text.trim().parse().ok().filter(|_| is_afar && status.success());
+        status.success().then_some(())?;
         text.trim().parse().ok()
     }
 

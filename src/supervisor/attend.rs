@@ -56,6 +56,8 @@ pub struct Seen {
     pub was_full: bool,
     /// Why the output of a run on another machine could not be fetched.
     pub unfetched: Option<Failure>,
+    /// Whether another supervisor had started it.
+    pub is_adopted: bool,
 }
 
 /// The state of a supervisor while it waits.
@@ -75,6 +77,8 @@ pub struct Attendant {
     sampler: Option<Sampler>,
     /// Of a run on another machine: what copies its output.
     pub(super) relay: Option<Relay>,
+    /// Of a run on another machine: the exit code that docker said while it waited.
+    pub(super) witness: Option<i32>,
     /// Of a run that is polled: what was seen of it.
     pub(super) polled: Polled,
 }
@@ -117,6 +121,7 @@ impl Attendant {
             deeds: Vec::new(),
             sampler: None,
             relay: None,
+            witness: None,
             polled: Polled::default(),
         })
     }
@@ -137,7 +142,7 @@ impl Attendant {
         self.task = task;
         (self.deadline, self.timed_out, self.outage, self.was_full) = (None, None, Outage::None, false);
         self.ending = Arc::default();
-        self.polled = Polled::default();
+        (self.witness, self.polled) = (None, Polled::default());
     }
 
     /// Writes the index of the log from now on.
@@ -179,19 +184,22 @@ impl Attendant {
             if self.task.runner().has_stayed_up(&alive.container, alive.started) {
                 self.outage = Outage::None;
             }
-            let passed = alive.started.and_then(|started| (self.task.env.now() - started).to_std().ok());
+            // The clock of another machine may differ from this one's.
+            let is_afar = self.task.runner().copies();
+            let started = if is_afar { self.task.job.shipped_at() } else { alive.started };
+            let passed = started.and_then(|started| (self.task.env.now() - started).to_std().ok());
             self.count_time_from(passed.unwrap_or_default());
         }
         let sighting = self.until_certain(None);
         if self.task.runner().copies() {
-            return self.seen_afar(sighting, None);
+            return Seen { is_adopted: true, ..self.seen_afar(sighting) };
         }
         // Its client may still live, and write the last lines.
         let deadline = Instant::now() + CLIENT_END;
         while self.task.job.has_client() && Instant::now() < deadline {
             sleep(BACKOFF.0);
         }
-        self.seen(None, sighting)
+        Seen { is_adopted: true, ..self.seen(None, sighting) }
     }
 
     pub(super) fn seen(&mut self, client: Option<ExitStatus>, sighting: Sighting) -> Seen {
@@ -203,7 +211,7 @@ impl Attendant {
             let _ = deed.join();
         }
         let (timed_out, outage, was_full) = (self.timed_out.take(), self.outage, self.was_full);
-        Seen { client, sighting, timed_out, outage, was_full, unfetched: None }
+        Seen { client, sighting, timed_out, outage, was_full, unfetched: None, is_adopted: false }
     }
 
     /// Asks the engine until the state of the job is certain. The client may have ended before the container, and an
@@ -272,7 +280,7 @@ impl Attendant {
     }
 
     /// Asks the engine once. The docker program is searched again, because it may be replaced while the job runs.
-    fn look(&self) -> Sighting {
+    pub(super) fn look(&self) -> Sighting {
         let image_id = self.task.job.image_id();
         if self.task.record.kind == Kind::Build && image_id.is_none() {
             return Sighting::Absent;
@@ -289,24 +297,20 @@ impl Attendant {
         }
     }
 
-    fn until_ended(&mut self, child: Child) -> ExitStatus {
-        self.until_ended_by(child, None).unwrap_or_default()
+    fn until_ended(&mut self, mut child: Child) -> ExitStatus {
+        self.until_ended_by(&mut child, None).unwrap_or_default()
     }
 
-    /// Waits until a client has ended. At the limit it is killed, and `None` is returned.
-    pub(super) fn until_ended_by(&mut self, mut child: Child, limit: Option<Instant>) -> Option<ExitStatus> {
+    /// Waits until a client has ended; `None` if it has not at the limit.
+    pub(super) fn until_ended_by(&mut self, child: &mut Child, limit: Option<Instant>) -> Option<ExitStatus> {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         // A request may have come before there was a pipe to wake us.
         self.heed(group);
         loop {
-            match self.next_event(Some(&mut child), limit) {
+            match self.next_event(Some(child), limit) {
                 Event::Ended(status) => return Some(status),
                 Event::Asked => self.heed(group),
-                Event::Due if limit.is_some_and(|limit| limit <= Instant::now()) => {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    return None;
-                }
+                Event::Due if limit.is_some_and(|limit| limit <= Instant::now()) => return None,
                 Event::Due => self.insist(group),
             }
         }

@@ -21,7 +21,7 @@ use crate::job::request::Requests;
 use crate::job::standing::{self, Sighting};
 use crate::job::store::Store;
 use crate::job::{BEGUN, CONTEXT, CONTROL, FORGOTTEN, HOOK_RESULT, IMAGE_ID, Job, LOG, MISSING, PENDING, WAITING};
-use crate::log::compare::{ClientEnd, Outage, verify};
+use crate::log::compare::{ClientEnd, MAY_HAVE_RESTARTED, Outage, verify};
 use crate::names::Tail;
 use crate::recipe::failure::Reason;
 use crate::shell::ended;
@@ -92,8 +92,8 @@ fn judged(task: &Task, end: End) -> (Exit, Sighting) {
     if seen.was_full {
         exit.doubt_log(LogState::Incomplete, "the disk was full while it was built");
     }
-    // An adopted run has no client of its supervisor.
-    exit.recovered = seen.client.is_none() && task.record.kind == Kind::Run;
+    let had_client = seen.client.is_some() || task.runner().copies();
+    exit.recovered = task.record.kind == Kind::Run && (seen.is_adopted || !had_client);
     verify_log(task, &seen.sighting, seen.client, seen.outage, &mut exit);
     // Last in the reason, because a later copy removes it from there, with what follows.
     if let Some(failure) = &seen.unfetched {
@@ -326,15 +326,18 @@ fn verify_log(task: &Task, sighting: &Sighting, client: Option<ExitStatus>, outa
         (false, None) if client.is_none() => ClientEnd::GaveUp,
         (false, _) => ClientEnd::CutOff,
     };
-    if whole && task.runner().copies() {
-        // It was read from the engine's copy, to the end.
-        (exit.log, exit.saved) = (LogState::Complete, true);
-        return;
-    }
     let outage = || match outage {
         Outage::Possible if task.runner().has_stayed_up(&end.container, end.started) => Outage::None,
         seen => seen,
     };
+    if whole && task.runner().copies() {
+        // It was read from the engine's copy, to the end.
+        (exit.log, exit.saved) = (LogState::Complete, true);
+        if outage() != Outage::None {
+            exit.doubt_log(LogState::Unverified, MAY_HAVE_RESTARTED);
+        }
+        return;
+    }
     let (log, why) = match (task.runner().keeps_copy(&task.record), how) {
         (true, _) => {
             let verdict = verify(&task.job, how, &outage, &|tail, into| fetch(task, &end.container, tail, into));

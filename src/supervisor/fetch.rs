@@ -11,7 +11,7 @@ use crate::engine::copying::Heed;
 use crate::env::Env;
 use crate::error::{Failure, Kind};
 use crate::job::moved::{FETCHED, Moved};
-use crate::job::record::Record;
+use crate::job::record::{Exit, Record};
 use crate::job::standing::Sighting;
 use crate::job::store::Store;
 use crate::job::{CONTROL, EXIT, Job};
@@ -31,6 +31,8 @@ pub fn fetch(env: &Env, job: &Job, record: Record, output: &Path, heed: &mut Hee
     let store = Store::open(env, job.kind)?.context("there is no state directory")?;
     let opened = store.job(&job.id).context("the directory of the job is gone")?;
     let task = Task::new(env, opened, record);
+    // A process that had fetched it may have been killed before this.
+    correct(&task, &mut exit)?;
     let sighting = task.runner().look(task.subject(None));
     let container = match &sighting {
         Sighting::Ended(end) => end.container.clone(),
@@ -49,14 +51,23 @@ pub fn fetch(env: &Env, job: &Job, record: Record, output: &Path, heed: &mut Hee
         }
     };
     job.write_json(FETCHED, &moved)?;
-    if exit.unfetched {
-        exit.have_output();
-        after::make_stamp(&task, &mut exit);
-        job.dir.replace(EXIT, &exit.to_bytes()).context("could not correct the exit record")?;
-    }
+    correct(&task, &mut exit)?;
     let saved = job.account().is_some() || save(&task, &sighting);
     if is_cleared(&task, &exit, saved, &sighting) {
         let _ = job.dir.remove(CONTROL);
     }
     Ok(Some(moved))
+}
+
+/// Corrects the exit record of a run whose output was fetched after its end was recorded.
+///
+/// # Errors
+/// When it cannot be written, for example because the disk is full. It is tried again then.
+pub fn correct(task: &Task, exit: &mut Exit) -> Result<()> {
+    if exit.unfetched && task.job.has_fetched() {
+        exit.have_output();
+        after::make_stamp(task, exit);
+        task.job.dir.replace(EXIT, &exit.to_bytes()).context("could not correct the exit record")?;
+    }
+    Ok(())
 }

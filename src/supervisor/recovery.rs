@@ -10,6 +10,7 @@ use anyhow::Result;
 use super::Task;
 use super::after;
 use super::conclude::{conclude_found, is_cleared, save, tidy};
+use super::fetch::correct;
 use super::launch::{Way, launch};
 use super::points::remove_points;
 use super::waiting::cancelled;
@@ -190,12 +191,13 @@ fn remove_remains(env: &Env, job: &Job) -> Result<Recovery> {
         return Ok(Recovery::Settled);
     }
     let Some(_held) = job.hold_ending()? else { return Ok(Recovery::Busy) };
-    let (Ok(record), Some(Ok(exit))) = (job.record(), job.exit()) else { return Ok(Recovery::Settled) };
+    let (Ok(record), Some(Ok(mut exit))) = (job.record(), job.exit()) else { return Ok(Recovery::Settled) };
     if is_foreign(env, job, &record) {
         return Ok(Recovery::Open);
     }
     let Some(task) = task(env, job, record) else { return Ok(Recovery::Settled) };
     tidy(&task);
+    correct(&task, &mut exit)?;
     let sighting = match task.record.kind {
         Kind::Run => task.runner().look(task.subject(None)),
         Kind::Build => Sighting::Absent,

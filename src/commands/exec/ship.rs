@@ -24,7 +24,7 @@ pub fn of(engine: &Engine, spec: &RunSpec) -> Result<Option<Ship>, Failure> {
     let is_copied = match spec.ship.unwrap_or_default() {
         When::Always => true,
         When::Never => false,
-        When::Auto => engine.is_elsewhere(),
+        When::Auto => engine.is_elsewhere().map_err(|error| error.failure("could not find out where the engine is"))?,
     };
     if !is_copied {
         return Ok(None);

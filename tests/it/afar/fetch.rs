@@ -66,7 +66,14 @@ fn an_output_is_fetched_into_another_directory_and_a_failed_program_stays_failed
 fn a_run_that_is_forgotten_takes_its_output_with_it() {
     let real = Real::new();
     let id = unfetched(&real, &[]);
-    real.wait(&id);
+    let (view, _) = real.wait(&id);
+    assert_eq!(view["unfetched"], json!(true), "{view:#}");
+    // Only who names it means it.
+    for args in [&["prune", "--older-than", "0s"][..], &["exec", "forget", "--status", "failed"]] {
+        let kept = real.run(&[args, &["--json"]].concat()).code(0);
+        assert_eq!(kept.json()["kept"]["unfetched"], 1, "{}", kept.stdout);
+    }
+    assert_eq!(real.containers().len(), 1);
     real.run(&["exec", "forget", &id]).code(0);
     wait_until("the container is gone", || real.containers().is_empty());
 }

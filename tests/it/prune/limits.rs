@@ -65,7 +65,10 @@ fn what_runs_or_may_run_or_cannot_be_read_stays_and_is_counted() {
     fake.kill_supervisor_and_client(&unknown);
     let done = document(&fake, &["prune", "--older-than", "0s"], 0);
     assert_eq!(removed(&done), sorted([&ended]));
-    assert_eq!(done["kept"], json!({"running": 1, "unknown": 1, "corrupt": 1, "status": 0, "newest": 0, "young": 0}));
+    assert_eq!(
+        done["kept"],
+        json!({"running": 1, "unknown": 1, "unfetched": 0, "corrupt": 1, "status": 0, "newest": 0, "young": 0})
+    );
     let text = fake.run(&["exec", "forget", "--all"]).code(0);
     assert_eq!(listed(&fake), sorted([&running, &unknown, &damaged]));
     let asked_for = fake.run(&["prune", "--status", "corrupt"]).code(0);

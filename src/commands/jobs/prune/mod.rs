@@ -199,6 +199,11 @@ impl Task<'_> {
             (How::Forgotten, [kind]) => format!("longshore {} forget", kind.noun()),
             _ => "longshore prune".into(),
         };
+        if report.kept.unfetched > 0 {
+            voice.note(
+                "hint: copy such an output with: longshore exec fetch ID   remove it with: longshore exec forget ID",
+            );
+        }
         if report.kept.corrupt > 0 {
             voice.note(&format!(
                 "hint: see what cannot be read: longshore doctor   remove it: {command} --status corrupt"
@@ -228,6 +233,7 @@ fn changed(stay: Stay) -> &'static str {
     match stay {
         Stay::Running => "it is running",
         Stay::Unknown => "its status is unknown now",
+        Stay::Unfetched => "its output was not fetched",
         Stay::Corrupt => "its record cannot be read any more",
         Stay::Status | Stay::Newest => "it has another status now",
         Stay::Young => "it ended later than was known",

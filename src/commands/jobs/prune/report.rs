@@ -145,6 +145,8 @@ pub struct Kept {
     running: usize,
     /// Their status is unknown, so they may run.
     unknown: usize,
+    /// Their outputs were not fetched, and only their containers have them.
+    pub unfetched: usize,
     /// Their records cannot be read, and `--status corrupt` was not given.
     pub corrupt: usize,
     /// They have another status.
@@ -160,6 +162,7 @@ impl Kept {
         match stay {
             Stay::Running => &mut self.running,
             Stay::Unknown => &mut self.unknown,
+            Stay::Unfetched => &mut self.unfetched,
             Stay::Corrupt => &mut self.corrupt,
             Stay::Status => &mut self.status,
             Stay::Newest => &mut self.newest,
@@ -173,6 +176,7 @@ impl Kept {
         let reasons = [
             (self.running, "running"),
             (self.unknown, "of unknown status"),
+            (self.unfetched, "whose output was not fetched"),
             (self.corrupt, "that cannot be read"),
             (self.newest, "newest"),
             (self.young, younger.as_str()),
