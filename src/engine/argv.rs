@@ -314,6 +314,12 @@ pub fn container_inspect(containers: &[String]) -> Vec<String> {
     argv
 }
 
+/// A connection of stdin and stdout with the engine's API.
+#[must_use]
+pub fn dial() -> Vec<String> {
+    words(["system", "dial-stdio"])
+}
+
 /// The containers with this label of this job or of any, running or not: their ids and the value of the label. It exits
 /// with 0 if there is none and with 1 if there is no engine; `inspect` exits with 1 in both cases.
 #[must_use]

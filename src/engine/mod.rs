@@ -4,6 +4,7 @@
 //! process themselves: [`stream`] and the runner. `argv` makes arguments and `inspect` reads answers; both are pure.
 //! Error texts are shown and never parsed: a second call finds out whether the engine answers.
 
+pub mod api;
 pub mod argv;
 pub mod builder;
 pub mod condition;
@@ -24,6 +25,7 @@ pub mod variables;
 pub mod words;
 
 use std::fmt;
+use std::io::PipeReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -151,6 +153,16 @@ pub struct Engine {
     slots: Slots,
 }
 
+/// What a call reads.
+#[derive(Debug)]
+enum Stdin {
+    Nothing,
+    /// These bytes, and then the end.
+    Bytes(Vec<u8>),
+    /// What is in the pipe. It ends when the caller closes its side.
+    Pipe(PipeReader),
+}
+
 /// The result of a call.
 pub type Answer<T> = Result<T, EngineError>;
 
@@ -268,6 +280,16 @@ impl Engine {
         stdin: Option<Vec<u8>>,
         environment: Vec<(String, String)>,
     ) -> Answer<Output> {
+        self.call(args, patience, stdin.map_or(Stdin::Nothing, Stdin::Bytes), environment)
+    }
+
+    fn call(
+        &self,
+        args: &[String],
+        patience: Duration,
+        stdin: Stdin,
+        environment: Vec<(String, String)>,
+    ) -> Answer<Output> {
         let first = patience.min(self.patience);
         let slot = self.slot_for(args, first);
         #[expect(clippy::disallowed_methods, reason = "this module makes the engine's processes")]
@@ -281,8 +303,9 @@ impl Engine {
             .stderr_capture()
             .unchecked();
         let call = match stdin {
-            Some(bytes) => call.stdin_bytes(bytes),
-            None => call.stdin_null(),
+            Stdin::Nothing => call.stdin_null(),
+            Stdin::Bytes(bytes) => call.stdin_bytes(bytes),
+            Stdin::Pipe(reader) => call.stdin_file(reader),
         };
         let handle = call.start().map_err(|error| self.not_started(&error))?;
         let mut waited = handle.wait_timeout(first);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::is_live;
 use crate::engine::inspect::{self, Version};
 use crate::engine::ssh::{Settings, Target};
-use crate::engine::{stats, tail, top, words};
+use crate::engine::{api, stats, tail, top, words};
 use crate::recipe::failure::Asked;
 use crate::shell;
 
@@ -21,11 +21,34 @@ pub fn all(bytes: &[u8]) {
     }
     let text = String::from_utf8_lossy(bytes);
     ssh(&text);
+    http(bytes);
     usage(&text);
     processes(&text);
     output(bytes, &text);
     let words: Vec<String> = text.split('\n').map(str::to_owned).collect();
     command_line(&words);
+}
+
+/// A body is read only from an answer with status 200, and is what follows its first empty line, all or the beginning of it.
+pub fn http(bytes: &[u8]) {
+    let Ok(body) = api::body(bytes) else { return };
+    assert!(bytes.starts_with(b"HTTP/1."));
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("headers end");
+    assert!(bytes[end + 4..].starts_with(body));
+    let head = std::str::from_utf8(&bytes[..end]).expect("headers are text");
+    assert_eq!(head.lines().next().and_then(|line| line.split(' ').nth(1)), Some("200"));
+}
+
+/// An answer that says how long its body is counts when all of that is there, whatever the rest of its headers says.
+pub fn http_of(status: u16, headers: &str, body: &[u8]) {
+    let head = format!("HTTP/1.0 {status} Any Words\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+    let whole = [head.as_bytes(), body].concat();
+    let wanted = if status == 200 { Ok(body) } else { Err(api::Unusable::Refused(status)) };
+    assert_eq!(api::body(&whole), wanted);
+    for cut in 0..whole.len() {
+        http(&whole[..cut]);
+        assert!(api::body(&whole[..cut]).is_err(), "{cut} bytes of {}", whole.escape_ascii());
+    }
 }
 
 /// A container's state is read from any object, or there is a reason. The values of variables are withheld.
@@ -197,6 +220,17 @@ mod tests {
         #[test]
         fn any_answer_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             super::all(&bytes);
+        }
+
+        #[test]
+        fn an_answer_counts_when_it_is_whole(
+            status in prop_oneof![Just(200_u16), 100_u16..=999],
+            headers in "([A-Z][a-z-]{0,5}: ?[ -~é]{0,9}\r\n){0,3}",
+            body in prop::collection::vec(any::<u8>(), 0..20),
+            strange in "HTTP/1[.01]{0,2} [0-9]{2,3}( OK)?\r\n((content-length|Content-Length|Transfer-Encoding|X) ?: ?[0-9x]{0,3}\r?\n?){0,3}\r\n\r\n.{0,5}",
+        ) {
+            super::http_of(status, &headers, &body);
+            super::http(strange.as_bytes());
         }
 
         #[test]

@@ -153,6 +153,13 @@ impl Runs {
         Some(Map::from_iter([("id".to_owned(), id.as_str().into()), ("name".to_owned(), name.into())]))
     }
 
+    /// Whether a container has the label of a run whose source directory is known, which its mounts may have.
+    fn may_own(&self, container: &Value) -> bool {
+        let labels = &container["Config"]["Labels"];
+        let mut ids = argv::RUN_LABELS.iter().filter_map(|label| JobId::parse(labels[*label].as_str()?).ok());
+        ids.any(|id| self.source(&id).is_some())
+    }
+
     /// The run that a line of `docker ps` is about, by the values of [`argv::RUN_LABELS`], its names and the sources of its
     /// mounts, each joined with commas.
     fn listed(&self, labels: [&str; 2], names: &str, mounts: &str) -> Option<JobId> {

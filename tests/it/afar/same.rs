@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{JOB, SHIP, job, places, tree};
+use crate::container::listing::NO_DIAL;
 use crate::support::real::Real;
 use crate::support::remote::Nodes;
 use crate::support::{schema, wait_until};
@@ -180,4 +181,27 @@ fn a_run_elsewhere_is_repeated_and_inspected_as_one_here() {
     assert_eq!(std::fs::metadata(real.path("out/result.bin")).unwrap().len(), 256_000);
     let inspected = real.inspect(&id);
     assert_eq!(inspected["State"]["ExitCode"], 0);
+}
+
+#[test]
+fn containers_behind_ssh_are_listed_by_one_call_and_as_without_it() {
+    let mut there = Nodes::ssh().world(1);
+    let id = there.run(&job(&there, "out", &["--keep", "--wait", "--json"])).json()["id"].take();
+    let list = ["container", "list", "-a", "--json", "--filter", &there.filter()].map(str::to_owned);
+    let mut lists = Vec::new();
+    for (docker, calls) in [("", &["system"][..]), (NO_DIAL, &["system", "ps", "container"])] {
+        there.wrap_docker(docker);
+        lists.push(there.run(&list).code(0).json());
+        // Whether slots are needed is a question to the context.
+        let asked: Vec<String> = there.calls().into_iter().filter(|verb| verb != "context").collect();
+        assert_eq!(asked, calls);
+    }
+    there.unwrap_docker();
+    assert_eq!(lists[0].as_array().unwrap().len(), 1);
+    assert_eq!(lists[0][0]["Longshore"]["id"], id);
+    for list in &mut lists {
+        // Seconds have passed.
+        list[0]["Status"].take();
+    }
+    assert_eq!(lists[0], lists[1]);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::real::{Real, assert_same};
+use crate::support::real::{Client, Real, assert_same};
 use crate::support::snapshots::snapshot;
 
 /// Containers in every state, with every kind of port, label, mount and network.
@@ -74,23 +74,33 @@ fn settled(mut list: Value) -> Value {
     list
 }
 
+/// For [`Real::wrap_docker`]: no `system dial-stdio`, so that lists are made of what `ps` and `inspect` say.
+pub const NO_DIAL: &str = "if [ \"$verb\" = system ]; then echo 'unknown command' >&2; exit 1; fi";
+
 #[test]
 fn a_list_is_the_engines_own_field_by_field() {
-    let real = Real::new();
+    let mut real = Real::new();
     all_kinds(&real);
     let filter = real.filter();
-    let list = |all: &str| format!("c.containers(all={all}, filters={{'label': '{}'}})", real.label());
+    let theirs = |all: &str| {
+        settled(real.docker_py(&format!("c.containers(all={all}, filters={{'label': '{}'}})", real.label())))
+    };
+    let (theirs, theirs_running) = (theirs("True"), theirs("False"));
+    assert_eq!((theirs.as_array().unwrap().len(), theirs_running.as_array().unwrap().len()), (14, 10));
+    for (docker, calls) in [("", &["system"][..]), (NO_DIAL, &["system", "ps", "container"])] {
+        real.wrap_docker(docker);
+        let listed = real.container(&["list", "--json", "-a", "--filter", &filter]).code(0);
+        assert_eq!(real.calls(), calls);
+        assert_eq!(listed.stderr, "");
+        assert_same(&settled(listed.json()), &theirs);
+        assert_ports_are_sorted(&listed.json());
+        let running = real.container(&["list", "--json", "--filter", &filter]).code(0).json();
+        assert_same(&settled(running), &theirs_running);
+        real.calls();
+    }
+    real.unwrap_docker();
+
     let listed = real.container(&["list", "--json", "-a", "--filter", &filter]).code(0);
-    assert_eq!(listed.stderr, "");
-    let theirs = settled(real.docker_py(&list("True")));
-    assert_eq!(theirs.as_array().unwrap().len(), 14);
-    assert_same(&settled(listed.json()), &theirs);
-
-    let running = real.container(&["list", "--json", "--filter", &filter]).code(0).json();
-    let theirs = settled(real.docker_py(&list("False")));
-    assert_eq!(theirs.as_array().unwrap().len(), 10);
-    assert_same(&settled(running), &theirs);
-
     let ids: Vec<&str> = listed.stdout.lines().filter_map(|line| line.trim().strip_prefix("\"Id\": \"")).collect();
     let ids: String = ids.iter().map(|id| format!("{}\n", id.trim_end_matches("\","))).collect();
     let quiet = real.container(&["list", "-a", "-q", "--no-trunc", "--filter", &filter]).code(0);
@@ -99,6 +109,103 @@ fn a_list_is_the_engines_own_field_by_field() {
     let exited = real.container(&["list", "-a", "--json", "--status", "exited", "--filter", &filter]).json();
     assert_eq!(exited.as_array().unwrap().len(), 1);
     assert_eq!(exited[0]["State"], "exited");
+}
+
+#[track_caller]
+fn assert_ports_are_sorted(list: &Value) {
+    for container in list.as_array().unwrap() {
+        let ports: Vec<u64> =
+            container["Ports"].as_array().unwrap().iter().map(|port| port["PrivatePort"].as_u64().unwrap()).collect();
+        assert!(ports.is_sorted(), "{ports:?}");
+    }
+}
+
+#[test]
+fn every_client_asks_the_engine_itself() {
+    for client in [Client::Legacy, Client::BuildkitOld, Client::Buildx] {
+        let mut real = Real::with(client);
+        let id = real.created("a");
+        real.created("b");
+        real.wrap_docker("");
+        let filter = real.filter();
+        let listed = real.container(&["list", "--json", "-n", "2", "--filter", &filter]).code(0).json();
+        assert_eq!(listed.as_array().unwrap().len(), 2, "--last includes containers that are not running");
+        let name = format!("name=^/{}$", real.name("a"));
+        let one = real.container(&["list", "-a", "--json", "--filter", &filter, "--filter", &name]).code(0).json();
+        assert_eq!((one.as_array().unwrap().len(), one[0]["Id"].as_str()), (1, Some(id.as_str())));
+        assert_eq!(real.calls(), ["system", "system"], "{client:?}");
+    }
+}
+
+/// A docker whose `system dial-stdio` runs this instead.
+fn dials(script: &str) -> String {
+    format!("if [ \"$verb\" = system ]; then {script}; fi")
+}
+
+#[test]
+fn an_answer_of_the_api_that_cannot_be_used_is_made_up_for_without_a_word() {
+    let mut real = Real::new();
+    real.created("a");
+    let filter = real.filter();
+    let list = ["list", "-a", "--json", "--filter", &filter];
+    let expected = settled(real.container(&list).code(0).json());
+    let whole = "HTTP/1.0 200 OK\\r\\n\\r\\n[]";
+    let says = |answer: &str| dials(&format!("printf '{answer}'; exit 0"));
+    let cases = [
+        ("no such command", NO_DIAL.to_owned()),
+        ("nothing", says("")),
+        ("garbage", says("what?")),
+        ("an error", says("HTTP/1.0 500 Internal Server Error\\r\\n\\r\\n{\"message\": \"no\"}")),
+        ("cut by its length", says("HTTP/1.0 200 OK\\r\\nContent-Length: 3\\r\\n\\r\\n[]")),
+        ("cut in its text", says("HTTP/1.0 200 OK\\r\\n\\r\\n[{\"Id\": \"a\"}, ")),
+        ("another document", says("HTTP/1.0 200 OK\\r\\n\\r\\n{\"message\": \"no\"}")),
+        ("a list of something else", says("HTTP/1.0 200 OK\\r\\n\\r\\n[1]")),
+        (
+            "a huge header",
+            dials(
+                "printf 'HTTP/1.0 200 OK\\r\\nX: '; head -c 70000 /dev/zero | tr '\\0' x; printf '\\r\\n\\r\\n[]'; exit 0",
+            ),
+        ),
+        ("a status of its own", dials(&format!("printf '{whole}'; exit 1"))),
+        ("a death", dials(&format!("printf '{whole}'; kill -9 $$"))),
+    ];
+    for (case, script) in cases {
+        real.wrap_docker(&script);
+        let listed = real.container(&list).code(0);
+        assert_eq!(listed.stderr, "", "{case}");
+        assert_eq!(settled(listed.json()), expected, "{case}");
+        assert_eq!(real.calls(), ["system", "ps", "container"], "{case}");
+    }
+    // The same answer, whole, is believed.
+    real.wrap_docker(&says(whole));
+    assert_eq!(real.container(&list).code(0).json(), serde_json::json!([]));
+    assert_eq!(real.calls(), ["system"]);
+}
+
+#[test]
+fn an_api_that_does_not_answer_is_given_up_before_the_list_is() {
+    let mut real = Real::new();
+    real.created("a");
+    let filter = real.filter();
+    real.set("LONGSHORE_DOCKER_TIMEOUT", "10s");
+    real.wrap_docker(&dials("exec sleep 600"));
+    let listed = real.container(&["list", "-a", "--json", "--filter", &filter]).code(0);
+    assert_eq!((listed.json().as_array().unwrap().len(), listed.stderr.as_str()), (1, ""));
+    assert_eq!(real.calls(), ["system", "ps", "container"]);
+}
+
+#[test]
+fn a_filter_that_fits_no_request_is_left_to_docker() {
+    let mut real = Real::new();
+    real.created("a");
+    real.wrap_docker("");
+    let filter = real.filter();
+    let long = format!("label!={}", "x".repeat(5000));
+    let listed = real.container(&["list", "-a", "--json", "--filter", &filter, "--filter", &long]);
+    assert_eq!(real.calls()[0], "ps", "{}", listed.stderr);
+    let ran = real.container(&["list", "-a", "--json", "--filter", "colour"]).code(1);
+    assert_eq!(real.calls()[0], "ps");
+    assert!(ran.stderr.contains("bad format of filter"), "{}", ran.stderr);
 }
 
 #[test]
@@ -117,7 +224,7 @@ fn an_empty_list_is_an_empty_array_and_a_header() {
 }
 
 #[test]
-fn two_hundred_containers_take_two_engine_calls_as_json_and_one_as_a_table() {
+fn two_hundred_containers_take_one_engine_call() {
     let mut real = Real::new();
     let (label, base) = (real.label(), Real::base());
     std::thread::scope(|scope| {
@@ -133,7 +240,7 @@ fn two_hundred_containers_take_two_engine_calls_as_json_and_one_as_a_table() {
     let filter = real.filter();
     let listed = real.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json();
     assert_eq!(listed.as_array().unwrap().len(), COUNT);
-    assert_eq!(real.calls(), ["ps", "container"]);
+    assert_eq!(real.calls(), ["system"]);
     let table = real.container(&["list", "-a", "--filter", &filter]).code(0);
     assert_eq!(table.stdout.lines().count(), COUNT + 1);
     assert_eq!(real.calls(), ["ps"]);
@@ -254,11 +361,12 @@ fn an_engine_that_goes_away_between_the_two_calls_is_no_empty_list() {
     let mut real = Real::new();
     real.created("a");
     let down = "if [ \"$verb\" != ps ]; then echo '[]'; echo 'it went away' >&2; exit 1; fi";
-    real.wrap_docker(down);
+    real.wrap_docker(&format!("{NO_DIAL}\n{down}"));
     let filter = real.filter();
     let ran = real.container(&["list", "-a", "--json", "--filter", &filter]).code(1);
     assert_eq!(ran.json()["error"]["kind"], "engine-unreachable");
     // One that was removed meanwhile is no failure.
-    real.wrap_docker("if [ \"$verb\" = container ]; then echo '[]'; echo 'Error: No such container' >&2; exit 1; fi");
+    let gone = "if [ \"$verb\" = container ]; then echo '[]'; echo 'Error: No such container' >&2; exit 1; fi";
+    real.wrap_docker(&format!("{NO_DIAL}\n{gone}"));
     assert_eq!(real.container(&["list", "-a", "--json", "--filter", &filter]).code(0).json(), serde_json::json!([]));
 }

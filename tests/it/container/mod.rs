@@ -5,7 +5,7 @@ mod answers;
 mod create;
 mod export;
 mod life;
-mod listing;
+pub mod listing;
 mod logs;
 mod schema;
 mod stats;
