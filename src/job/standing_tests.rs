@@ -111,6 +111,19 @@ fn sightings() -> Vec<Sighting> {
 }
 
 #[test]
+fn a_run_runs_until_its_output_is_copied() {
+    let mut facts = facts(Kind::Run);
+    let Ok(Record { work: crate::job::record::Work::Run(run), .. }) = &mut facts.record else { panic!("it is a run") };
+    run.ship = Some(crate::job::record::Ship { cache: crate::names::When::Auto, git: false, limit: 1 });
+    let ended = Sighting::Ended(Box::new(ended_with(0)));
+    assert_eq!(derive(&facts, &ended), Standing::Running(Running::Unsupervised));
+    // Its own host was rebooted, and the engine was not.
+    let facts = facts.on_boot("another boot");
+    assert_eq!(facts.same_boot, Some(true));
+    assert_eq!(derive(&facts, &ended), Standing::Running(Running::Unsupervised));
+}
+
+#[test]
 fn a_terminal_record_wins_over_everything() {
     let exit = Exit { exit_code: Some(7), reason: Some("why".into()), ..Exit::new(Outcome::Failed) };
     for (locked, log_locked) in [(false, false), (true, false), (false, true), (true, true)] {

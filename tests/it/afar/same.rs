@@ -78,6 +78,20 @@ fn a_run_elsewhere_is_stopped_and_ends_at_its_time_limit() {
 }
 
 #[test]
+fn a_run_that_takes_longer_than_the_pauses_between_questions_keeps_its_witness() {
+    let mut real = Real::new();
+    // After three times that, the engine is asked whether it still runs.
+    real.set("LONGSHORE_DOCKER_TIMEOUT", "1s");
+    let more = [&SHIP[..], &["-e", "LINES=70", "-e", "PAUSE=0.1"]].concat();
+    let id = real.run(&job(&real, "out", &more)).code(0).id();
+    real.set("LONGSHORE_DOCKER_TIMEOUT", "2m");
+    let (view, code) = real.wait(&id);
+    assert_eq!((code, &view["log"], &view["recovered"]), (0, &json!("complete"), &json!(false)), "{view:#}");
+    let copies = real.docker_says(&["ps", "--all", "--quiet", "--filter", &real.filter()]);
+    assert!(copies.lines().count() <= 1, "{copies}");
+}
+
+#[test]
 fn a_run_is_stopped_while_its_files_are_sent() {
     let real = Real::new();
     let source = real.source(JOB);
