@@ -205,11 +205,11 @@ pub fn stop(service: &str) -> Vec<String> {
     words(["service", "update", "--detach", "--quiet", "--constraint-add", STOPPED, service])
 }
 
-/// The output of a service from its beginning; with `follow` until docker is killed.
+/// The output of a service or of one task from its beginning; with `follow` until docker is killed.
 #[must_use]
-pub fn logs(service: &str, tail: &str, follow: bool) -> Vec<String> {
+pub fn logs(of: &str, tail: &str, follow: bool) -> Vec<String> {
     let follow = follow.then_some("--follow");
-    words(["service", "logs", "--raw", "--tail", tail].into_iter().chain(follow).chain([service]))
+    words(["service", "logs", "--raw", "--tail", tail].into_iter().chain(follow).chain([of]))
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use serde_json::Value;
 /// The swarm's description of a task.
 #[derive(Debug, Clone)]
 pub struct Task {
+    /// Its id.
+    pub id: String,
     /// When it was made.
     pub created: Option<DateTime<Utc>>,
     /// The node on which it is, once there is one.
@@ -50,6 +52,8 @@ pub struct ContainerStatus {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RawTask {
+    #[serde(rename = "ID", default)]
+    id: String,
     created_at: Option<DateTime<Utc>>,
     #[serde(rename = "NodeID", default)]
     node: Option<String>,
@@ -65,7 +69,7 @@ impl Task {
     pub fn read(object: Value) -> Result<Self, String> {
         let raw = RawTask::deserialize(&object).map_err(|error| error.to_string())?;
         let node = raw.node.filter(|node| !node.is_empty());
-        Ok(Self { created: raw.created_at, node, status: raw.status, object })
+        Ok(Self { id: raw.id, created: raw.created_at, node, status: raw.status, object })
     }
 
     /// Whether nothing of it will change any more.

@@ -39,7 +39,7 @@ pub fn fetch(engine: &Engine, record: &Record, output: &Path, heed: &mut Heed) -
     let collector = swarm::collector_name(&record.id);
     begin(engine, record, &could_not)?;
     fault::point("collecting");
-    until_written(engine, record, &collector, &could_not, heed)?;
+    let task = until_written(engine, record, &collector, &could_not, heed)?;
     receive(record, output, |part, limits| {
         let read = |from: &mut dyn Read| {
             let mut text = Text::of(from);
@@ -47,7 +47,7 @@ pub fn fetch(engine: &Engine, record: &Record, output: &Path, heed: &mut Heed) -
             text.finish().map_err(|error| Refused::unread(&error))?;
             Ok(unpacked)
         };
-        engine.read_through(&swarm::logs(&collector, "all", false), read, heed)
+        engine.read_through(&swarm::logs(&task, "all", false), read, heed)
     })
 }
 
@@ -66,14 +66,15 @@ fn begin(engine: &Engine, record: &Record, could_not: &str) -> Result<(), NotFet
     engine.make_service(&args, &record.id, &swarm::collector_name(&record.id), None, Vec::new()).map_err(ask)
 }
 
-/// Waits until the text is complete.
+/// Waits until the text is complete. Returns the id of the task that has written it. If that one has ended since then, for
+/// example because its node was drained, the text is still in its log.
 fn until_written(
     engine: &Engine,
     record: &Record,
     collector: &str,
     could_not: &str,
     heed: &mut Heed,
-) -> Result<(), NotFetched> {
+) -> Result<String, NotFetched> {
     let begun = Instant::now();
     let mut pause = LOOK.0;
     loop {
@@ -81,17 +82,16 @@ fn until_written(
             return Err(NotFetched::Stopped);
         }
         let tasks = engine.tasks(&record.id, collector).map_err(|error| NotFetched::after(&error, could_not))?;
-        let task = tasks.and_then(first);
         let failed = |why: String| Failure::new(Kind::Failed, format!("{could_not}: {why}"));
-        let fate = match &task {
+        let (fate, id) = match tasks.and_then(first) {
             Some(task) => {
-                let down = super::down(engine, task).map_err(|error| NotFetched::after(&error, could_not))?;
-                task.fate(down.as_deref())
+                let down = super::down(engine, &task).map_err(|error| NotFetched::after(&error, could_not))?;
+                (task.fate(down.as_deref()), task.id)
             }
-            None => Fate::Queued(String::new()),
+            None => (Fate::Queued(String::new()), String::new()),
         };
         match fate {
-            Fate::Running if is_complete(engine, collector) => return Ok(()),
+            Fate::Running | Fate::Ended(_) | Fate::Shut(_) if is_complete(engine, &id) => return Ok(id),
             Fate::Running => {}
             Fate::Unknown(why) => return Err(NotFetched::Away(failed(why))),
             Fate::Queued(why) if begun.elapsed() > PLACING => return Err(unplaced(engine, record, failed(why))),
@@ -117,8 +117,8 @@ fn unplaced(engine: &Engine, record: &Record, failure: Failure) -> NotFetched {
 }
 
 /// Whether the last line is one that ends the text.
-fn is_complete(engine: &Engine, collector: &str) -> bool {
-    let last = engine.read(&swarm::logs(collector, &Tail::Lines(1).to_string(), false)).unwrap_or_default();
+fn is_complete(engine: &Engine, task: &str) -> bool {
+    let last = engine.read(&swarm::logs(task, &Tail::Lines(1).to_string(), false)).unwrap_or_default();
     [WHOLE, BROKEN].iter().any(|end| last.trim_ascii() == end.as_bytes())
 }
 
