@@ -199,6 +199,14 @@ impl Engine {
         self.read(&argv::stop(service)).map(drop)
     }
 
+    /// Removes a service with its tasks and their logs.
+    ///
+    /// # Errors
+    /// When the swarm does not answer.
+    pub fn remove_service(&self, service: &str) -> Answer<()> {
+        self.read(&argv::services_remove(&[service.to_owned()])).map(drop)
+    }
+
     /// Removes the services and the configs of a run. Returns whether nothing is left of them.
     #[must_use]
     pub fn clear_swarm(&self, id: &JobId) -> bool {

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 
 use crate::engine::copying::Heed;
-use crate::engine::swarm::{self, Fate, first};
+use crate::engine::swarm::{self, Fate, Task, first};
 use crate::engine::{Engine, EngineError};
 use crate::error::{Failure, Kind};
 use crate::fault;
@@ -60,10 +60,21 @@ fn begin(engine: &Engine, record: &Record, could_not: &str) -> Result<(), NotFet
     let node = task.node.as_deref().ok_or_else(|| failed("no node has had it"))?;
     let image = task.object.pointer("/Spec/ContainerSpec/Image").and_then(serde_json::Value::as_str);
     let image = image.ok_or_else(|| failed("the swarm does not say its image"))?;
+    discard_failed(engine, record).map_err(ask)?;
     // The image is on that node already.
     let pinned = swarm::Pinned { reference: image.to_owned(), in_registry: false };
     let args = swarm::collector_create(&record.id, node, &swarm::output_volume(record.uid), &pinned);
     engine.make_service(&args, &record.id, &swarm::collector_name(&record.id), None, Vec::new()).map_err(ask)
+}
+
+/// Removes a second service that has ended without the whole text: it would never write it, and its name is needed.
+fn discard_failed(engine: &Engine, record: &Record) -> Result<(), EngineError> {
+    let collector = swarm::collector_name(&record.id);
+    let task = engine.tasks(&record.id, &collector)?.and_then(first);
+    let Some(task) = task.filter(Task::has_ended) else { return Ok(()) };
+    let has_log = matches!(task.fate(None), Fate::Ended(_) | Fate::Shut(_));
+    let is_whole = has_log && last_line(engine, &task.id)? == WHOLE;
+    if is_whole { Ok(()) } else { engine.remove_service(&collector) }
 }
 
 /// Waits until the text is complete. Returns the id of the task that has written it. If that one has ended since then, for
@@ -118,8 +129,13 @@ fn unplaced(engine: &Engine, record: &Record, failure: Failure) -> NotFetched {
 
 /// Whether the last line is one that ends the text.
 fn is_complete(engine: &Engine, task: &str) -> bool {
-    let last = engine.read(&swarm::logs(task, &Tail::Lines(1).to_string(), false)).unwrap_or_default();
-    [WHOLE, BROKEN].iter().any(|end| last.trim_ascii() == end.as_bytes())
+    last_line(engine, task).is_ok_and(|last| [WHOLE, BROKEN].contains(&last.as_str()))
+}
+
+/// The last line that a task has written.
+fn last_line(engine: &Engine, task: &str) -> Result<String, EngineError> {
+    let text = engine.read(&swarm::logs(task, &Tail::Lines(1).to_string(), false))?;
+    Ok(String::from_utf8_lossy(text.trim_ascii()).into_owned())
 }
 
 /// The bytes of an archive, which comes as lines of base64.
