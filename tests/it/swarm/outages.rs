@@ -26,7 +26,7 @@ fn start_on(manager: &Real, number: usize, code: &str) -> String {
 }
 
 #[track_caller]
-fn kill_supervisor(id: &str) {
+pub fn kill_supervisor(id: &str) {
     let is_it = |words: &Vec<String>| ["__supervise", id].iter().all(|part| words.iter().any(|word| word == part));
     let found: Vec<i32> = processes().into_iter().filter(|(_, words)| is_it(words)).map(|(pid, _)| pid).collect();
     assert_eq!(found.len(), 1);
