@@ -30,6 +30,8 @@ const LONGEST: u64 = 1 << 16;
 
 /// Pause between two questions whether the text is complete: the first value, doubled up to the second.
 const LOOK: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// How long the second service may write nothing.
+const STALLED: Duration = Duration::from_secs(5 * 60);
 /// How long the swarm may take to find the node for the second service, although that node answers.
 const PLACING: Duration = Duration::from_secs(30);
 
@@ -88,6 +90,11 @@ fn until_written(
 ) -> Result<String, NotFetched> {
     let begun = Instant::now();
     let mut pause = LOOK.0;
+    let mut wait = || {
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LOOK.1);
+    };
+    let mut written = (String::new(), begun);
     loop {
         if !heed(0) {
             return Err(NotFetched::Stopped);
@@ -102,18 +109,31 @@ fn until_written(
             None => (Fate::Queued(String::new()), String::new()),
         };
         match fate {
-            Fate::Running | Fate::Ended(_) | Fate::Shut(_) if is_complete(engine, &id) => return Ok(id),
-            Fate::Running => {}
+            Fate::Running | Fate::Ended(_) | Fate::Shut(_) => {}
             Fate::Unknown(why) => return Err(NotFetched::Away(failed(why))),
             Fate::Queued(why) if begun.elapsed() > PLACING => return Err(unplaced(engine, record, failed(why))),
-            Fate::Queued(_) => {}
+            Fate::Queued(_) => {
+                wait();
+                continue;
+            }
             Fate::NotStarted(_, why) | Fate::Lost(why) => return Err(NotFetched::Failed(failed(why))),
+        }
+        let line = last_line(engine, &id).map_err(|error| NotFetched::after(&error, could_not))?;
+        match fate {
+            _ if ends_text(&line) => return Ok(id),
             Fate::Ended(code) | Fate::Shut(code) => {
                 return Err(NotFetched::Failed(failed(format!("what reads it on its node exited with status {code}"))));
             }
+            _ if line != written.0 => written = (line, Instant::now()),
+            _ if written.1.elapsed() > STALLED => {
+                let silence = crate::units::show_duration(STALLED);
+                return Err(NotFetched::Cut(failed(format!(
+                    "what reads it on its node has written nothing for {silence}"
+                ))));
+            }
+            _ => {}
         }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(LOOK.1);
+        wait();
     }
 }
 
@@ -127,9 +147,9 @@ fn unplaced(engine: &Engine, record: &Record, failure: Failure) -> NotFetched {
     }
 }
 
-/// Whether the last line is one that ends the text.
-fn is_complete(engine: &Engine, task: &str) -> bool {
-    last_line(engine, task).is_ok_and(|last| [WHOLE, BROKEN].contains(&last.as_str()))
+/// Whether a line is one that ends the text.
+fn ends_text(line: &str) -> bool {
+    [WHOLE, BROKEN].contains(&line)
 }
 
 /// The last line that a task has written.
