@@ -8,8 +8,8 @@ use crate::shell;
 /// The constraint that ends a task: no node has this label.
 pub const STOPPED: &str = "node.labels.longshore==stopped";
 
-/// How long a program may take to end after TERM, before it is killed. The swarm reads it when the task is made.
-const GRACE: &str = "10s";
+/// How many seconds a program may take to end after TERM, before it is killed. The swarm reads it when the task is made.
+pub const GRACE: u64 = 10;
 
 /// Where the configs of a run are in its container.
 const CONFIGS: &str = "/run/longshore";
@@ -57,7 +57,7 @@ pub fn service_create(plan: &ServicePlan, variables: &[String]) -> Vec<String> {
 fn service(name: &str, in_registry: bool) -> Vec<String> {
     let mut argv = words(["service", "create", "--detach", "--quiet", "--name", name]);
     argv.extend(words(["--replicas", "1", "--restart-condition", "none", "--no-resolve-image", "--init"]));
-    argv.extend(words(["--stop-grace-period", GRACE]));
+    argv.extend(words(["--stop-grace-period", &format!("{GRACE}s")]));
     if in_registry {
         argv.push("--with-registry-auth".into());
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::argv::RunPlan;
 use super::{Answer, Engine};
 use crate::names::{Cpus, JobId};
-pub use argv::{collector_create, collector_name, logs, output_volume, service_create};
+pub use argv::{GRACE, collector_create, collector_name, logs, output_volume, service_create};
 pub use task::{Fate, Task, first};
 
 /// What a run asks of the nodes.

@@ -16,7 +16,7 @@ use super::local::{absent, bounded, handed, patiently, plan};
 use super::{NotFetched, Push, Started, Subject, Values};
 use crate::engine::argv::{container_name, run_of_name};
 use crate::engine::copying::Heed;
-use crate::engine::swarm::{self, About, Fate, Files, Pinned, ServicePlan, Task, Wish, first};
+use crate::engine::swarm::{self, About, Fate, Files, GRACE, Pinned, ServicePlan, Task, Wish, first};
 use crate::engine::{Engine, EngineError, inspect};
 use crate::env::Env;
 use crate::error::{Failure, Kind};
@@ -203,6 +203,13 @@ pub fn end(engine: &Engine, subject: Subject, request: &Request, push: Push) -> 
         let message =
             format!("could not send the signal to run {id}: a swarm sends a program only TERM, and KILL later");
         return Err(Failure::new(Kind::Conflict, message).hint(format!("end it with: longshore exec stop {id}")));
+    }
+    if request.verb == Verb::Stop && request.grace > GRACE {
+        let message =
+            format!("could not end run {id} with a grace of {} s: a swarm kills it after {GRACE} s", request.grace);
+        return Err(
+            Failure::new(Kind::Conflict, message).hint(format!("leave --timeout out: longshore exec stop {id}"))
+        );
     }
     let name = container_name(id);
     let task = match engine.tasks(id, &name).map_err(|error| error.failure(&could_not))? {
