@@ -131,6 +131,19 @@ impl Engine {
         if output.status.success() || exists() { Ok(()) } else { Err(self.explain(&args, &output)) }
     }
 
+    /// Removes the configs of a run that has no service. They are those of a start that failed, and its files may have changed
+    /// since then.
+    ///
+    /// # Errors
+    /// When the swarm does not answer.
+    pub fn discard_configs(&self, id: &JobId, service: &str) -> Answer<()> {
+        let names: Vec<String> = self.json_lines(&argv::configs(id))?;
+        if names.is_empty() || self.tasks(id, service)?.is_some() {
+            return Ok(());
+        }
+        self.read(&argv::configs_remove(&names)).map(drop)
+    }
+
     /// Makes a service from this command line; one of the same name is left as it is.
     ///
     /// # Errors
