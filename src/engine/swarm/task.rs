@@ -1,11 +1,13 @@
 //! What the state of a task means for the run that it is. Pure.
 //!
 //! A service may have several tasks: the swarm makes a new one when the service is changed or its node is lost. The first one is
-//! the run; the others never start anything of it.
+//! the run; the others never start anything of it. A swarm with a short history may have deleted the first one.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::argv::STOPPED;
 
 /// The swarm's description of a task.
 #[derive(Debug, Clone)]
@@ -72,17 +74,25 @@ impl Task {
         Ok(Self { id: raw.id, created: raw.created_at, node, status: raw.status, object })
     }
 
-    /// Whether nothing of it will change any more.
+    /// Whether it was made after the service was asked to end the run. No node takes it.
+    fn is_replacement(&self) -> bool {
+        let constraints = self.object.pointer("/Spec/Placement/Constraints").and_then(Value::as_array);
+        constraints.into_iter().flatten().any(|constraint| constraint == STOPPED)
+    }
+
+    /// Whether nothing of the run that it stands for will change any more.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        ["complete", "failed", "rejected", "shutdown", "orphaned", "remove"].contains(&self.status.state.as_str())
+        self.is_replacement()
+            || ["complete", "failed", "rejected", "shutdown", "orphaned", "remove"]
+                .contains(&self.status.state.as_str())
     }
 }
 
-/// The task that is the run: the oldest one.
+/// The task that is the run: the oldest one. If the swarm has deleted it, one that replaced it.
 #[must_use]
 pub fn first(tasks: Vec<Task>) -> Option<Task> {
-    tasks.into_iter().min_by_key(|task| task.created)
+    tasks.into_iter().min_by_key(|task| (task.is_replacement(), task.created))
 }
 
 /// What the state of a task means.
@@ -114,6 +124,9 @@ impl Task {
         let Status { state, message, err, container_status, .. } = &self.status;
         let code = container_status.exit_code;
         let or = |otherwise: &str| if err.is_empty() { otherwise.to_owned() } else { err.replace('\n', " ") };
+        if self.is_replacement() {
+            return Fate::Lost("it was ended, and the swarm has deleted its task, with its exit code".into());
+        }
         match (state.as_str(), down) {
             ("complete", _) => Fate::Ended(0),
             ("rejected", _) => Fate::NotStarted(REFUSED, or("its node refused it")),
@@ -233,6 +246,25 @@ mod tests {
         let tasks = vec![made("new", "2026-01-01T00:00:05.1Z"), made("old", "2026-01-01T00:00:05.01Z")];
         assert_eq!(first(tasks).unwrap().object["ID"], "old");
         assert!(first(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn a_task_that_replaces_a_stopped_one_is_not_the_run() {
+        let made = |id: &str, at: &str, constraint: &str| {
+            let spec = json!({"Placement": {"Constraints": [constraint]}});
+            let status = json!({"State": "pending", "Err": "no suitable node"});
+            Task::read(json!({"ID": id, "CreatedAt": at, "Spec": spec, "Status": status})).unwrap()
+        };
+        let other = made("other", "2026-01-01T00:00:01Z", STOPPED);
+        let run = made("run", "2026-01-01T00:00:02Z", "node.role==worker");
+        assert_eq!(first(vec![other.clone(), run]).unwrap().id, "run");
+        // The swarm has deleted the task that was the run.
+        let left = first(vec![other]).unwrap();
+        assert!(left.has_ended() && lost(left.fate(None)));
+    }
+
+    #[test]
+    fn what_is_no_task_is_refused() {
         assert!(Task::read(json!({"Status": {"State": 3}})).is_err());
     }
 }
