@@ -1,5 +1,5 @@
-//! What a run asks of a swarm, and what a swarm cannot do. Everything is refused before anything is started, with what to
-//! say instead.
+//! What a run asks of a swarm, and what a swarm cannot do. Everything is refused before anything is started, and the message
+//! says what to use instead.
 
 use crate::error::Failure;
 use crate::job::record::Swarm;
@@ -45,7 +45,7 @@ fn alone(spec: &RunSpec) -> Option<&'static str> {
     given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
 }
 
-/// What no swarm does, and what to say instead.
+/// What no swarm does, and what to use instead.
 fn refused(spec: &RunSpec) -> Option<(&'static str, &'static str)> {
     let network = spec.network.as_ref().is_some_and(|network| ["none", "bridge"].contains(&network.as_str()));
     let given = [
