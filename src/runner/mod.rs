@@ -384,12 +384,6 @@ impl Runner {
         self.is_polled() && end.made_up.is_some()
     }
 
-    /// Whether an output is where nothing of the caller's is, until it is fetched.
-    #[must_use]
-    pub fn keeps_output(&self, record: &Record) -> bool {
-        self.copies() && !record.run().and_then(|run| run.swarm.as_ref()).is_some_and(|wanted| wanted.shared)
-    }
-
     /// Removes what there may be of a run that has no container. Returns whether nothing is left.
     #[must_use]
     pub fn clear_absent(&self, record: &Record) -> bool {

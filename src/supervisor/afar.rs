@@ -97,7 +97,7 @@ impl Attendant {
             return None;
         }
         // Its node may be gone for good, so this does not wait for it. `exec fetch` can ask for what is there.
-        if task.runner().is_cut_short(end) && task.runner().keeps_output(&task.record) {
+        if task.runner().is_cut_short(end) && task.record.has_output_afar() {
             let why = format!("{UNFETCHED} {}: its program did not come to its end", task.job.id);
             return Some(Failure::new(Kind::Failed, why));
         }
