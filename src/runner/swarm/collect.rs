@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 
 use crate::engine::copying::Heed;
-use crate::engine::swarm::{self, Fate, Task, first};
+use crate::engine::swarm::{self, Fate, Place, Task, first};
 use crate::engine::{Engine, EngineError};
 use crate::error::{Failure, Kind};
 use crate::fault;
@@ -39,13 +39,13 @@ const PLACING: Duration = Duration::from_secs(30);
 pub fn fetch(engine: &Engine, record: &Record, output: &Path, heed: &mut Heed) -> Result<Moved, NotFetched> {
     let could_not = could_not(record);
     let collector = swarm::collector_name(&record.id);
-    begin(engine, record, &could_not)?;
+    let directory = begin(engine, record, &could_not)?;
     fault::point("collecting");
     let task = until_written(engine, record, &collector, &could_not, heed)?;
     receive(record, output, |part, limits| {
         let read = |from: &mut dyn Read| {
             let mut text = Text::of(from);
-            let unpacked = unpack(&mut GzDecoder::new(&mut text), record.id.as_str(), part, limits, &mut |_| Ok(()))?;
+            let unpacked = unpack(&mut GzDecoder::new(&mut text), &directory, part, limits, &mut |_| Ok(()))?;
             text.finish().map_err(|error| Refused::unread(&error))?;
             Ok(unpacked)
         };
@@ -53,8 +53,8 @@ pub fn fetch(engine: &Engine, record: &Record, output: &Path, heed: &mut Heed) -
     })
 }
 
-/// Makes the second service on the node of the run's task.
-fn begin(engine: &Engine, record: &Record, could_not: &str) -> Result<(), NotFetched> {
+/// Makes the second service on the node of the run's task. Returns the name of the directory that it writes.
+fn begin(engine: &Engine, record: &Record, could_not: &str) -> Result<String, NotFetched> {
     let failed = |why: &str| NotFetched::Failed(Failure::new(Kind::Failed, format!("{could_not}: {why}")));
     let ask = |error: EngineError| NotFetched::after(&error, could_not);
     let tasks = engine.tasks(&record.id, &super::container_name(&record.id)).map_err(ask)?;
@@ -62,11 +62,13 @@ fn begin(engine: &Engine, record: &Record, could_not: &str) -> Result<(), NotFet
     let node = task.node.as_deref().ok_or_else(|| failed("no node has had it"))?;
     let image = task.object.pointer("/Spec/ContainerSpec/Image").and_then(serde_json::Value::as_str);
     let image = image.ok_or_else(|| failed("the swarm does not say its image"))?;
+    let place = Place::of(record.uid, &task).ok_or_else(|| failed("its service does not say where it is"))?;
     discard_failed(engine, record).map_err(ask)?;
     // The image is on that node already.
     let pinned = swarm::Pinned { reference: image.to_owned(), in_registry: false };
-    let args = swarm::collector_create(&record.id, node, &swarm::output_volume(record.uid), &pinned);
-    engine.make_service(&args, &record.id, &swarm::collector_name(&record.id), None, Vec::new()).map_err(ask)
+    let args = swarm::collector_create(&record.id, node, &place, &pinned);
+    engine.make_service(&args, &record.id, &swarm::collector_name(&record.id), None, Vec::new()).map_err(ask)?;
+    Ok(place.directory)
 }
 
 /// Removes a second service that has ended without the whole text: it would never write it, and its name is needed.
