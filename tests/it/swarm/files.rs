@@ -177,7 +177,8 @@ fn an_output_whose_collector_has_failed_is_fetched_by_another_one() {
     let id = ran.json()["exec_id"].as_str().unwrap().to_owned();
     let reason = ran.json()["reason"].as_str().unwrap().to_owned();
     assert!(reason.contains("could not fetch the output"), "{reason}");
-    manager.unwrap_docker();
+    // The run has recorded the path of this docker.
+    manager.wrap_docker("");
     manager.run(&["exec", "fetch", &id]).code(0);
     assert_eq!(std::fs::read_to_string(output.join("x")).unwrap(), "x");
     assert_cleared(&manager, &id);
