@@ -50,11 +50,14 @@ pub const SHIP: &str = "If the engine is on another machine (a context or --host
 pub const SWARM: &str = "With --swarm, the engine is a manager of a Docker Swarm, and the run is a service with one task that is never restarted. \
     --reserve-cpus, --reserve-memory, --constraint and --generic-resource choose the node; until one fits, the run is queued, and its \
     status says why. Source and input, compressed at most 10 MB, are given to the node by the managers, and the output is copied back \
-    when the program has ended: the image needs sh, tar, gzip and base64. With --shared, every node has the directories under the \
+    when the program has ended: the image needs sh, tar and gzip, with --output also base64, and for a user who is not root setpriv or \
+    python3. With --shared, every node has the directories under the \
     same paths, and they are mounted. The image is taken by its digest in a registry, or by its id: then every node on which it may \
-    run has to have it, see `longshore image copy`. `exec stop` sends TERM, and KILL after ten seconds. While a node is down, nothing is \
-    known of its runs. One that the node cannot finish, because it was drained, cut off or restarted, is lost, and --retry-on lost \
-    starts it again elsewhere. The managers know the values of --env.";
+    run has to have it, see `longshore image copy`. `exec stop` sends TERM, and KILL after ten seconds; a longer --timeout of it is refused. While a \
+    node is down, `exec list` shows its runs as running and the engine as unreachable; without a supervisor they are unknown. If the \
+    swarm gives the node up, after about a day, they are lost. A run is also lost if its node is drained, cut off or restarted before \
+    it ends; --retry-on lost starts it again elsewhere, without the output of the lost attempt. A program that exits with 255 cannot \
+    be told from one whose node crashed, and is lost. The managers know the values of --env.";
 pub const FOLLOW: &str = "With --follow --json, each line is one object: first the one that is printed without --follow, then \
     {\"line\": \"...\"} for each line of output, then the job with its outcome.";
 pub const START: &str = "--if-running says what to do if a job with the name is running. `fail` starts nothing and fails. `skip` \

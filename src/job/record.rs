@@ -466,6 +466,13 @@ impl Record {
         self.run().is_some_and(|run| run.ship.is_some() || run.swarm.is_some())
     }
 
+    /// Whether its output, if it has one, is where nothing of the caller's is until it is fetched.
+    #[must_use]
+    pub fn has_output_afar(&self) -> bool {
+        let is_sent = |run: &Run| run.swarm.as_ref().is_some_and(|wanted| !wanted.shared);
+        self.run().is_some_and(|run| run.ship.is_some() || is_sent(run))
+    }
+
     /// Whether it runs on a swarm.
     #[must_use]
     pub fn is_on_swarm(&self) -> bool {

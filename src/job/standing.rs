@@ -269,7 +269,8 @@ pub fn settled(facts: &Facts) -> Option<Standing> {
         return Some(Standing::Queued(if facts.waiting { Queued::Waiting } else { Queued::Supervised }));
     }
     if facts.locked && facts.pending.is_some() {
-        return Some(Standing::Queued(Queued::Pending));
+        // What the swarm said before it stopped answering may not be true any more.
+        return Some(Standing::Queued(if facts.waiting { Queued::Waiting } else { Queued::Pending }));
     }
     if facts.locked && facts.resting {
         return Some(Standing::Running(Running::Resting));

@@ -149,6 +149,11 @@ fn a_job_that_was_to_wait_and_did_not_begin_is_queued_whatever_the_engine_says()
             assert_eq!(derive(&facts, &sighting), Standing::Queued(expected), "{sighting:?}");
         }
     }
+    // The same where its swarm has not started it.
+    for (waiting, expected) in [(false, Queued::Pending), (true, Queued::Waiting)] {
+        let facts = Facts { locked: true, waiting, pending: Some("a node".into()), ..facts(Kind::Run) };
+        assert_eq!(settled(&facts), Some(Standing::Queued(expected)));
+    }
     // A client that writes has begun, whatever else is missing. A record that cannot be read says nothing of a queue.
     let writes = Facts { queued: true, begun: None, log_locked: true, ..facts(Kind::Run) };
     assert_eq!(settled(&writes), Some(Standing::Running(Running::Unsupervised)));

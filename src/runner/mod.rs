@@ -378,6 +378,12 @@ impl Runner {
         }
     }
 
+    /// Whether the swarm, and not the program, has ended a run. What only its node has may never come.
+    #[must_use]
+    pub fn is_cut_short(&self, end: &Ended) -> bool {
+        self.is_polled() && end.made_up.is_some()
+    }
+
     /// Removes what there may be of a run that has no container. Returns whether nothing is left.
     #[must_use]
     pub fn clear_absent(&self, record: &Record) -> bool {

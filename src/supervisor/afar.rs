@@ -17,7 +17,8 @@ use super::relay::Relay;
 use crate::error::{Failure, Kind};
 use crate::fault;
 use crate::job::moved::{FETCHED, MOVING, Notes, Phase, SHIPPED};
-use crate::job::standing::Sighting;
+use crate::job::record::UNFETCHED;
+use crate::job::standing::{Ended, Sighting};
 use crate::log::compare::Outage;
 use crate::runner::{NotFetched, container_name};
 
@@ -50,7 +51,7 @@ impl Attendant {
         let (limit, quiet) = (self.task.runner().follow_limit(), self.task.env.patience * QUIET);
         let is_whole = self.relay.take().is_some_and(|relay| relay.finish(limit, quiet));
         fault::point("relayed");
-        let unfetched = self.fetch_output(&end.container);
+        let unfetched = self.fetch_output(end);
         // The managers of a swarm say themselves whether they know the code.
         let known = (self.task.runner().is_polled() && end.made_up.is_none()).then_some(end.code);
         let witness = self.witness.or(known).filter(|code| is_whole && *code == end.code);
@@ -99,11 +100,16 @@ impl Attendant {
     }
 
     /// Copies the output to its directory, and tries again while the engine does not answer. Returns why it cannot be copied.
-    fn fetch_output(&mut self, container: &str) -> Option<Failure> {
+    fn fetch_output(&mut self, end: &Ended) -> Option<Failure> {
         let task = Arc::clone(&self.task);
         let output = task.record.run()?.output.as_ref()?;
         if task.job.has_fetched() {
             return None;
+        }
+        // Its node may be gone for good, so this does not wait for it. `exec fetch` can ask for what is there.
+        if task.runner().is_cut_short(end) && task.record.has_output_afar() {
+            let why = format!("{UNFETCHED} {}: its program did not come to its end", task.job.id);
+            return Some(Failure::new(Kind::Failed, why));
         }
         let (mut pause, mut tries) = (BACKOFF.0, 0);
         loop {
@@ -113,7 +119,7 @@ impl Attendant {
                 notes.note(bytes);
                 true
             };
-            let fetched = task.runner().fetch_output(&task.record, container, Path::new(output.as_str()), heed);
+            let fetched = task.runner().fetch_output(&task.record, &end.container, Path::new(output.as_str()), heed);
             let failure = match fetched {
                 Ok(moved) => match task.job.write_json(FETCHED, &moved) {
                     Ok(()) => None,

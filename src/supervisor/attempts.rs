@@ -55,7 +55,7 @@ pub fn clear(task: &Task) -> bool {
     }
     let removed = match task.runner().look(task.subject(None)) {
         Sighting::Unreachable(_) | Sighting::OtherEngine | Sighting::Alive(_) | Sighting::ImageProven(_) => false,
-        Sighting::Absent => true,
+        Sighting::Absent => task.runner().clear_absent(&task.record),
         Sighting::NeverStarted(container) => task.runner().remove(&container.container),
         Sighting::Ended(end) => task.runner().remove(&end.container),
     };

@@ -25,7 +25,7 @@ use super::watch::Waker;
 use crate::error::Failure;
 use crate::job::record::Kind;
 use crate::job::request::{Answer, Request, Verb};
-use crate::job::standing::Sighting;
+use crate::job::standing::{Alive, Sighting};
 use crate::job::{CONTROL, WAITING};
 use crate::log::compare::Outage;
 use crate::runner::Push;
@@ -131,6 +131,16 @@ impl Attendant {
         self.count_time_from(Duration::ZERO);
     }
 
+    /// Starts the time limit of a run that another process may have started.
+    pub(super) fn count_time_of(&mut self, alive: &Alive) {
+        let runner = self.task.runner();
+        // The clock of another machine may differ from this one's. On a swarm, only that one knows the start.
+        let is_ours = runner.copies() && !runner.is_polled();
+        let started = if is_ours { self.task.job.shipped_at() } else { alive.started };
+        let passed = started.and_then(|started| (self.task.env.now() - started).to_std().ok());
+        self.count_time_from(passed.unwrap_or_default());
+    }
+
     /// Starts the time limit of a job that has run for this long.
     fn count_time_from(&mut self, passed: Duration) {
         let limit = self.task.record.run().and_then(|run| run.timeout).map(Duration::from_secs_f64);
@@ -184,11 +194,10 @@ impl Attendant {
             if self.task.runner().has_stayed_up(&alive.container, alive.started) {
                 self.outage = Outage::None;
             }
-            // The clock of another machine may differ from this one's.
-            let is_afar = self.task.runner().copies();
-            let started = if is_afar { self.task.job.shipped_at() } else { alive.started };
-            let passed = started.and_then(|started| (self.task.env.now() - started).to_std().ok());
-            self.count_time_from(passed.unwrap_or_default());
+            // One that is polled is counted when it is seen to run.
+            if !self.task.runner().is_polled() {
+                self.count_time_of(&alive);
+            }
         }
         let sighting = self.until_certain(None);
         if self.task.runner().copies() {

@@ -103,10 +103,15 @@ fn judged(task: &Task, end: End) -> (Exit, Sighting) {
 }
 
 /// Records the end of an attempt, and removes its container. Returns whether the next one may follow: nothing that only
-/// the container has would be lost with it.
+/// the container has would be lost with it, unless a swarm has ended it, whose node may never give that.
 fn end_attempt(task: &Task, exit: &Exit, sighting: &Sighting) -> bool {
-    let exit = Exit { started: exit.started.or(task.begun.get().map(|begun| begun.started)), ..exit.clone() };
-    let may_go = save(task, sighting) && may_be_removed(task, &exit, sighting);
+    let mut exit = Exit { started: exit.started.or(task.begun.get().map(|begun| begun.started)), ..exit.clone() };
+    let is_cut_short = matches!(sighting, Sighting::Ended(end) if task.runner().is_cut_short(end));
+    if is_cut_short && exit.unfetched {
+        // The reason says that its output is missing.
+        (exit.unfetched, exit.hint) = (false, None);
+    }
+    let may_go = save(task, sighting) && (is_cut_short || may_be_removed(task, &exit, sighting));
     if !may_go || task.job.end_attempt(task.job.attempts().len() + 1, &exit).is_err() {
         return false;
     }

@@ -31,7 +31,7 @@ impl Attendant {
         if alive.pending.is_none() {
             self.relay_log(&alive.container, false);
             if self.polled.running.replace(now).is_none() {
-                self.count_time();
+                self.count_time_of(alive);
             }
         }
         self.pause((since.elapsed() / PART).clamp(PAUSES.0, PAUSES.1));

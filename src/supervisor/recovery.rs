@@ -204,6 +204,8 @@ fn remove_remains(env: &Env, job: &Job) -> Result<Recovery> {
     };
     let is_cleared = match &sighting {
         Sighting::Absent => task.runner().clear_absent(&task.record),
+        // A swarm may have made its service after the call for it had timed out.
+        Sighting::Alive(_) if task.runner().is_polled() => task.runner().clear_absent(&task.record),
         Sighting::Unreachable(_) | Sighting::OtherEngine | Sighting::Alive(_) | Sighting::ImageProven(_) => false,
         Sighting::Ended(_) | Sighting::NeverStarted(_) => {
             let saved = job.account().is_some() || save(&task, &sighting);

@@ -90,7 +90,7 @@ pub fn fetch(env: &Env, voice: &Voice, args: &ExecFetch) -> Result<u8> {
 
 /// The output directory of a run whose output is copied.
 fn own_output(record: &Record, could_not: &str) -> Result<PathBuf, Failure> {
-    let run = record.run().filter(|run| run.ship.is_some());
+    let run = record.run().filter(|_| record.has_output_afar());
     let Some(run) = run else {
         let why = "its engine writes into the directory itself, so there is nothing to copy";
         return Err(Failure::usage(format!("{could_not}: {why}")));

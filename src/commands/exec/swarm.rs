@@ -1,5 +1,5 @@
-//! What a run asks of a swarm, and what a swarm cannot do. Everything is refused before anything is started, with what to
-//! say instead.
+//! What a run asks of a swarm, and what a swarm cannot do. Everything is refused before anything is started, and the message
+//! says what to use instead.
 
 use crate::error::Failure;
 use crate::job::record::Swarm;
@@ -45,7 +45,7 @@ fn alone(spec: &RunSpec) -> Option<&'static str> {
     given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
 }
 
-/// What no swarm does, and what to say instead.
+/// What no swarm does, and what to use instead.
 fn refused(spec: &RunSpec) -> Option<(&'static str, &'static str)> {
     let network = spec.network.as_ref().is_some_and(|network| ["none", "bridge"].contains(&network.as_str()));
     let given = [
@@ -81,9 +81,9 @@ fn unsent(spec: &RunSpec) -> Option<(&'static str, &'static str)> {
             "only --src and --input are sent; with --shared, all nodes have the path",
         ),
         (
-            spec.output_path.is_some() && spec.user == Some(UserSpec::Image),
-            "--user image and --output",
-            "name the user with --user UID:GID, so that the directory can be made for it",
+            spec.user == Some(UserSpec::Image),
+            "--user image",
+            "name the user with --user UID:GID; root unpacks the files, and then starts the program as that user",
         ),
     ];
     given.into_iter().find(|(is_given, ..)| *is_given).map(|(_, what, instead)| (what, instead))
@@ -111,11 +111,13 @@ mod tests {
             (r#"{"swarm": true, "cache": "pip"}"#, "cannot use --cache", "--volume NAME:TARGET"),
             (r#"{"swarm": true, "network": "none"}"#, "cannot use --network none", "overlay"),
             (r#"{"swarm": true, "volumes": ["/data:/d"]}"#, "a mount of a path with --swarm without --shared", "--src"),
-            (r#"{"swarm": true, "user": "image", "outputPath": "o"}"#, "cannot use --user image", "--user UID:GID"),
+            (r#"{"swarm": true, "user": "image"}"#, "cannot use --user image", "--user UID:GID"),
         ] {
             let refusal = refusal(text);
             assert!(refusal.contains(flag) && refusal.contains(instead), "{text}: {refusal}");
         }
+        let spec: RunSpec = crate::spec::parse(br#"{"swarm": true, "shared": true, "user": "image"}"#).unwrap();
+        assert!(wanted(&spec).unwrap().is_some());
         let fine = r#"{"swarm": true, "shared": true, "volumes": ["/data:/d"], "reserveCpus": "0.5"}"#;
         let spec: RunSpec = crate::spec::parse(fine.as_bytes()).unwrap();
         assert!(wanted(&spec).unwrap().unwrap().shared);

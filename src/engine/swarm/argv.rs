@@ -1,6 +1,6 @@
 //! The arguments of docker calls about a swarm. Pure.
 
-use super::{Files, Pinned, ServicePlan};
+use super::{Files, Pinned, Place, ServicePlan};
 use crate::engine::argv::{RUN_LABEL, RunPlan, container_name, default_env, in_parts, log_options, mount, words};
 use crate::names::{JobId, SOURCE_TARGET};
 use crate::shell;
@@ -8,13 +8,13 @@ use crate::shell;
 /// The constraint that ends a task: no node has this label.
 pub const STOPPED: &str = "node.labels.longshore==stopped";
 
-/// How long a program may take to end after TERM, before it is killed. The swarm reads it when the task is made.
-const GRACE: &str = "10s";
+/// How many seconds a program may take to end after TERM, before it is killed. The swarm reads it when the task is made.
+pub const GRACE: u64 = 10;
 
 /// Where the configs of a run are in its container.
 const CONFIGS: &str = "/run/longshore";
 
-/// Where the volume for outputs is in a container. Each run has a directory of its own in it, with the name of its id.
+/// Where the volume for outputs is in a container.
 const OUTPUTS: &str = "/longshore";
 
 /// What unpacks the files of a run and starts its program, as the user of the run.
@@ -57,7 +57,7 @@ pub fn service_create(plan: &ServicePlan, variables: &[String]) -> Vec<String> {
 fn service(name: &str, in_registry: bool) -> Vec<String> {
     let mut argv = words(["service", "create", "--detach", "--quiet", "--name", name]);
     argv.extend(words(["--replicas", "1", "--restart-condition", "none", "--no-resolve-image", "--init"]));
-    argv.extend(words(["--stop-grace-period", GRACE]));
+    argv.extend(words(["--stop-grace-period", &format!("{GRACE}s")]));
     if in_registry {
         argv.push("--with-registry-auth".into());
     }
@@ -75,7 +75,7 @@ fn mounts(run: &RunPlan, files: &Files) -> Vec<String> {
                 let config = format!("source={source},target={CONFIGS}/{number:03},mode=0400");
                 argv.extend(words(["--config", &config]));
             }
-            argv.extend(output.iter().flat_map(|volume| words(["--mount", &output_mount(volume)])));
+            argv.extend(output.iter().flat_map(|place| words(["--mount", &output_mount(&place.volume)])));
         }
     }
     if matches!(files, Files::Shared) {
@@ -95,11 +95,18 @@ fn program(run: &RunPlan, files: &Files) -> Vec<String> {
         }
         Files::Sent { output, .. } => {
             let user = run.user.as_deref().unwrap_or("0:0");
-            let output = output.as_ref().map_or_else(|| "-".to_owned(), |_| format!("{OUTPUTS}/{}", run.id));
+            let output =
+                output.as_ref().map_or_else(|| "-".to_owned(), |place| format!("{OUTPUTS}/{}", place.directory));
             let script = ["-c", UNPACK, "longshore", user, &output, &run.program];
             words(["--user", "0:0", "--entrypoint", "sh", run.image.as_str()].into_iter().chain(script))
         }
     }
+}
+
+/// The directory for the output of a task, from the arguments of [`program`].
+pub fn output_of(task: &serde_json::Value) -> Option<&str> {
+    let path = task.pointer("/Spec/ContainerSpec/Args/4")?.as_str()?;
+    path.strip_prefix(OUTPUTS)?.strip_prefix('/')
 }
 
 /// It stays empty, because what an image has there is no output.
@@ -109,14 +116,14 @@ fn output_mount(volume: &str) -> String {
 
 /// The service that hands over the output of a run: on the node where it is.
 #[must_use]
-pub fn collector_create(id: &JobId, node: &str, volume: &str, image: &Pinned) -> Vec<String> {
+pub fn collector_create(id: &JobId, node: &str, place: &Place, image: &Pinned) -> Vec<String> {
     let mut argv = service(&collector_name(id), image.in_registry);
     let label = format!("{RUN_LABEL}={id}");
     argv.extend(words(["--label", &label, "--container-label", &label]));
     argv.extend(log_options("local"));
-    argv.extend(words(["--constraint", &format!("node.id=={node}"), "--mount", &output_mount(volume)]));
+    argv.extend(words(["--constraint", &format!("node.id=={node}"), "--mount", &output_mount(&place.volume)]));
     argv.extend(words(["--user", "0:0", "--entrypoint", "sh", &image.reference]));
-    argv.extend(words(["-c", COLLECT, "longshore", OUTPUTS, id.as_str()]));
+    argv.extend(words(["-c", COLLECT, "longshore", OUTPUTS, &place.directory]));
     argv
 }
 
@@ -205,11 +212,11 @@ pub fn stop(service: &str) -> Vec<String> {
     words(["service", "update", "--detach", "--quiet", "--constraint-add", STOPPED, service])
 }
 
-/// The output of a service from its beginning; with `follow` until docker is killed.
+/// The output of a service or of one task from its beginning; with `follow` until docker is killed.
 #[must_use]
-pub fn logs(service: &str, tail: &str, follow: bool) -> Vec<String> {
+pub fn logs(of: &str, tail: &str, follow: bool) -> Vec<String> {
     let follow = follow.then_some("--follow");
-    words(["service", "logs", "--raw", "--tail", tail].into_iter().chain(follow).chain([service]))
+    words(["service", "logs", "--raw", "--tail", tail].into_iter().chain(follow).chain([of]))
 }
 
 #[cfg(test)]
@@ -282,7 +289,11 @@ mod tests {
 
     #[test]
     fn files_that_are_sent_are_unpacked_by_root_before_the_program_is_the_users() {
-        let argv = service_create(&plan(Files::Sent { configs: 2, output: Some("longshore-output-1000".into()) }), &[]);
+        let output = Some(Place::new(1000, &JobId::parse("0123456789ab").unwrap(), 2));
+        let argv = service_create(&plan(Files::Sent { configs: 2, output }), &[]);
+        let at = argv.iter().position(|word| word == "-c").unwrap();
+        let task = serde_json::json!({"Spec": {"ContainerSpec": {"Args": argv[at..]}}});
+        assert_eq!(output_of(&task), Some("0123456789ab-2"));
         assert!(!argv.iter().any(|word| word.contains("/home/ada")));
         let end = from(&argv, "--config").replace(UNPACK, "UNPACK");
         assert!(
@@ -293,8 +304,10 @@ mod tests {
             ),
             "{end}"
         );
-        assert!(end.ends_with("-c UNPACK longshore 1000:1000 /longshore/0123456789ab python3 main.py a b"), "{end}");
+        assert!(end.ends_with("-c UNPACK longshore 1000:1000 /longshore/0123456789ab-2 python3 main.py a b"), "{end}");
         let argv = service_create(&plan(Files::Sent { configs: 1, output: None }), &[]);
+        let at = argv.iter().position(|word| word == "-c").unwrap();
+        assert_eq!(output_of(&serde_json::json!({"Spec": {"ContainerSpec": {"Args": argv[at..]}}})), None);
         assert!(from(&argv, "longshore").starts_with("longshore 1000:1000 - python3"));
     }
 
@@ -310,8 +323,11 @@ mod tests {
     fn the_collector_is_on_the_node_of_the_output() {
         let image = Pinned { reference: "web@sha256:22".into(), in_registry: true };
         let id = JobId::parse("0123456789ab").unwrap();
-        let argv = collector_create(&id, "node1", "longshore-output-0", &image).join(" ").replace(COLLECT, "COLLECT");
+        let argv = collector_create(&id, "node1", &Place::new(0, &id, 1), &image).join(" ").replace(COLLECT, "COLLECT");
         assert!(argv.contains("--with-registry-auth") && argv.contains("--constraint node.id==node1"), "{argv}");
-        assert!(argv.ends_with("--entrypoint sh web@sha256:22 -c COLLECT longshore /longshore 0123456789ab"), "{argv}");
+        assert!(
+            argv.ends_with("--entrypoint sh web@sha256:22 -c COLLECT longshore /longshore 0123456789ab-1"),
+            "{argv}"
+        );
     }
 }

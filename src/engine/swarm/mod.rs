@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::argv::RunPlan;
 use super::{Answer, Engine};
 use crate::names::{Cpus, JobId};
-pub use argv::{collector_create, collector_name, logs, output_volume, service_create};
+pub use argv::{GRACE, collector_create, collector_name, logs, service_create};
 pub use task::{Fate, Task, first};
 
 /// What a run asks of the nodes.
@@ -37,9 +37,34 @@ pub enum Files {
     Sent {
         /// How many.
         configs: usize,
-        /// The volume on the node in which the output is until it is collected.
-        output: Option<String>,
+        /// Where the output is until it is collected.
+        output: Option<Place>,
     },
+}
+
+/// Where an output is on its node.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The volume.
+    pub volume: String,
+    /// The directory in it.
+    pub directory: String,
+}
+
+impl Place {
+    /// That of an attempt of a run, counted from 1. Each has one of its own, because the directory of the last attempt may be
+    /// removed while the next one runs.
+    #[must_use]
+    pub fn new(uid: u32, id: &JobId, attempt: usize) -> Self {
+        Self { volume: argv::output_volume(uid), directory: format!("{id}-{attempt}") }
+    }
+
+    /// That of the run that this task is, which has it as an argument.
+    #[must_use]
+    pub fn of(uid: u32, task: &Task) -> Option<Self> {
+        let directory = argv::output_of(&task.object)?.to_owned();
+        Some(Self { volume: argv::output_volume(uid), directory })
+    }
 }
 
 /// The input of [`service_create`].
@@ -131,6 +156,19 @@ impl Engine {
         if output.status.success() || exists() { Ok(()) } else { Err(self.explain(&args, &output)) }
     }
 
+    /// Removes the configs of a run that has no service. They are those of a start that failed, and its files may have changed
+    /// since then.
+    ///
+    /// # Errors
+    /// When the swarm does not answer.
+    pub fn discard_configs(&self, id: &JobId, service: &str) -> Answer<()> {
+        let names: Vec<String> = self.json_lines(&argv::configs(id))?;
+        if names.is_empty() || self.tasks(id, service)?.is_some() {
+            return Ok(());
+        }
+        self.read(&argv::configs_remove(&names)).map(drop)
+    }
+
     /// Makes a service from this command line; one of the same name is left as it is.
     ///
     /// # Errors
@@ -197,6 +235,14 @@ impl Engine {
     /// When the swarm does not answer.
     pub fn stop_service(&self, service: &str) -> Answer<()> {
         self.read(&argv::stop(service)).map(drop)
+    }
+
+    /// Removes a service with its tasks and their logs.
+    ///
+    /// # Errors
+    /// When the swarm does not answer.
+    pub fn remove_service(&self, service: &str) -> Answer<()> {
+        self.read(&argv::services_remove(&[service.to_owned()])).map(drop)
     }
 
     /// Removes the services and the configs of a run. Returns whether nothing is left of them.

@@ -1,15 +1,19 @@
 //! What the state of a task means for the run that it is. Pure.
 //!
 //! A service may have several tasks: the swarm makes a new one when the service is changed or its node is lost. The first one is
-//! the run; the others never start anything of it.
+//! the run; the others never start anything of it. A swarm with a short history may have deleted the first one.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::argv::STOPPED;
+
 /// The swarm's description of a task.
 #[derive(Debug, Clone)]
 pub struct Task {
+    /// Its id.
+    pub id: String,
     /// When it was made.
     pub created: Option<DateTime<Utc>>,
     /// The node on which it is, once there is one.
@@ -50,6 +54,8 @@ pub struct ContainerStatus {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RawTask {
+    #[serde(rename = "ID", default)]
+    id: String,
     created_at: Option<DateTime<Utc>>,
     #[serde(rename = "NodeID", default)]
     node: Option<String>,
@@ -65,20 +71,28 @@ impl Task {
     pub fn read(object: Value) -> Result<Self, String> {
         let raw = RawTask::deserialize(&object).map_err(|error| error.to_string())?;
         let node = raw.node.filter(|node| !node.is_empty());
-        Ok(Self { created: raw.created_at, node, status: raw.status, object })
+        Ok(Self { id: raw.id, created: raw.created_at, node, status: raw.status, object })
     }
 
-    /// Whether nothing of it will change any more.
+    /// Whether it was made after the service was asked to end the run. No node takes it.
+    fn is_replacement(&self) -> bool {
+        let constraints = self.object.pointer("/Spec/Placement/Constraints").and_then(Value::as_array);
+        constraints.into_iter().flatten().any(|constraint| constraint == STOPPED)
+    }
+
+    /// Whether nothing of the run that it stands for will change any more.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        ["complete", "failed", "rejected", "shutdown", "orphaned", "remove"].contains(&self.status.state.as_str())
+        self.is_replacement()
+            || ["complete", "failed", "rejected", "shutdown", "orphaned", "remove"]
+                .contains(&self.status.state.as_str())
     }
 }
 
-/// The task that is the run: the oldest one.
+/// The task that is the run: the oldest one. If the swarm has deleted it, one that replaced it.
 #[must_use]
 pub fn first(tasks: Vec<Task>) -> Option<Task> {
-    tasks.into_iter().min_by_key(|task| task.created)
+    tasks.into_iter().min_by_key(|task| (task.is_replacement(), task.created))
 }
 
 /// What the state of a task means.
@@ -110,6 +124,9 @@ impl Task {
         let Status { state, message, err, container_status, .. } = &self.status;
         let code = container_status.exit_code;
         let or = |otherwise: &str| if err.is_empty() { otherwise.to_owned() } else { err.replace('\n', " ") };
+        if self.is_replacement() {
+            return Fate::Lost("it was ended, and the swarm has deleted its task, with its exit code".into());
+        }
         match (state.as_str(), down) {
             ("complete", _) => Fate::Ended(0),
             ("rejected", _) => Fate::NotStarted(REFUSED, or("its node refused it")),
@@ -229,6 +246,25 @@ mod tests {
         let tasks = vec![made("new", "2026-01-01T00:00:05.1Z"), made("old", "2026-01-01T00:00:05.01Z")];
         assert_eq!(first(tasks).unwrap().object["ID"], "old");
         assert!(first(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn a_task_that_replaces_a_stopped_one_is_not_the_run() {
+        let made = |id: &str, at: &str, constraint: &str| {
+            let spec = json!({"Placement": {"Constraints": [constraint]}});
+            let status = json!({"State": "pending", "Err": "no suitable node"});
+            Task::read(json!({"ID": id, "CreatedAt": at, "Spec": spec, "Status": status})).unwrap()
+        };
+        let other = made("other", "2026-01-01T00:00:01Z", STOPPED);
+        let run = made("run", "2026-01-01T00:00:02Z", "node.role==worker");
+        assert_eq!(first(vec![other.clone(), run]).unwrap().id, "run");
+        // The swarm has deleted the task that was the run.
+        let left = first(vec![other]).unwrap();
+        assert!(left.has_ended() && lost(left.fate(None)));
+    }
+
+    #[test]
+    fn what_is_no_task_is_refused() {
         assert!(Task::read(json!({"Status": {"State": 3}})).is_err());
     }
 }

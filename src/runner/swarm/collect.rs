@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 
 use crate::engine::copying::Heed;
-use crate::engine::swarm::{self, Fate, first};
+use crate::engine::swarm::{self, Fate, Place, Task, first};
 use crate::engine::{Engine, EngineError};
 use crate::error::{Failure, Kind};
 use crate::fault;
@@ -30,6 +30,8 @@ const LONGEST: u64 = 1 << 16;
 
 /// Pause between two questions whether the text is complete: the first value, doubled up to the second.
 const LOOK: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// How long the second service may write nothing.
+const STALLED: Duration = Duration::from_secs(5 * 60);
 /// How long the swarm may take to find the node for the second service, although that node answers.
 const PLACING: Duration = Duration::from_secs(30);
 
@@ -37,22 +39,22 @@ const PLACING: Duration = Duration::from_secs(30);
 pub fn fetch(engine: &Engine, record: &Record, output: &Path, heed: &mut Heed) -> Result<Moved, NotFetched> {
     let could_not = could_not(record);
     let collector = swarm::collector_name(&record.id);
-    begin(engine, record, &could_not)?;
+    let directory = begin(engine, record, &could_not)?;
     fault::point("collecting");
-    until_written(engine, record, &collector, &could_not, heed)?;
+    let task = until_written(engine, record, &collector, &could_not, heed)?;
     receive(record, output, |part, limits| {
         let read = |from: &mut dyn Read| {
             let mut text = Text::of(from);
-            let unpacked = unpack(&mut GzDecoder::new(&mut text), record.id.as_str(), part, limits, &mut |_| Ok(()))?;
+            let unpacked = unpack(&mut GzDecoder::new(&mut text), &directory, part, limits, &mut |_| Ok(()))?;
             text.finish().map_err(|error| Refused::unread(&error))?;
             Ok(unpacked)
         };
-        engine.read_through(&swarm::logs(&collector, "all", false), read, heed)
+        engine.read_through(&swarm::logs(&task, "all", false), read, heed)
     })
 }
 
-/// Makes the second service on the node of the run's task.
-fn begin(engine: &Engine, record: &Record, could_not: &str) -> Result<(), NotFetched> {
+/// Makes the second service on the node of the run's task. Returns the name of the directory that it writes.
+fn begin(engine: &Engine, record: &Record, could_not: &str) -> Result<String, NotFetched> {
     let failed = |why: &str| NotFetched::Failed(Failure::new(Kind::Failed, format!("{could_not}: {why}")));
     let ask = |error: EngineError| NotFetched::after(&error, could_not);
     let tasks = engine.tasks(&record.id, &super::container_name(&record.id)).map_err(ask)?;
@@ -60,49 +62,80 @@ fn begin(engine: &Engine, record: &Record, could_not: &str) -> Result<(), NotFet
     let node = task.node.as_deref().ok_or_else(|| failed("no node has had it"))?;
     let image = task.object.pointer("/Spec/ContainerSpec/Image").and_then(serde_json::Value::as_str);
     let image = image.ok_or_else(|| failed("the swarm does not say its image"))?;
+    let place = Place::of(record.uid, &task).ok_or_else(|| failed("its service does not say where it is"))?;
+    discard_failed(engine, record).map_err(ask)?;
     // The image is on that node already.
     let pinned = swarm::Pinned { reference: image.to_owned(), in_registry: false };
-    let args = swarm::collector_create(&record.id, node, &swarm::output_volume(record.uid), &pinned);
-    engine.make_service(&args, &record.id, &swarm::collector_name(&record.id), None, Vec::new()).map_err(ask)
+    let args = swarm::collector_create(&record.id, node, &place, &pinned);
+    engine.make_service(&args, &record.id, &swarm::collector_name(&record.id), None, Vec::new()).map_err(ask)?;
+    Ok(place.directory)
 }
 
-/// Waits until the text is complete.
+/// Removes a second service that has ended without the whole text: it would never write it, and its name is needed.
+fn discard_failed(engine: &Engine, record: &Record) -> Result<(), EngineError> {
+    let collector = swarm::collector_name(&record.id);
+    let task = engine.tasks(&record.id, &collector)?.and_then(first);
+    let Some(task) = task.filter(Task::has_ended) else { return Ok(()) };
+    let has_log = matches!(task.fate(None), Fate::Ended(_) | Fate::Shut(_));
+    let is_whole = has_log && last_line(engine, &task.id)? == WHOLE;
+    if is_whole { Ok(()) } else { engine.remove_service(&collector) }
+}
+
+/// Waits until the text is complete. Returns the id of the task that has written it. If that one has ended since then, for
+/// example because its node was drained, the text is still in its log.
 fn until_written(
     engine: &Engine,
     record: &Record,
     collector: &str,
     could_not: &str,
     heed: &mut Heed,
-) -> Result<(), NotFetched> {
+) -> Result<String, NotFetched> {
     let begun = Instant::now();
     let mut pause = LOOK.0;
+    let mut wait = || {
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LOOK.1);
+    };
+    let mut written = (String::new(), begun);
     loop {
         if !heed(0) {
             return Err(NotFetched::Stopped);
         }
         let tasks = engine.tasks(&record.id, collector).map_err(|error| NotFetched::after(&error, could_not))?;
-        let task = tasks.and_then(first);
         let failed = |why: String| Failure::new(Kind::Failed, format!("{could_not}: {why}"));
-        let fate = match &task {
+        let (fate, id) = match tasks.and_then(first) {
             Some(task) => {
-                let down = super::down(engine, task).map_err(|error| NotFetched::after(&error, could_not))?;
-                task.fate(down.as_deref())
+                let down = super::down(engine, &task).map_err(|error| NotFetched::after(&error, could_not))?;
+                (task.fate(down.as_deref()), task.id)
             }
-            None => Fate::Queued(String::new()),
+            None => (Fate::Queued(String::new()), String::new()),
         };
         match fate {
-            Fate::Running if is_complete(engine, collector) => return Ok(()),
-            Fate::Running => {}
+            Fate::Running | Fate::Ended(_) | Fate::Shut(_) => {}
             Fate::Unknown(why) => return Err(NotFetched::Away(failed(why))),
             Fate::Queued(why) if begun.elapsed() > PLACING => return Err(unplaced(engine, record, failed(why))),
-            Fate::Queued(_) => {}
+            Fate::Queued(_) => {
+                wait();
+                continue;
+            }
             Fate::NotStarted(_, why) | Fate::Lost(why) => return Err(NotFetched::Failed(failed(why))),
+        }
+        let line = last_line(engine, &id).map_err(|error| NotFetched::after(&error, could_not))?;
+        match fate {
+            _ if ends_text(&line) => return Ok(id),
             Fate::Ended(code) | Fate::Shut(code) => {
                 return Err(NotFetched::Failed(failed(format!("what reads it on its node exited with status {code}"))));
             }
+            _ if line != written.0 => written = (line, Instant::now()),
+            _ if written.1.elapsed() > STALLED => {
+                let silence = crate::units::show_duration(STALLED);
+                return Err(NotFetched::Cut(failed(format!(
+                    "what reads it on its node has written nothing for {silence}"
+                ))));
+            }
+            _ => {}
         }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(LOOK.1);
+        wait();
     }
 }
 
@@ -116,10 +149,15 @@ fn unplaced(engine: &Engine, record: &Record, failure: Failure) -> NotFetched {
     }
 }
 
-/// Whether the last line is one that ends the text.
-fn is_complete(engine: &Engine, collector: &str) -> bool {
-    let last = engine.read(&swarm::logs(collector, &Tail::Lines(1).to_string(), false)).unwrap_or_default();
-    [WHOLE, BROKEN].iter().any(|end| last.trim_ascii() == end.as_bytes())
+/// Whether a line is one that ends the text.
+fn ends_text(line: &str) -> bool {
+    [WHOLE, BROKEN].contains(&line)
+}
+
+/// The last line that a task has written.
+fn last_line(engine: &Engine, task: &str) -> Result<String, EngineError> {
+    let text = engine.read(&swarm::logs(task, &Tail::Lines(1).to_string(), false))?;
+    Ok(String::from_utf8_lossy(text.trim_ascii()).into_owned())
 }
 
 /// The bytes of an archive, which comes as lines of base64.

@@ -16,7 +16,7 @@ use super::local::{absent, bounded, handed, patiently, plan};
 use super::{NotFetched, Push, Started, Subject, Values};
 use crate::engine::argv::{container_name, run_of_name};
 use crate::engine::copying::Heed;
-use crate::engine::swarm::{self, About, Fate, Files, Pinned, ServicePlan, Task, Wish, first};
+use crate::engine::swarm::{self, About, Fate, Files, GRACE, Pinned, Place, ServicePlan, Task, Wish, first};
 use crate::engine::{Engine, EngineError, inspect};
 use crate::env::Env;
 use crate::error::{Failure, Kind};
@@ -71,7 +71,7 @@ fn image(engine: &Engine, record: &Record, could_not: &str) -> Result<Pinned, Fa
 pub fn command_line(engine: &Engine, record: &Record, values: &Values) -> Result<Vec<String>> {
     let (_, wanted) = asked(record)?;
     let image = Pinned { reference: record.image.to_string(), in_registry: false };
-    let files = if wanted.shared { Files::Shared } else { sent(record, 1)? };
+    let files = if wanted.shared { Files::Shared } else { sent(record, 1, 1)? };
     let handed = handed(values)?;
     Ok(engine.line(&swarm::service_create(&service(record, &image, files)?, &handed.args("/dev/stdin"))))
 }
@@ -89,10 +89,10 @@ fn service(record: &Record, image: &Pinned, files: Files) -> Result<ServicePlan>
     Ok(ServicePlan { run, wish, files, in_registry: image.in_registry })
 }
 
-/// Files that are sent with so many configs.
-fn sent(record: &Record, configs: usize) -> Result<Files> {
+/// Files that are sent with so many configs to an attempt, which is counted from 1.
+fn sent(record: &Record, configs: usize, attempt: usize) -> Result<Files> {
     let (run, _) = asked(record)?;
-    Ok(Files::Sent { configs, output: run.output.as_ref().map(|_| swarm::output_volume(record.uid)) })
+    Ok(Files::Sent { configs, output: run.output.as_ref().map(|_| Place::new(record.uid, &record.id, attempt)) })
 }
 
 pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Values) -> Result<Started> {
@@ -115,7 +115,7 @@ pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Va
         (Files::Shared, Moved::default())
     } else {
         let (configs, moved) = send::send(engine, record, run, &could_not)?;
-        (sent(record, configs)?, moved)
+        (sent(record, configs, job.attempts().len() + 1)?, moved)
     };
     fault::point("configs-made");
     let args = swarm::service_create(&service(record, &image, files)?, &handed.args("/dev/stdin"));
@@ -203,6 +203,13 @@ pub fn end(engine: &Engine, subject: Subject, request: &Request, push: Push) -> 
         let message =
             format!("could not send the signal to run {id}: a swarm sends a program only TERM, and KILL later");
         return Err(Failure::new(Kind::Conflict, message).hint(format!("end it with: longshore exec stop {id}")));
+    }
+    if request.verb == Verb::Stop && request.grace > GRACE {
+        let message =
+            format!("could not end run {id} with a grace of {} s: a swarm kills it after {GRACE} s", request.grace);
+        return Err(
+            Failure::new(Kind::Conflict, message).hint(format!("leave --timeout out: longshore exec stop {id}"))
+        );
     }
     let name = container_name(id);
     let task = match engine.tasks(id, &name).map_err(|error| error.failure(&could_not))? {

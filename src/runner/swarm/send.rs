@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::engine::Engine;
+use crate::engine::argv::container_name;
+use crate::engine::{Engine, EngineError};
 use crate::error::{Failure, plain};
 use crate::job::moved::Moved;
 use crate::job::record::{Record, Run};
@@ -19,12 +20,14 @@ const PIECE: usize = 1_000_000;
 /// The most bytes of all configs of a run. The managers have them in memory, and each has a log of all changes.
 const MOST: usize = 10 * PIECE;
 
-/// Makes the configs; returns how many, and what is in them. Those that another try has made are left as they are.
+/// Makes the configs; returns how many, and what is in them. Those of a start that failed are removed before.
 pub fn send(engine: &Engine, record: &Record, run: &Run, could_not: &str) -> Result<(usize, Moved), Failure> {
     let cargo = Cargo::scan(run, false)?;
     let archive = archive(&cargo)?;
+    let failed = |error: EngineError| error.failure(could_not);
+    engine.discard_configs(&record.id, &container_name(&record.id)).map_err(failed)?;
     for (number, piece) in archive.chunks(PIECE).enumerate() {
-        engine.make_config(&record.id, number, piece.to_vec()).map_err(|error| error.failure(could_not))?;
+        engine.make_config(&record.id, number, piece.to_vec()).map_err(failed)?;
     }
     Ok((archive.len().div_ceil(PIECE), cargo.moved()))
 }

@@ -130,6 +130,8 @@ fn a_signal_that_a_swarm_cannot_send_is_refused_and_a_forgotten_run_leaves_nothi
     await_words(&manager, &id, "runs\n");
     let ran = manager.run(&["exec", "kill", "--signal", "USR1", &id]).code(1);
     assert!(ran.stderr.contains("a swarm sends a program only TERM"), "{}", ran.stderr);
+    let ran = manager.run(&["exec", "stop", "--timeout", "60", &id]).code(1);
+    assert!(ran.stderr.contains("a swarm kills it after 10 s"), "{}", ran.stderr);
     for verb in ["top", "stats"] {
         let ran = manager.run(&["exec", verb, &id]).code(1);
         assert!(ran.stderr.contains("its container is on a node of a swarm"), "{verb}: {}", ran.stderr);

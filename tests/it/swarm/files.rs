@@ -165,3 +165,21 @@ open('/app/own', 'w')
     assert!(!description.contains("a\\nb") && description.contains("TOKEN=(withheld)"), "{description}");
     assert_eq!(manager.run(&["exec", "list", "--json"]).json()[0]["outcome"], json!("succeeded"));
 }
+
+#[test]
+fn an_output_whose_collector_has_failed_is_fetched_by_another_one() {
+    let mut manager = Nodes::swarm().world(1);
+    let output = manager.path("out");
+    // The last word is the directory.
+    let none = "n=$#; for word; do shift; n=$((n-1)); [ $n != 0 ] || word=none; set -- \"$@\" \"$word\"; done";
+    manager.wrap_docker(&format!("case \" $* \" in *' service create '*-output' '*) {none} ;; esac"));
+    let ran = manager.finish("open('output/x', 'w').write('x')", &["--swarm", "--output", output.to_str().unwrap()]);
+    let id = ran.json()["exec_id"].as_str().unwrap().to_owned();
+    let reason = ran.json()["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("could not fetch the output"), "{reason}");
+    // The run has recorded the path of this docker.
+    manager.wrap_docker("");
+    manager.run(&["exec", "fetch", &id]).code(0);
+    assert_eq!(std::fs::read_to_string(output.join("x")).unwrap(), "x");
+    assert_cleared(&manager, &id);
+}

@@ -1,8 +1,11 @@
 //! The supervisor killed at every step: the answer is right, and nothing is left on the swarm.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
-use super::assert_cleared;
+use super::outages::kill_supervisor;
+use super::{assert_cleared, await_words};
 use crate::support::remote::Nodes;
 use crate::support::wait_until;
 
@@ -68,4 +71,18 @@ fn a_kill_before_the_start_loses_the_run_and_leaves_nothing() {
         });
         assert_cleared(&manager, &id);
     }
+}
+
+#[test]
+fn a_time_limit_counts_from_the_start_also_with_another_supervisor() {
+    let manager = Nodes::swarm().world(1);
+    let id = manager.start("import time; print('runs'); time.sleep(600)", &["--swarm", "--timeout", "20s"]);
+    await_words(&manager, &id, "runs\n");
+    let begun = Instant::now();
+    std::thread::sleep(Duration::from_secs(12));
+    kill_supervisor(&id);
+    let (job, code) = manager.wait(&id);
+    assert_eq!((code, &job["outcome"]), (124, &json!("timeout")), "{job:#}");
+    assert!(begun.elapsed() < Duration::from_secs(31), "{:?}", begun.elapsed());
+    assert_cleared(&manager, &id);
 }

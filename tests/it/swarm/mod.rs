@@ -4,6 +4,7 @@ mod ends;
 mod files;
 mod kills;
 mod outages;
+mod scripts;
 
 use serde_json::Value;
 

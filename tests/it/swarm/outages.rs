@@ -26,7 +26,7 @@ fn start_on(manager: &Real, number: usize, code: &str) -> String {
 }
 
 #[track_caller]
-fn kill_supervisor(id: &str) {
+pub fn kill_supervisor(id: &str) {
     let is_it = |words: &Vec<String>| ["__supervise", id].iter().all(|part| words.iter().any(|word| word == part));
     let found: Vec<i32> = processes().into_iter().filter(|(_, words)| is_it(words)).map(|(pid, _)| pid).collect();
     assert_eq!(found.len(), 1);
@@ -61,6 +61,37 @@ fn each_outage_is_what_the_table_says() {
     manager.docker_says(&["node", "update", "--availability", "drain", "longshore-swarm-2"]);
     assert_lost(&manager, &id, "the swarm ended it: its node was drained");
     manager.docker_says(&["node", "update", "--availability", "active", "longshore-swarm-2"]);
+
+    // With an output, too, another attempt follows.
+    let output = manager.path("out");
+    let code = "\
+import socket, time
+open('output/x', 'w').write(socket.gethostname())
+print('runs in', socket.gethostname())
+time.sleep(600)
+";
+    let flags =
+        ["--swarm", "--constraint", "node.role==worker", "--retry", "1", "--retry-on", "lost", "--retry-delay", "0s"];
+    let id = manager.start(code, &[&flags[..], &["--output", output.to_str().unwrap()]].concat());
+    let host =
+        || manager.log(&id).strip_prefix(b"runs in ").map(|host| String::from_utf8_lossy(host).trim().to_owned());
+    wait_until("it runs", || host().is_some());
+    let first = host();
+    let node = manager.docker_says(&["service", "ps", "--format", "{{.Node}}", &format!("longshore-{id}")]);
+    manager.docker_says(&["node", "update", "--availability", "drain", &node]);
+    wait_until("the first attempt is over", || {
+        status(&manager, &id)["attempts"].as_array().is_some_and(|all| all.len() == 1)
+    });
+    wait_until("the next attempt runs", || host().is_some_and(|host| Some(host) != first));
+    let second = host();
+    manager.run(&["exec", "stop", &id]).code(0);
+    let (job, _) = manager.wait(&id);
+    assert_eq!((&job["outcome"], &job["attempts"][0]["outcome"]), (&json!("cancelled"), &json!("lost")), "{job:#}");
+    let why = job["attempts"][0]["reason"].as_str().unwrap();
+    assert!(why.contains("its node was drained") && why.contains("could not fetch the output"), "{why}");
+    assert_eq!(std::fs::read_to_string(output.join("x")).ok(), second);
+    assert_cleared(&manager, &id);
+    manager.docker_says(&["node", "update", "--availability", "active", &node]);
 
     // While a node is cut off, nothing is known; when it comes back, it has to end what it has.
     let cut = start_on(&manager, 3, LONG);
