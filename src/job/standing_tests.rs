@@ -113,7 +113,7 @@ fn sightings() -> Vec<Sighting> {
 #[test]
 fn a_run_runs_until_its_output_is_copied() {
     let mut facts = facts(Kind::Run);
-    let Ok(Record { work: crate::job::record::Work::Run(run), .. }) = &mut facts.record else { panic!("it is a run") };
+    let Ok(Record { work: Work::Run(run), .. }) = &mut facts.record else { panic!("it is a run") };
     run.ship = Some(crate::job::record::Ship { cache: crate::names::When::Auto, git: false, limit: 1 });
     let ended = Sighting::Ended(Box::new(ended_with(0)));
     assert_eq!(derive(&facts, &ended), Standing::Running(Running::Unsupervised));
