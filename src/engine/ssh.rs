@@ -69,7 +69,7 @@ impl Engine {
     fn url_of_call(&self, patience: Duration) -> Option<String> {
         match &self.endpoint {
             _ if self.url.is_some() => self.url.clone(),
-            Endpoint::Host(_) => None,
+            Endpoint::Host(url) => Some(url.clone()),
             Endpoint::Context(name) if name == "default" => None,
             Endpoint::Context(name) => {
                 let mut known = URLS.lock().unwrap_or_else(PoisonError::into_inner);

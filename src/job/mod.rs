@@ -422,6 +422,12 @@ impl Job {
         is_locked(&self.dir, LOG).unwrap_or(true)
     }
 
+    /// Whether a process writes its log, or may write it: a docker client or, of a run on another machine, its supervisor.
+    #[must_use]
+    pub fn has_writer(&self) -> bool {
+        self.has_client() || self.is_supervised() && self.record().is_ok_and(|record| record.is_copied())
+    }
+
     /// Whether it was asked to wait, and nothing says that it has begun.
     fn waits_for_start(&self, record: &Record) -> bool {
         !record.waits.is_nothing() && !self.dir.has(BEGUN)

@@ -223,7 +223,7 @@ struct Doubt<'a> {
 
 /// What the log has, and the engine's copy has more, of a run without a client; `None` if the log is all there is.
 fn engine_copy(env: &Env, job: &Job) -> Option<io::Result<File>> {
-    if job.kind == Kind::Build || job.dir.has(EXIT) || job.has_client() || job.begun().is_none() {
+    if job.kind == Kind::Build || job.dir.has(EXIT) || job.has_writer() || job.begun().is_none() {
         return None;
     }
     let (runner, sighting) = look(env, job)?;

@@ -85,6 +85,9 @@ fn a_run_that_takes_longer_than_the_pauses_between_questions_keeps_its_witness()
     let more = [&SHIP[..], &["-e", "LINES=70", "-e", "PAUSE=0.1"]].concat();
     let id = real.run(&job(&real, "out", &more)).code(0).id();
     real.set("LONGSHORE_DOCKER_TIMEOUT", "2m");
+    // The supervisor writes the log, and no client has it open.
+    let followed = real.run(&["exec", "logs", "-f", &id]).code(0);
+    assert_eq!((followed.stdout.lines().count(), followed.stderr.as_str()), (72, ""));
     let (view, code) = real.wait(&id);
     assert_eq!((code, &view["log"], &view["recovered"]), (0, &json!("complete"), &json!(false)), "{view:#}");
     let copies = real.docker_says(&["ps", "--all", "--quiet", "--filter", &real.filter()]);

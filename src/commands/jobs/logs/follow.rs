@@ -133,7 +133,7 @@ impl Pause {
 enum Idle {
     /// The job has ended.
     Ended,
-    /// No client has the log open: it was killed, or it is not started yet, or its supervisor is recording the end.
+    /// Nothing writes the log: its client was killed, or is not started yet, or its supervisor is recording the end.
     NoClient(Instant),
 }
 
@@ -144,7 +144,7 @@ fn idleness(job: &Job, follower: &Follower, before: Option<Idle>) -> Option<Idle
         return Some(Idle::Ended);
     }
     match before {
-        _ if job.has_client() || is_to_start(job) => None,
+        _ if job.has_writer() || is_to_start(job) => None,
         None => Some(Idle::NoClient(Instant::now())),
         known => known,
     }
