@@ -96,7 +96,11 @@ fn storm(seed: u32, runs: usize, lasting: Duration) {
     };
     let ids: Vec<String> = (0..runs).map(start).collect();
     for id in &ids {
-        wait_until("its program runs", || real.says(id, "line 0\n"));
+        wait_until("its program runs", || {
+            let view = real.run(&["exec", "status", id, "--json"]).json();
+            assert_eq!(view["status"], "running", "seed {seed}: {view:#}");
+            real.says(id, "line 0\n")
+        });
     }
     let deadline = Instant::now() + lasting;
     let mut kills = 0;
