@@ -274,7 +274,7 @@ impl Job {
         let is_copied = begun.is_some() && record.as_ref().is_ok_and(Record::is_copied);
         let begun_on_swarm = begun.is_some() && record.as_ref().is_ok_and(Record::is_on_swarm);
         Facts {
-            moving: is_copied.then(|| self.moving()),
+            moving: is_copied.then(|| Box::new(self.moving())),
             log_locked: matches!(log_lock, Ok(true)),
             lock_error: lock.and(log_lock).err().map(|error| error.to_string()),
             queued: attempts.is_empty() && record.as_ref().is_ok_and(|record| self.waits_for_start(record)),

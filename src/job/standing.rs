@@ -60,7 +60,7 @@ pub struct Facts {
     /// How the command of `--on-exit` stands, if there is one.
     pub hook: Option<HookFacts>,
     /// Of a run whose files are copied to its engine and back, and which has begun and not ended: how far it is.
-    pub moving: Option<Moving>,
+    pub moving: Option<Box<Moving>>,
 }
 
 /// What only some jobs have in their directories. The record says whether there is any.

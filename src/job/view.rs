@@ -1,5 +1,6 @@
 //! A job in the form that every command shows: its record and its status together.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -54,7 +55,7 @@ pub struct View {
     pub container_id: Option<String>,
     /// The engine on which it was started: the name of a context, or a URL. Every command asks that one about it. Null only
     /// when its record cannot be read.
-    pub engine: Option<String>,
+    pub engine: Option<Cow<'static, str>>,
     /// The queue in which it takes its turn; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
@@ -95,14 +96,14 @@ pub struct View {
     pub parameters: Parameters,
     /// The file that `--stamp` named; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stamp: Option<StampView>,
+    pub stamp: Option<Box<StampView>>,
     /// The command that `--on-exit` named; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_exit: Option<HookView>,
+    pub on_exit: Option<Box<HookView>>,
     /// How far a run is whose files are copied to its engine and back; absent for others, and after the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Moving"))]
-    pub moving: Option<Moving>,
+    pub moving: Option<Box<Moving>>,
     /// True if the output of a run on another machine was not fetched, and is still in its container; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, schemars(extend("const" = true)))]
@@ -246,7 +247,7 @@ impl View {
             image: record.map(|record| record.image.shown().to_owned()),
             image_id: None,
             container_id: None,
-            engine: record.map(|record| record.endpoint.name().to_owned()),
+            engine: record.map(|record| record.endpoint.shared_name()),
             queue: record.and_then(|record| record.waits.queue.as_ref()).map(ToString::to_string),
             position: None,
             waiting_for: None,
@@ -259,8 +260,10 @@ impl View {
             rerun_of: record.and_then(|record| record.rerun_of.clone()),
             group: record.and_then(|record| record.group.clone()),
             parameters: record.map(|record| record.parameters.clone()).unwrap_or_default(),
-            stamp: record.and_then(|record| record.after.stamp.as_ref()).map(StampView::of),
-            on_exit: record.and_then(|record| record.after.on_exit.as_ref()).map(|hook| HookView::of(hook, facts)),
+            stamp: record.and_then(|record| record.after.stamp.as_ref()).map(|stamp| Box::new(StampView::of(stamp))),
+            on_exit: record
+                .and_then(|record| record.after.on_exit.as_ref())
+                .map(|hook| Box::new(HookView::of(hook, facts))),
             moving: facts.moving.clone(),
             unfetched: false,
             forgotten: false,
@@ -271,7 +274,7 @@ impl View {
                 view.waiting_for.clone_from(&facts.pending);
             }
             Standing::Queued(queued) => view.wait(*queued),
-            Standing::Running(Running::Supervised) => view.reason = facts.moving.as_ref().and_then(Moving::shown),
+            Standing::Running(Running::Supervised) => view.reason = facts.moving.as_deref().and_then(Moving::shown),
             Standing::Running(Running::Resting) => {
                 let count = facts.attempts.len();
                 let last = view.attempts.last().map(Attempt::shown).unwrap_or_default();

@@ -1,10 +1,14 @@
 //! The engine that a command or a job uses.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Invalid, no};
+
+/// The context that docker has without any configuration.
+const DEFAULT: &str = "default";
 
 /// One engine, as docker's command line names it. A job keeps the endpoint it was started on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,6 +38,15 @@ impl Endpoint {
     pub fn name(&self) -> &str {
         match self {
             Self::Host(name) | Self::Context(name) => name,
+        }
+    }
+
+    /// The same. The name of docker's own context, which most of thousands of jobs have, takes no memory.
+    #[must_use]
+    pub fn shared_name(&self) -> Cow<'static, str> {
+        match self.name() {
+            DEFAULT => Cow::Borrowed(DEFAULT),
+            name => Cow::Owned(name.to_owned()),
         }
     }
 

@@ -97,7 +97,7 @@ impl Status {
             ("Took", self.took()),
             ("Command", Some(shell::shown(&job.command)).filter(|command| !command.is_empty())),
             ("Image", job.image.clone()),
-            ("Context", job.engine.clone().filter(|_| self.is_elsewhere)),
+            ("Context", job.engine.as_deref().filter(|_| self.is_elsewhere).map(str::to_owned)),
         ];
         more.extend(self.run.iter().flat_map(|run| asked(job, run)));
         let parameters = Some(job.parameters.to_string()).filter(|text| !text.is_empty());

@@ -206,7 +206,7 @@ impl<'a> Jobs<'a> {
             "IMAGE" if self.scope == Scope::Only(Kind::Build) => view.name.clone().unwrap_or_default(),
             "IMAGE" | "BASE" => view.image.clone().unwrap_or_default(),
             "STATUS" => status(view),
-            "CONTEXT" => view.engine.clone().unwrap_or_default(),
+            "CONTEXT" => view.engine.clone().unwrap_or_default().into_owned(),
             "TOOK" => took(view, self.now).map(crate::units::show_duration).unwrap_or_default(),
             "COMMAND" => view.command.join(" "),
             "GROUP" => view.group.clone().unwrap_or_default(),

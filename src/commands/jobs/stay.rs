@@ -295,7 +295,7 @@ fn started(voice: &Voice, job: &Job, shown: &str) -> Result<u8> {
 /// not be made; `None` if all went well.
 fn ended_badly(job: &Job, view: &View, stay: &Stay) -> Option<Failure> {
     if view.outcome == Some(Outcome::Succeeded) {
-        return view.stamp.as_ref().and_then(StampView::failure);
+        return view.stamp.as_deref().and_then(StampView::failure);
     }
     let noun = job.kind.noun();
     let subject = match (job.kind, &view.name) {
