@@ -144,16 +144,24 @@ impl Engine {
         Ok(found.first().and_then(|object| pinned(image, object)))
     }
 
+    /// Makes a config.
+    ///
+    /// # Errors
+    /// When the swarm refuses it, for example because there is one of its name, or does not answer.
+    pub fn new_config(&self, id: &JobId, number: usize, content: Vec<u8>) -> Answer<()> {
+        let args = argv::config_create(id, number);
+        let output = self.run_with(&args, self.patience, Some(content))?;
+        if output.status.success() { Ok(()) } else { Err(self.explain(&args, &output)) }
+    }
+
     /// Makes a config; one of the same name is left as it is.
     ///
     /// # Errors
     /// When the swarm refuses it or does not answer.
     pub fn make_config(&self, id: &JobId, number: usize, content: Vec<u8>) -> Answer<()> {
-        let args = argv::config_create(id, number);
-        let output = self.run_with(&args, self.patience, Some(content))?;
         let name = argv::config_name(id, number);
         let exists = || self.json_lines(&argv::configs(id)).is_ok_and(|names: Vec<String>| names.contains(&name));
-        if output.status.success() || exists() { Ok(()) } else { Err(self.explain(&args, &output)) }
+        self.new_config(id, number, content).or_else(|error| if exists() { Ok(()) } else { Err(error) })
     }
 
     /// Removes the configs of a run that has no service. They are those of a start that failed, and its files may have changed

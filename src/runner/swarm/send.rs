@@ -20,14 +20,21 @@ const PIECE: usize = 1_000_000;
 /// The most bytes of all configs of a run. The managers have them in memory, and each has a log of all changes.
 const MOST: usize = 10 * PIECE;
 
-/// Makes the configs; returns how many, and what is in them. Those of a start that failed are removed before.
+/// Makes the configs; returns how many, and what is in them. The configs of a start that failed have the same names: they are
+/// removed when the swarm refuses one.
 pub fn send(engine: &Engine, record: &Record, run: &Run, could_not: &str) -> Result<(usize, Moved), Failure> {
     let cargo = Cargo::scan(run, false)?;
     let archive = archive(&cargo)?;
     let failed = |error: EngineError| error.failure(could_not);
-    engine.discard_configs(&record.id, &container_name(&record.id)).map_err(failed)?;
-    for (number, piece) in archive.chunks(PIECE).enumerate() {
-        engine.make_config(&record.id, number, piece.to_vec()).map_err(failed)?;
+    let mut pieces = archive.chunks(PIECE).enumerate();
+    match pieces.try_for_each(|(number, piece)| engine.new_config(&record.id, number, piece.to_vec())) {
+        Err(EngineError::Failed { .. }) => {
+            engine.discard_configs(&record.id, &container_name(&record.id)).map_err(failed)?;
+            for (number, piece) in archive.chunks(PIECE).enumerate() {
+                engine.make_config(&record.id, number, piece.to_vec()).map_err(failed)?;
+            }
+        }
+        made => made.map_err(failed)?,
     }
     Ok((archive.len().div_ceil(PIECE), cargo.moved()))
 }
