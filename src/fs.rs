@@ -592,7 +592,9 @@ fn room_of(stat: &Stat) -> u64 {
     u64::try_from(stat.st_blocks).unwrap_or(0) * 512
 }
 
-fn directory_flags() -> OFlags {
+/// To open a directory; anything else of its name, also a link to one, is an error.
+#[must_use]
+pub fn directory_flags() -> OFlags {
     OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
 }
 

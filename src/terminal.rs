@@ -24,7 +24,7 @@ pub fn escape_value(text: &str) -> String {
     let mut shown = String::new();
     let mut left = SHOWN;
     for char in text.chars() {
-        let piece = if is_unprintable(char) { char.escape_default().to_string() } else { char.to_string() };
+        let piece = escaped(char);
         let Some(rest) = left.checked_sub(piece.chars().count()) else {
             shown.push('…');
             break;
@@ -33,6 +33,16 @@ pub fn escape_value(text: &str) -> String {
         shown.push_str(&piece);
     }
     shown
+}
+
+/// As [`escape_value`], whole.
+#[must_use]
+pub fn escape_whole(text: &str) -> String {
+    text.chars().map(escaped).collect()
+}
+
+fn escaped(char: char) -> String {
+    if is_unprintable(char) { char.escape_default().to_string() } else { char.to_string() }
 }
 
 /// A copy of the text in which a terminal acts on nothing. Colours are left out.

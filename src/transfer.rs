@@ -16,9 +16,9 @@ mod unpack;
 
 use std::path::Path;
 
-use rustix::fs::{OFlags, Stat};
+use rustix::fs::Stat;
 
-use crate::terminal::is_unprintable;
+use crate::terminal::escape_whole;
 
 #[cfg_attr(not(test), allow(unused_imports, reason = "for the properties"))]
 pub use ignore::Ignore;
@@ -54,19 +54,7 @@ impl Time {
     }
 }
 
-/// A directory, or an error if a link or anything else has its name.
-fn directory_flags() -> OFlags {
-    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
-}
-
 /// A path as a message shows it: on one line, and whole.
 fn shown(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    text.chars().fold(String::new(), |shown, char| {
-        if is_unprintable(char) {
-            shown + &char.escape_default().to_string()
-        } else {
-            shown + char.encode_utf8(&mut [0; 4])
-        }
-    })
+    escape_whole(&path.to_string_lossy())
 }

@@ -171,6 +171,17 @@ impl Engine {
         self.those_there(&argv::image_inspect(ids))
     }
 
+    /// The engine's descriptions of containers, without those that were removed meanwhile.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn containers(&self, ids: &[String]) -> Answer<Vec<Value>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.those_there(&argv::container_inspect(ids))
+    }
+
     /// What `inspect` says of those that are there. If one is missing, docker exits with 1 and still prints the others.
     fn those_there(&self, args: &[String]) -> Answer<Vec<Value>> {
         let output = self.run(args, self.patience)?;

@@ -56,9 +56,8 @@ impl Content<'_> {
 
     fn pack(&self, to: &mut dyn Write) -> io::Result<()> {
         let mut archive = Pack::new(to);
-        let (mode, uid, gid) = self.tree.top();
-        archive.directory(PLACE, mode, uid, gid)?;
-        self.tree.pack(PLACE, &mut archive, &mut |_| Ok(()))?;
+        self.tree.pack_whole(PLACE, &mut archive)?;
+        let (_, uid, gid) = self.tree.top();
         for point in self.points {
             archive.directory(&format!("{PLACE}/{point}"), 0o755, uid, gid)?;
         }
@@ -94,18 +93,9 @@ impl<'a> Shelf<'a> {
 
     /// The mark of a volume; `None` if there is none of this name. That of another maker is empty.
     fn found(&self, name: &str) -> Result<Option<String>, EngineError> {
-        let args = argv::volume_inspect(&[name.to_owned()]);
-        let output = self.engine.run(&args, self.engine.patience)?;
-        if !output.status.success() {
-            return match self.engine.explain(&args, &output) {
-                EngineError::Failed { .. } => Ok(None),
-                error => Err(error),
-            };
-        }
-        let described: Vec<Value> =
-            serde_json::from_slice(&output.stdout).map_err(|error| self.engine.nonsense(&args, &error.to_string()))?;
-        let mark = described.first().and_then(|volume| volume["Labels"][argv::COPY_LABEL].as_str());
-        Ok(Some(mark.unwrap_or_default().to_owned()))
+        let described = self.engine.volumes(&[name.to_owned()])?;
+        let mark = |volume: &Value| volume["Labels"][argv::COPY_LABEL].as_str().unwrap_or_default().to_owned();
+        Ok(described.first().map(mark))
     }
 
     /// A volume with this content, which is made if it is missing. `None` if another one of its name is in use.

@@ -23,7 +23,7 @@ use crate::job::request::{Effect, Request, Verb};
 use crate::job::standing::{Alive, Ended, NeverStarted, Sighting};
 use crate::job::tombstone::Tombstone;
 use crate::job::{BEGUN, Here, Job, LOG};
-use crate::names::{Tail, UserSpec};
+use crate::names::{ImageRef, Tail, UserSpec};
 use crate::shell::ended;
 
 /// The most bytes that are written to the docker client's stdin before it is started, so that the pipe does not block.
@@ -61,14 +61,16 @@ pub fn check(engine: &Engine, record: &Record) -> Result<(), Failure> {
     }
     match engine.has_image(image.as_str()) {
         Ok(true) => Ok(()),
-        Ok(false) => {
-            let hint = format!(
-                "build it with: longshore image create {image} --base …   or fetch it with: docker pull {image}"
-            );
-            Err(Failure::new(Kind::NotFound, format!("there is no image {:?}", image.as_str())).hint(hint))
-        }
+        Ok(false) => Err(no_image(image, "")),
         Err(error) => Err(error.failure(&format!("could not run in image {:?}", image.as_str()))),
     }
+}
+
+/// The engine lacks the image of a run. `more` follows what can be done about that.
+pub fn no_image(image: &ImageRef, more: &str) -> Failure {
+    let hint =
+        format!("build it with: longshore image create {image} --base …   or fetch it with: docker pull {image}{more}");
+    Failure::new(Kind::NotFound, format!("there is no image {:?}", image.as_str())).hint(hint)
 }
 
 /// The `docker run` of a recorded run, or its `docker create` with these mounts for files that are copied.

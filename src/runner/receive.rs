@@ -10,6 +10,7 @@ use crate::engine::EngineError;
 use crate::engine::copying::CopyError;
 use crate::error::{Failure, Kind, plain};
 use crate::fault;
+use crate::fs::Room;
 use crate::job::moved::Moved;
 use crate::job::record::{Record, UNFETCHED};
 use crate::transfer::{Limits, Refused, Unpacked, Why, place};
@@ -61,7 +62,7 @@ pub fn receive(
     let failed = |why: &str| NotFetched::Failed(Failure::new(Kind::Failed, format!("{could_not}: {why}")));
     let at = |path: &Path, error: &io::Error| failed(&format!("{}: {}", path.display(), plain(error)));
     let part = Part::make(output, record.id.as_str()).map_err(|error| at(output, &error))?;
-    let limits = Limits { bytes: room(output), entries: MOST_ENTRIES };
+    let limits = Limits { bytes: Room::at(output).map_or(u64::MAX, |room| room.bytes), entries: MOST_ENTRIES };
     let unpacked = copy(&part.0, &limits).map_err(|error| match error {
         CopyError::Engine(error) => NotFetched::after(&error, &could_not),
         CopyError::Ours(refused) if refused.why == Why::Cut => {
@@ -74,11 +75,6 @@ pub fn receive(
     place(&part.0, output).map_err(|error| failed(&plain(&error)))?;
     fault::point("output-placed");
     Ok(Moved { entries: unpacked.entries, bytes: unpacked.bytes, left_out: unpacked.left_out })
-}
-
-/// How many bytes fit on the disk of a directory.
-fn room(dir: &Path) -> u64 {
-    rustix::fs::statvfs(dir).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// The directory for an output that is not complete, in the output directory itself, because only there it can be renamed.

@@ -264,16 +264,11 @@ impl Cargo {
     }
 
     fn put<W: Write>(&self, provided: &Provided, archive: &mut Pack<W>) -> io::Result<()> {
-        let mut put = |tree: &Tree, at: &str| {
-            let (mode, uid, gid) = tree.top();
-            archive.directory(in_archive(at), mode, uid, gid)?;
-            tree.pack(in_archive(at), archive, &mut |_| Ok(()))
-        };
         if provided.source.is_none() {
-            put(&self.source, SOURCE_TARGET)?;
+            self.source.pack_whole(in_archive(SOURCE_TARGET), archive)?;
         }
         match self.input.as_ref().filter(|_| provided.input.is_none()) {
-            Some(input) => put(input, INPUT_TARGET),
+            Some(input) => input.pack_whole(in_archive(INPUT_TARGET), archive),
             None => Ok(()),
         }
     }

@@ -68,7 +68,8 @@ impl Attendant {
     }
 
     /// Waits until docker says that a container has ended. If it is on another machine, the engine is asked now and then
-    /// whether it still runs: the connection of this client may be dead. Returns the exit code that docker says.
+    /// whether it still runs: the connection of this client may be dead. Returns the exit code that docker says; of a container
+    /// on another machine it is kept, because docker waited for one that ran: the engine did not make that code up.
     pub(super) fn await_container(&mut self, container: &str) -> Option<i32> {
         let mut waiting = self.task.runner().wait(container).ok()?;
         let answer = waiting.stdout.take();
@@ -87,10 +88,9 @@ impl Attendant {
         };
         let mut text = String::new();
         answer?.take(64).read_to_string(&mut text).ok()?;
-        // docker waited for a container that ran, so the engine did not make this code up.
-        self.witness = text.trim().parse().ok().filter(|_| is_afar && status.success());
-        status.success().then_some(())?;
-        text.trim().parse().ok()
+        let code = text.trim().parse().ok().filter(|_| status.success());
+        self.witness = code.filter(|_| is_afar);
+        code
     }
 
     /// The engine could not be asked about a run on another machine. What it is connected to may be dead.

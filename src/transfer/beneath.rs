@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
 
-use super::directory_flags;
+use crate::fs::directory_flags;
 
 /// A directory, and the one below it that was used last. Neighbours are mostly used one after the other.
 #[derive(Debug)]

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::shown;
 use super::tree::names;
-use super::{directory_flags, shown};
 use crate::error::plain;
 use crate::fault;
+use crate::fs::directory_flags;
 
 /// Moves each entry of `part` to the directory `output`, on the same file system, and makes all of it durable. Directories that
 /// both have are merged: those of `output` keep their mode and owner. What else has the name of an entry is replaced. A link

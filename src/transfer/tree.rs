@@ -18,8 +18,9 @@ use tar::EntryType;
 use super::beneath::Beneath;
 use super::ignore::{Ignore, Matched, joined};
 use super::pack::{Meta, Pack};
-use super::{DEEPEST, LONGEST, MODE, READING, Time, directory_flags, shown};
+use super::{DEEPEST, LONGEST, MODE, READING, Time, shown};
 use crate::error::{Failure, plain};
+use crate::fs::directory_flags;
 
 /// The name of the file with the patterns of what is not shipped.
 pub const IGNORE_FILE: &str = ".longshoreignore";
@@ -181,6 +182,16 @@ impl Tree {
             progress(0)?;
         }
         Ok(digest.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
+    }
+
+    /// Writes the directory itself and its entries into an archive, under the name `at` there.
+    ///
+    /// # Errors
+    /// As [`Tree::pack`].
+    pub fn pack_whole<W: Write>(&self, at: &str, archive: &mut Pack<W>) -> io::Result<()> {
+        let (mode, uid, gid) = self.top();
+        archive.directory(at, mode, uid, gid)?;
+        self.pack(at, archive, &mut |_| Ok(()))
     }
 
     /// Writes the entries into an archive, below the directory `at` there, which is written before by the caller. `progress`

@@ -20,9 +20,10 @@ use rustix::io::Errno;
 use super::beneath::Beneath;
 use super::member::{Kind, Member, Members};
 use super::refused::{Refused, Why, name_shown, path_shown};
-use super::{DEEPEST, LONGEST, MODE, READING, Time, directory_flags};
+use super::{DEEPEST, LONGEST, MODE, READING, Time};
 use crate::error::plain;
 use crate::fault;
+use crate::fs::directory_flags;
 
 /// While a directory is filled it needs these.
 const FILLING: Mode = Mode::RWXU;

@@ -65,9 +65,9 @@ pub fn fetch(env: &Env, voice: &Voice, args: &ExecFetch) -> Result<u8> {
         None => own,
     };
     let interrupt = Interrupt::any_end()?;
-    let mut progress = Counter::new(voice, "fetching");
+    let mut progress = Counter::new(voice, "fetching", None);
     let moved = supervisor::fetch(env, &job, record, &output, &mut |bytes| {
-        progress.tick(bytes, None);
+        progress.tick(bytes);
         !interrupt.is_heard()
     });
     drop(progress);

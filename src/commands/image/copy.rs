@@ -1,24 +1,19 @@
 //! `image copy`: copies images from one engine to another, by way of docker's own archives.
 
-use std::time::{Duration, Instant};
-
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::missing;
 use crate::cli::ImageCopy;
+use crate::commands::jobs::progress::Counter;
 use crate::engine::pipe::{Call, Piped, Side, pipe};
 use crate::engine::{Answer, Engine, argv, tail};
 use crate::env::Env;
 use crate::error::{Failure, Kind as ErrorKind};
 use crate::interrupt::Interrupt;
 use crate::names::ImageRef;
-use crate::output::{Page, Progressing, Reply, Voice, erase_bottom};
-use crate::units::show_bytes;
-
-/// Pause between two drawings.
-const PAUSE: Duration = Duration::from_millis(200);
+use crate::output::{Page, Reply, Voice};
 
 /// An image that is on both engines.
 #[derive(Debug, Serialize)]
@@ -131,7 +126,7 @@ impl Copying<'_> {
     fn send(&self, image: &str, size: Option<u64>) -> Result<u64, Failure> {
         let (save, load) = (argv::save(image), argv::load());
         let (writer, reader) = (Call { engine: self.from, args: &save }, Call { engine: self.to, args: &load });
-        let mut progress = Progress::new(self.voice, self.image, size);
+        let mut progress = Counter::new(self.voice, self.image.shown(), size);
         let piped = pipe(writer, reader, self.interrupt, &mut |bytes| progress.tick(bytes));
         drop(progress);
         self.check_interrupt()?;
@@ -178,51 +173,4 @@ impl Copying<'_> {
 
 fn text(image: &Value, key: &str) -> String {
     image[key].as_str().unwrap_or_default().to_owned()
-}
-
-/// What a terminal shows while an image is sent.
-struct Progress<'a> {
-    voice: &'a Voice,
-    image: &'a ImageRef,
-    /// The size that the engine gives the image. The archive may be smaller or larger.
-    size: Option<u64>,
-    drawn: Option<Instant>,
-}
-
-impl<'a> Progress<'a> {
-    fn new(voice: &'a Voice, image: &'a ImageRef, size: Option<u64>) -> Self {
-        Self { voice, image, size, drawn: None }
-    }
-
-    fn tick(&mut self, bytes: u64) {
-        let is_due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE);
-        if is_due && self.voice.progressing() == Progressing::InPlace {
-            self.drawn = Some(Instant::now());
-            self.voice.draw_bottom(&[line(self.image.shown(), bytes, self.size)]);
-        }
-    }
-}
-
-impl Drop for Progress<'_> {
-    fn drop(&mut self) {
-        erase_bottom();
-    }
-}
-
-/// `web: 120MB of about 238MB`
-fn line(image: &str, bytes: u64, size: Option<u64>) -> String {
-    let of = size.filter(|size| *size >= bytes).map(|size| format!(" of about {}", show_bytes(size)));
-    format!("{image}: {}{}", show_bytes(bytes), of.unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_size_that_was_passed_is_not_shown() {
-        assert_eq!(line("web", 120_000_000, Some(238_000_000)), "web: 120MB of about 238MB");
-        assert_eq!(line("web", 240_000_000, Some(238_000_000)), "web: 240MB");
-        assert_eq!(line("web", 0, None), "web: 0B");
-    }
 }

@@ -69,26 +69,33 @@ impl<'a> Progress<'a> {
 #[derive(Debug)]
 pub struct Counter<'a> {
     voice: &'a Voice,
-    what: &'static str,
+    what: &'a str,
+    /// The size that the thing is said to have. What is sent of it may be smaller or larger.
+    size: Option<u64>,
     drawn: Option<Instant>,
 }
 
 impl<'a> Counter<'a> {
-    /// Of a copy that is called this, such as `fetching`.
+    /// Of a copy that is called this, such as `fetching` or the name of an image.
     #[must_use]
-    pub fn new(voice: &'a Voice, what: &'static str) -> Self {
-        Self { voice, what, drawn: None }
+    pub fn new(voice: &'a Voice, what: &'a str, size: Option<u64>) -> Self {
+        Self { voice, what, size, drawn: None }
     }
 
     /// Shows how far it is, if that was not done a moment before.
-    pub fn tick(&mut self, bytes: u64, total: Option<u64>) {
+    pub fn tick(&mut self, bytes: u64) {
         let is_due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE);
         if is_due && self.voice.progressing() == Progressing::InPlace {
             self.drawn = Some(Instant::now());
-            let total = total.map(|total| format!(" of {}", show_bytes(total))).unwrap_or_default();
-            self.voice.draw_bottom(&[format!("{}: {}{total}", self.what, show_bytes(bytes))]);
+            self.voice.draw_bottom(&[line(self.what, bytes, self.size)]);
         }
     }
+}
+
+/// `web: 120MB of about 238MB`
+fn line(what: &str, bytes: u64, size: Option<u64>) -> String {
+    let of = size.filter(|size| *size >= bytes).map(|size| format!(" of about {}", show_bytes(size)));
+    format!("{what}: {}{}", show_bytes(bytes), of.unwrap_or_default())
 }
 
 impl Drop for Counter<'_> {
@@ -254,6 +261,13 @@ mod tests {
         assert!(steps.line.len() <= LINE);
         steps.take(b"\nStep 2/4 : ENV A=1\n");
         assert_eq!(steps.now.unwrap().number, 2);
+    }
+
+    #[test]
+    fn a_size_that_was_passed_is_not_shown() {
+        assert_eq!(line("web", 120_000_000, Some(238_000_000)), "web: 120MB of about 238MB");
+        assert_eq!(line("web", 240_000_000, Some(238_000_000)), "web: 240MB");
+        assert_eq!(line("web", 0, None), "web: 0B");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::local::{absent, bounded, handed, patiently, plan};
+use super::local::{absent, bounded, handed, no_image, patiently, plan};
 use super::{NotFetched, Push, Started, Subject, Values};
 use crate::engine::argv::{container_name, run_of_name};
 use crate::engine::copying::Heed;
@@ -57,14 +57,7 @@ fn manager(engine: &Engine, could_not: &str) -> Result<(About, String), Failure>
 
 fn image(engine: &Engine, record: &Record, could_not: &str) -> Result<Pinned, Failure> {
     let found = engine.pinned(record.image.as_str()).map_err(|error| error.failure(could_not))?;
-    found.ok_or_else(|| {
-        let image = &record.image;
-        let hint = format!(
-            "build it with: longshore image create {image} --base …   or fetch it with: docker pull {image}   \
-             The manager has to have it, too"
-        );
-        Failure::new(Kind::NotFound, format!("there is no image {:?}", image.as_str())).hint(hint)
-    })
+    found.ok_or_else(|| no_image(&record.image, "   The manager has to have it, too"))
 }
 
 /// The `docker service create` of a recorded run, as far as it is known without the swarm.

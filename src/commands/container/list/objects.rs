@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::super::Runs;
 use super::Row;
 use crate::cli::ContainerList;
-use crate::engine::{Answer, Engine, EngineError, argv};
+use crate::engine::{Answer, Engine};
 
 /// As the Engine API lists them, each with the run that it belongs to.
 pub fn containers(engine: &Engine, runs: &Runs, args: &ContainerList) -> Answer<Vec<Value>> {
@@ -84,20 +84,7 @@ fn composed(engine: &Engine, runs: &Runs, args: &ContainerList) -> Answer<Vec<Va
 
 /// Their descriptions, by id, without those that were removed meanwhile.
 fn objects(engine: &Engine, ids: Vec<String>) -> Answer<HashMap<String, Value>> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let args = argv::container_inspect(&ids);
-    let output = engine.run(&args, engine.patience)?;
-    if !output.status.success() {
-        // One that was removed meanwhile makes the status 1, and the others are printed all the same.
-        match engine.explain(&args, &output) {
-            EngineError::Failed { .. } => {}
-            error => return Err(error),
-        }
-    }
-    let objects: Vec<Value> =
-        serde_json::from_slice(&output.stdout).map_err(|error| engine.nonsense(&args, &error.to_string()))?;
+    let objects = engine.containers(&ids)?;
     Ok(objects.into_iter().filter_map(|object| Some((object["Id"].as_str()?.to_owned(), object))).collect())
 }
 
