@@ -369,12 +369,13 @@ impl Runner {
         }
     }
 
-    /// Removes its container; returns whether that succeeded.
+    /// Removes its container, if it has one that was seen; returns whether that succeeded.
     #[must_use]
-    pub fn remove(&self, container: &str) -> bool {
+    pub fn remove(&self, sighting: &Sighting) -> bool {
+        let Some(container) = sighting.container() else { return false };
         match self {
             Self::Local(engine) | Self::Shipped(engine) => local::remove(engine, container),
-            Self::Swarm(engine) => swarm::remove(engine, container),
+            Self::Swarm(engine) => swarm::remove(engine, container, sighting),
         }
     }
 

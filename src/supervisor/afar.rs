@@ -36,7 +36,9 @@ impl Attendant {
             return self.seen(None, Sighting::Absent);
         }
         let container = container_name(&self.task.job.id);
-        if !self.task.runner().is_polled() {
+        if self.task.runner().is_polled() {
+            self.await_first_look();
+        } else {
             self.relay_log(&container, false);
             self.await_container(&container);
         }

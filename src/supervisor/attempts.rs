@@ -53,11 +53,11 @@ pub fn clear(task: &Task) -> bool {
     if !task.job.is_between_attempts() {
         return true;
     }
-    let removed = match task.runner().look(task.subject(None)) {
+    let sighting = task.runner().look(task.subject(None));
+    let removed = match &sighting {
         Sighting::Unreachable(_) | Sighting::OtherEngine | Sighting::Alive(_) | Sighting::ImageProven(_) => false,
         Sighting::Absent => task.runner().clear_absent(&task.record),
-        Sighting::NeverStarted(container) => task.runner().remove(&container.container),
-        Sighting::Ended(end) => task.runner().remove(&end.container),
+        Sighting::NeverStarted(_) | Sighting::Ended(_) => task.runner().remove(&sighting),
     };
     removed && task.job.clear_attempt().is_ok()
 }

@@ -197,9 +197,11 @@ fn remove_temporary(job: &Job) {
 /// Whether the container needs no more work: there is none, or it is kept on request, or it was removed. It is not removed
 /// while it has the only copy of something that could not be saved.
 pub fn is_cleared(task: &Task, exit: &Exit, saved: bool, sighting: &Sighting) -> bool {
-    let Some(container) = sighting.container() else { return task.runner().clear_absent(&task.record) };
+    if sighting.container().is_none() {
+        return task.runner().clear_absent(&task.record);
+    }
     let may_go = saved && may_be_removed(task, exit, sighting);
-    task.record.run().is_some_and(|run| run.keep) || may_go && task.runner().remove(container)
+    task.record.run().is_some_and(|run| run.keep) || may_go && task.runner().remove(sighting)
 }
 
 /// Whether the container does not have the only copy of output.

@@ -22,6 +22,12 @@ pub struct Polled {
 }
 
 impl Attendant {
+    /// Waits until a service that was just made can have a task on a node.
+    pub(super) fn await_first_look(&mut self) {
+        self.polled.since = Some(Instant::now());
+        self.pause(PAUSES.0);
+    }
+
     /// Notes what a run that has not ended does, and waits until it is to be asked for again. Its time is counted from its
     /// start on a node, and its output is copied from then on.
     pub(super) fn await_next_look(&mut self, alive: &Alive) {

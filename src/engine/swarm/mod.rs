@@ -8,8 +8,9 @@ mod argv;
 mod task;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::argv::RunPlan;
+use super::argv::{RunPlan, container_name};
 use super::{Answer, Engine};
 use crate::names::{Cpus, JobId};
 pub use argv::{GRACE, collector_create, collector_name, logs, service_create};
@@ -64,6 +65,29 @@ impl Place {
     pub fn of(uid: u32, task: &Task) -> Option<Self> {
         let directory = argv::output_of(&task.object)?.to_owned();
         Some(Self { volume: argv::output_volume(uid), directory })
+    }
+}
+
+/// What a run has on its swarm, by name.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// Its service, and the one that hands over its output.
+    pub services: Vec<String>,
+    /// Its files.
+    pub configs: Vec<String>,
+}
+
+impl Parts {
+    /// Those of the run that this task is. Its output was handed over only after its end. `None` if the task is not as
+    /// expected.
+    #[must_use]
+    pub fn of(id: &JobId, task: &Value, has_ended: bool) -> Option<Self> {
+        let spec = task.pointer("/Spec/ContainerSpec")?;
+        let configs = spec.get("Configs").and_then(Value::as_array).into_iter().flatten();
+        let configs = configs.map(|config| Some(config.get("ConfigName")?.as_str()?.to_owned()));
+        let output = (has_ended && argv::output_of(task).is_some()).then(|| collector_name(id));
+        let services = std::iter::once(container_name(id)).chain(output).collect();
+        Some(Self { services, configs: configs.collect::<Option<_>>()? })
     }
 }
 
@@ -194,12 +218,23 @@ impl Engine {
         if output.status.success() || exists() { Ok(()) } else { Err(self.explain(args, &output)) }
     }
 
-    /// The tasks of a service; `None` if there is no such service. Only a list of services proves that: the call for one fails
-    /// also when the managers cannot agree.
+    /// The tasks of a service; `None` if there is no such service. They are one question to the API of the manager. Any other
+    /// answer than tasks proves nothing, and docker's own commands are asked then.
     ///
     /// # Errors
     /// When the swarm does not answer.
     pub fn tasks(&self, id: &JobId, service: &str) -> Answer<Option<Vec<Task>>> {
+        let filters = serde_json::json!({"service": {service: true}}).to_string();
+        let answer: Option<Vec<Value>> = self.get("/tasks", &[("filters", filters)])?;
+        match answer.and_then(|objects| objects.into_iter().map(|object| Task::read(object).ok()).collect()) {
+            Some(tasks) => Ok(Some(tasks)),
+            None => self.tasks_by_commands(id, service),
+        }
+    }
+
+    /// As [`Engine::tasks`]. Only a list of services proves that there is no such service: the call for one fails also when the
+    /// managers cannot agree.
+    fn tasks_by_commands(&self, id: &JobId, service: &str) -> Answer<Option<Vec<Task>>> {
         let args = argv::task_ids(service);
         let output = self.run(&args, self.patience)?;
         if !output.status.success() {
@@ -214,7 +249,7 @@ impl Engine {
             return Ok(Some(Vec::new()));
         }
         let args = argv::task_inspect(&ids);
-        let objects: Vec<serde_json::Value> = self.json(&args)?;
+        let objects: Vec<Value> = self.json(&args)?;
         let tasks = objects.into_iter().map(|object| Task::read(object).map_err(|why| self.nonsense(&args, &why)));
         tasks.collect::<Answer<_>>().map(Some)
     }
@@ -253,10 +288,18 @@ impl Engine {
         self.read(&argv::services_remove(&[service.to_owned()])).map(drop)
     }
 
+    /// Removes these services and configs. Returns whether each of them was there and was removed.
+    #[must_use]
+    pub fn clear_parts(&self, parts: &Parts) -> bool {
+        let done = |args: &[String]| self.run(args, self.patience).is_ok_and(|output| output.status.success());
+        // A config cannot be removed while a service has it.
+        done(&argv::services_remove(&parts.services))
+            && (parts.configs.is_empty() || done(&argv::configs_remove(&parts.configs)))
+    }
+
     /// Removes the services and the configs of a run. Returns whether nothing is left of them.
     #[must_use]
     pub fn clear_swarm(&self, id: &JobId) -> bool {
-        // A config cannot be removed while a service has it.
         self.emptied(&argv::services(id), argv::services_remove)
             && self.emptied(&argv::configs(id), argv::configs_remove)
     }
@@ -280,9 +323,9 @@ pub struct Pinned {
 }
 
 /// The engine's description of an image. What the caller gave as an id stays one.
-fn pinned(image: &str, object: &serde_json::Value) -> Option<Pinned> {
+fn pinned(image: &str, object: &Value) -> Option<Pinned> {
     let id = object["Id"].as_str()?;
-    let digests = object["RepoDigests"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let digests = object["RepoDigests"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let named = digests.filter(|digest| !digest.starts_with("<none>")).min_by_key(|digest| !is_of(digest, image));
     let is_id = id.trim_start_matches("sha256:").starts_with(image.trim_start_matches("sha256:"));
     Some(match named.filter(|_| !is_id) {
@@ -316,6 +359,28 @@ mod tests {
         assert_eq!(reference("sha256:0123456789abcdef", two()), "sha256:0123456789abcdef");
         assert_eq!(reference("0123456789ab", two()), "sha256:0123456789abcdef");
         assert_eq!(reference("web", json!(["<none>@sha256:33"])), "sha256:0123456789abcdef");
+    }
+
+    #[test]
+    fn a_task_says_what_its_run_has_on_the_swarm() {
+        let id = JobId::parse("0123456789ab").unwrap();
+        let parts = |spec: Value, has_ended| {
+            let parts = Parts::of(&id, &json!({"Spec": {"ContainerSpec": spec}}), has_ended)?;
+            Some([parts.services, parts.configs].concat())
+        };
+        let files = json!([{"ConfigName": "longshore-0123456789ab-000"}, {"ConfigName": "longshore-0123456789ab-001"}]);
+        let program = |output| json!(["-c", "unpack", "longshore", "1000:1000", output, "python3", "main.py"]);
+        let [service, first, second] = ["", "-000", "-001"].map(|part| format!("longshore-0123456789ab{part}"));
+        assert_eq!(
+            parts(json!({"Configs": files, "Args": program("-")}), true),
+            Some(vec![service.clone(), first.clone(), second.clone()])
+        );
+        let spec = json!({"Configs": files, "Args": program("/longshore/0123456789ab-1")});
+        assert_eq!(parts(spec.clone(), false), Some(vec![service.clone(), first.clone(), second.clone()]));
+        assert_eq!(parts(spec, true), Some(vec![service.clone(), collector_name(&id), first, second]));
+        assert_eq!(parts(json!({"Args": ["main.py"]}), true), Some(vec![service]));
+        assert_eq!(parts(json!({"Configs": [{"ConfigID": "x"}]}), true), None);
+        assert_eq!(Parts::of(&id, &Value::Null, true), None);
     }
 
     #[test]

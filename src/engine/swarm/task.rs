@@ -20,6 +20,8 @@ pub struct Task {
     pub node: Option<String>,
     /// How it stands.
     pub status: Status,
+    /// How the manager wants it to stand, such as `running` or `shutdown`.
+    wanted: String,
     /// The swarm's own object.
     pub object: Value,
 }
@@ -61,6 +63,8 @@ struct RawTask {
     node: Option<String>,
     #[serde(default)]
     status: Status,
+    #[serde(rename = "DesiredState", default)]
+    wanted: String,
 }
 
 impl Task {
@@ -71,13 +75,19 @@ impl Task {
     pub fn read(object: Value) -> Result<Self, String> {
         let raw = RawTask::deserialize(&object).map_err(|error| error.to_string())?;
         let node = raw.node.filter(|node| !node.is_empty());
-        Ok(Self { id: raw.id, created: raw.created_at, node, status: raw.status, object })
+        Ok(Self { id: raw.id, created: raw.created_at, node, status: raw.status, wanted: raw.wanted, object })
     }
 
     /// Whether it was made after the service was asked to end the run. No node takes it.
     fn is_replacement(&self) -> bool {
         let constraints = self.object.pointer("/Spec/Placement/Constraints").and_then(Value::as_array);
         constraints.into_iter().flatten().any(|constraint| constraint == STOPPED)
+    }
+
+    /// Whether the manager wants it to end: on request, or because its node takes no tasks or does not answer.
+    #[must_use]
+    pub fn is_to_end(&self) -> bool {
+        self.wanted != "running"
     }
 
     /// Whether nothing of the run that it stands for will change any more.
@@ -238,6 +248,13 @@ mod tests {
         assert_eq!(task("preparing", "", "", 0).fate(Some("w")), Fate::Unknown("node w is down".into()));
         // What has ended has ended, whatever became of its node.
         assert_eq!(task("complete", "finished", "", 0).fate(Some("w")), Fate::Ended(0));
+    }
+
+    #[test]
+    fn a_task_is_to_end_if_its_manager_does_not_want_it_to_run() {
+        let wanted = |state: &str| Task::read(json!({"ID": "t", "DesiredState": state})).unwrap().is_to_end();
+        assert!(!wanted("running"));
+        assert!(wanted("shutdown") && wanted("remove") && wanted(""));
     }
 
     #[test]

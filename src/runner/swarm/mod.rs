@@ -16,7 +16,7 @@ use super::local::{absent, bounded, handed, no_image, patiently, plan};
 use super::{NotFetched, Push, Started, Subject, Values};
 use crate::engine::argv::{container_name, run_of_name};
 use crate::engine::copying::Heed;
-use crate::engine::swarm::{self, About, Fate, Files, GRACE, Pinned, Place, ServicePlan, Task, Wish, first};
+use crate::engine::swarm::{self, About, Fate, Files, GRACE, Parts, Pinned, Place, ServicePlan, Task, Wish, first};
 use crate::engine::{Engine, EngineError, inspect};
 use crate::env::Env;
 use crate::error::{Failure, Kind};
@@ -152,9 +152,11 @@ pub fn look(engine: &Engine, subject: Subject) -> Sighting {
     }
 }
 
-/// The name of the task's node, if that is down and the task has not ended.
+/// The name of the task's node, if that is down and the task has not ended. The manager wants every task to end that is on
+/// such a node, so no other node is asked for.
 fn down(engine: &Engine, task: &Task) -> Result<Option<String>, EngineError> {
-    let Some(node) = task.node.as_ref().filter(|_| !task.has_ended()) else { return Ok(None) };
+    let is_doubtful = !task.has_ended() && task.is_to_end();
+    let Some(node) = task.node.as_ref().filter(|_| is_doubtful) else { return Ok(None) };
     let node = engine.node(node)?;
     Ok((node.state != "ready").then_some(node.name))
 }
@@ -239,8 +241,17 @@ pub fn fetch_log(engine: &Engine, service: &str, tail: Tail, into: File) -> io::
     bounded(engine, &swarm::logs(service, &tail.to_string(), false), SILENT.min(engine.patience), into)
 }
 
-pub fn remove(engine: &Engine, service: &str) -> bool {
-    run_of_name(service).is_some_and(|id| engine.clear_swarm(&id))
+/// Removes what a run has on its swarm. What its task says that there is needs no question. If one of these cannot be removed,
+/// the swarm is asked for what there is.
+pub fn remove(engine: &Engine, service: &str, sighting: &Sighting) -> bool {
+    let Some(id) = run_of_name(service) else { return false };
+    let known = match sighting {
+        Sighting::Ended(end) => Some((&end.account, true)),
+        Sighting::NeverStarted(container) => Some((&container.account, false)),
+        _ => None,
+    };
+    let mut parts = known.and_then(|(task, has_ended)| Parts::of(&id, task, has_ended));
+    parts.take_if(|parts| engine.clear_parts(parts)).is_some() || engine.clear_swarm(&id)
 }
 
 pub fn clear(engine: &Engine, tombstone: &Tombstone, here: &Here) -> bool {

@@ -38,6 +38,20 @@ fn a_run_that_fits_on_no_node_is_queued_with_the_reason_and_can_be_cancelled() {
 }
 
 #[test]
+fn a_manager_is_asked_by_docker_s_commands_where_its_api_cannot_be_reached() {
+    let mut manager = Nodes::swarm().world(1);
+    let output = manager.path("out");
+    manager.wrap_docker("case \" $* \" in *' dial-stdio '*) echo 'unknown command' >&2; exit 1 ;; esac");
+    let flags = ["--swarm", "--output", output.to_str().unwrap()];
+    let ran = manager.finish("open('output/x', 'w').write('y'); print('said'); raise SystemExit(6)", &flags).code(6);
+    let id = ran.json()["exec_id"].as_str().unwrap().to_owned();
+    assert_eq!(manager.log(&id), b"said\n");
+    assert_eq!(std::fs::read_to_string(output.join("x")).unwrap(), "y");
+    assert_cleared(&manager, &id);
+    assert!(manager.calls().contains(&"system".to_owned()));
+}
+
+#[test]
 fn a_node_is_chosen_by_constraints_and_reservations() {
     let manager = Nodes::swarm().world(1);
     let flags = ["--swarm", "--constraint", "node.role==worker", "--constraint", "node.hostname!=longshore-swarm-2"];
