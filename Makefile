@@ -7,7 +7,7 @@ BINARY = target/release/longshore
 # Prepares what the tests need, and puts it into the environment of the command that follows.
 WITH_ENGINE = mkdir -p .cache && tools/shells && base=$$(tools/engine) && \
 	tools/docker-clients >.cache/clients.tsv && \
-	python=$$(tools/pytest-env) && tools/man-checkers && \
+	python=$$(tools/pytest-env) && tools/test-packages && \
 	LONGSHORE_TEST_BASE=$$base \
 	LONGSHORE_TEST_CLIENTS='$(CURDIR)/.cache/clients.tsv' \
 	LONGSHORE_TEST_PYTHON=$$python

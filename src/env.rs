@@ -34,7 +34,7 @@ const HOOK_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// The caller's variables that the command of `--on-exit` gets: those by which programs find their files, the desktop and
 /// the engine. All others may be secrets.
-const HOOK_VARIABLES: [&str; 21] = [
+const HOOK_VARIABLES: [&str; 24] = [
     "PATH",
     "HOME",
     "USER",
@@ -54,6 +54,9 @@ const HOOK_VARIABLES: [&str; 21] = [
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
     "DOCKER_CONFIG",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_TLS",
+    "DOCKER_CERT_PATH",
     "LONGSHORE_DOCKER",
     "LONGSHORE_ANY_FILE_SYSTEM",
 ];
@@ -80,6 +83,8 @@ pub struct Env {
     docker_host: Option<String>,
     docker_context: Option<String>,
     docker_config: Option<PathBuf>,
+    /// Where the certificates for a `tcp://` URL are, and whether that of the engine is checked; `None` without TLS.
+    docker_tls: Option<(String, bool)>,
     /// The engine given on the command line, which overrides everything else.
     pub wanted_endpoint: Option<Endpoint>,
     /// Print every engine command line (`--verbose`).
@@ -119,6 +124,15 @@ impl Env {
         let path = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
         let uid = rustix::process::geteuid().as_raw();
         let patience = text(TIMEOUT).map_or(Ok(PATIENCE), |text| patience(&text));
+        let docker_config =
+            path("DOCKER_CONFIG").or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".docker")));
+        // As docker reads them: any value but none is yes, and a missing directory is that of its configuration.
+        let verify = text("DOCKER_TLS_VERIFY").is_some();
+        let docker_tls = (verify || text("DOCKER_TLS").is_some())
+            .then(|| path("DOCKER_CERT_PATH").or_else(|| docker_config.clone()))
+            .flatten()
+            .map(|certificates| std::path::absolute(&certificates).unwrap_or(certificates))
+            .map(|certificates| (certificates.to_string_lossy().into_owned(), verify));
         Self {
             state: state_dir(uid, text("SUDO_UID").is_some()),
             docker: path("LONGSHORE_DOCKER"),
@@ -140,8 +154,8 @@ impl Env {
                 .unwrap_or_default(),
             docker_host: text("DOCKER_HOST"),
             docker_context: text("DOCKER_CONTEXT"),
-            docker_config: path("DOCKER_CONFIG")
-                .or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".docker"))),
+            docker_config,
+            docker_tls,
             wanted_endpoint: None,
             trace: None,
             notice: None,
@@ -196,11 +210,14 @@ impl Env {
     /// `DOCKER_CONTEXT`, the current context of the configuration, the default.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
-        if let Some(endpoint) = &self.wanted_endpoint {
-            return endpoint.clone();
-        }
-        if let Some(host) = &self.docker_host {
-            return Endpoint::Host(host.clone());
+        self.endpoint_of(self.wanted_endpoint.clone())
+    }
+
+    /// The same, with this one in the place of that on the command line.
+    #[must_use]
+    pub fn endpoint_of(&self, wanted: Option<Endpoint>) -> Endpoint {
+        if let Some(endpoint) = wanted.or_else(|| self.docker_host.clone().map(Endpoint::Host)) {
+            return endpoint.secured(self.docker_tls.clone());
         }
         let configured = || {
             let bytes = std::fs::read(self.docker_config.as_ref()?.join("config.json")).ok()?;

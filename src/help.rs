@@ -58,13 +58,14 @@ pub const PASSING_ON: &str = "These commands pass on the exit code of a job: `wa
     `image create` with `--wait`, `--follow` or `--foreground`, and `logs --follow --exit-code`. `wait` with several ids exits with 0, 1 or 124.";
 
 /// The variables that longshore reads.
-const ENVIRONMENT: [Term; 7] = [
+const ENVIRONMENT: [Term; 8] = [
     ("LONGSHORE_DOCKER", "the docker program, instead of `docker` from PATH"),
     ("LONGSHORE_DOCKER_TIMEOUT", "how long docker may take to answer, for example 60s (default: 20s)"),
     ("LONGSHORE_CA_CERT", "certificates for `image create`, as with `--ca-cert`"),
     ("LONGSHORE_ANY_FILE_SYSTEM", "1: allow the state directory on NFS, SMB or FUSE"),
     ("XDG_STATE_HOME", "the parent of the state directory"),
     ("DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG, DOCKER_BUILDKIT", "the same as for docker"),
+    ("DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH", "the same as for docker, for a tcp:// URL"),
     ("NO_COLOR, CLICOLOR_FORCE", "turn colours off, or on"),
 ];
 

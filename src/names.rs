@@ -138,7 +138,7 @@ pub use apt::AptPackage;
 pub use cache::{CACHE_TARGET, CacheName};
 pub use cpus::Cpus;
 pub use csv::{csv_field, csv_fields};
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, Secured};
 pub use group::{DependencyGroup, ExtraName, normalized};
 pub use image::{ImageName, ImageRef, without_latest};
 pub use installer::Installer;

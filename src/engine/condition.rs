@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::inspect::Side;
 use super::{Answer, Engine, EngineError, argv, is_runnable, tail};
-use crate::names::Endpoint;
+use crate::names::{Endpoint, Secured};
 
 /// How long a docker program may take for an answer of its own, without an engine.
 const OWN_ANSWER: Duration = Duration::from_secs(2);
@@ -149,7 +149,7 @@ impl Engine {
     /// As [`Engine::url`], for a caller who waits no longer than this.
     pub(super) fn url_within(&self, patience: Duration) -> Answer<String> {
         match &self.endpoint {
-            Endpoint::Host(url) => Ok(url.clone()),
+            Endpoint::Host(url) | Endpoint::Tls(Secured { url, .. }) => Ok(url.clone()),
             Endpoint::Context(name) if name == "default" => Ok(DEFAULT_URL.into()),
             Endpoint::Context(name) => {
                 let args = argv::context_host(name);

@@ -189,9 +189,9 @@ impl Engine {
     pub fn with(env: &Env, program: PathBuf, endpoint: Endpoint) -> Self {
         let slots = Slots::of(env);
         let url = match &endpoint {
-            Endpoint::Host(url) => Some(url.clone()),
             Endpoint::Context(name) if name == "default" => None,
             Endpoint::Context(name) => env.context_url(name),
+            Endpoint::Host(_) | Endpoint::Tls(_) => endpoint.url().map(str::to_owned),
         };
         Self { program, endpoint, trace: env.trace, notice: env.notice, patience: env.patience, url, slots }
     }
@@ -248,7 +248,7 @@ impl Engine {
     pub fn streamed(&self, args: &[String]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.told(args)[1..]).stdin(Stdio::null());
-        set_environment(&mut command);
+        set_environment(&mut command, &self.endpoint);
         command
     }
 
@@ -292,10 +292,11 @@ impl Engine {
     ) -> Answer<Output> {
         let first = patience.min(self.patience);
         let slot = self.slot_for(args, first);
+        let endpoint = self.endpoint.clone();
         #[expect(clippy::disallowed_methods, reason = "this module makes the engine's processes")]
         let call = duct::cmd(&self.program, &self.told(args)[1..])
             .before_spawn(move |command| {
-                set_environment(command);
+                set_environment(command, &endpoint);
                 command.envs(environment.iter().map(|(key, value)| (key, value)));
                 Ok(())
             })
@@ -444,10 +445,16 @@ pub fn tail(bytes: &[u8]) -> String {
     lines[lines.len().saturating_sub(10)..].join("\n")
 }
 
-/// Removes the caller's choice of engine from the environment, because the engine is on the command line, and turns
-/// docker's hints off.
-fn set_environment(command: &mut Command) {
+/// Removes the caller's choice of engine from the environment, because the engine is on the command line, sets what docker
+/// needs for TLS, and turns docker's hints off.
+fn set_environment(command: &mut Command, endpoint: &Endpoint) {
     command.env_remove("DOCKER_HOST").env_remove("DOCKER_CONTEXT").env("DOCKER_CLI_HINTS", "false");
+    for (name, value) in endpoint.tls_variables() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
 }
 
 #[cfg(test)]

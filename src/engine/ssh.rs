@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::slots::Slot;
 use super::{Answer, Engine, EngineError, tail};
 use crate::error::plain;
-use crate::names::Endpoint;
+use crate::names::{Endpoint, Secured};
 
 /// How the URL of such an engine begins.
 const SCHEME: &str = "ssh://";
@@ -69,7 +69,7 @@ impl Engine {
     fn url_of_call(&self, patience: Duration) -> Option<String> {
         match &self.endpoint {
             _ if self.url.is_some() => self.url.clone(),
-            Endpoint::Host(url) => Some(url.clone()),
+            Endpoint::Host(url) | Endpoint::Tls(Secured { url, .. }) => Some(url.clone()),
             Endpoint::Context(name) if name == "default" => None,
             Endpoint::Context(name) => {
                 let mut known = URLS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -18,6 +18,19 @@ pub enum Endpoint {
     Host(String),
     /// `--context`: the name of a context.
     Context(String),
+    /// `--host` with a `tcp://` URL, and the variables with which docker uses TLS for it.
+    Tls(Secured),
+}
+
+/// An engine that docker reaches by TLS because of variables. A context has its own certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Secured {
+    /// The URL, which begins with `tcp://`.
+    pub url: String,
+    /// The directory with `ca.pem`, `cert.pem` and `key.pem`, as far as there are any: an absolute path.
+    pub certificates: String,
+    /// Whether the certificate of the engine is checked.
+    pub verify: bool,
 }
 
 impl Endpoint {
@@ -37,8 +50,40 @@ impl Endpoint {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Host(name) | Self::Context(name) => name,
+            Self::Host(name) | Self::Context(name) | Self::Tls(Secured { url: name, .. }) => name,
         }
+    }
+
+    /// The URL, unless a context has it.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::Host(url) | Self::Tls(Secured { url, .. }) => Some(url),
+            Self::Context(_) => None,
+        }
+    }
+
+    /// What is found at a URL, as [`Endpoint::Tls`] if docker would use TLS for it with these variables.
+    #[must_use]
+    pub fn secured(self, tls: Option<(String, bool)>) -> Self {
+        match (self, tls) {
+            (Self::Host(url), Some((certificates, verify))) if url.starts_with("tcp://") => {
+                Self::Tls(Secured { url, certificates, verify })
+            }
+            (endpoint, _) => endpoint,
+        }
+    }
+
+    /// docker's variables for TLS: a name, and the value that it has for this engine, if any.
+    #[must_use]
+    pub fn tls_variables(&self) -> [(&'static str, Option<&str>); 3] {
+        let tls = if let Self::Tls(tls) = self { Some(tls) } else { None };
+        let set = |verify: bool| tls.filter(|tls| tls.verify == verify).map(|_| "1");
+        [
+            ("DOCKER_TLS_VERIFY", set(true)),
+            ("DOCKER_TLS", set(false)),
+            ("DOCKER_CERT_PATH", tls.map(|tls| tls.certificates.as_str())),
+        ]
     }
 
     /// The same. The name of docker's own context, which most of thousands of jobs have, takes no memory.
@@ -54,7 +99,7 @@ impl Endpoint {
     #[must_use]
     pub fn flag(&self) -> [&str; 2] {
         match self {
-            Self::Host(host) => ["--host", host],
+            Self::Host(url) | Self::Tls(Secured { url, .. }) => ["--host", url],
             Self::Context(context) => ["--context", context],
         }
     }
@@ -63,7 +108,7 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Host(host) => f.write_str(host),
+            Self::Host(url) | Self::Tls(Secured { url, .. }) => f.write_str(url),
             Self::Context(context) => write!(f, "context {context}"),
         }
     }
@@ -85,5 +130,25 @@ mod tests {
             assert_eq!(endpoint.name(), text);
         }
         assert!(Endpoint::parse("").is_err());
+    }
+
+    #[test]
+    fn only_a_tcp_url_is_reached_by_tls_because_of_variables() {
+        let tls = || Some(("/certs".to_owned(), true));
+        for text in ["unix:///run/docker.sock", "ssh://far", "far"] {
+            let endpoint = Endpoint::parse(text).unwrap();
+            assert_eq!(endpoint.clone().secured(tls()), endpoint);
+        }
+        let far = Endpoint::parse("tcp://far:2376").unwrap();
+        assert_eq!(far.clone().secured(None), far);
+        assert!(far.tls_variables().iter().all(|(_, value)| value.is_none()));
+        let secured = far.clone().secured(tls());
+        assert_eq!((secured.name(), secured.flag()), ("tcp://far:2376", ["--host", "tcp://far:2376"]));
+        let variables = secured.tls_variables();
+        let set: Vec<_> = variables.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
+        assert_eq!(set, [("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/certs")]);
+        let text = serde_json::to_string(&secured).unwrap();
+        assert_eq!(text, r#"{"tls":{"url":"tcp://far:2376","certificates":"/certs","verify":true}}"#);
+        assert_eq!(serde_json::from_str::<Endpoint>(&text).unwrap(), secured);
     }
 }

@@ -178,7 +178,7 @@ fn list(env: &Env, line: &Line) -> Vec<Container> {
 fn ask<T: DeserializeOwned>(env: &Env, line: &Line, args: &[&str]) -> Vec<T> {
     let host = line.value_of("--host").map(|host| Endpoint::Host(host.into()));
     let context = line.value_of("--context").map(|name| Endpoint::Context(name.into()));
-    ask_at(env, host.or(context).unwrap_or_else(|| env.endpoint()), args)
+    ask_at(env, env.endpoint_of(host.or(context)), args)
 }
 
 /// The lines of the answer, each a JSON object; nothing if anything fails.

@@ -99,10 +99,7 @@ pub fn check_sockets(path: &Path, sockets: &[PathBuf]) -> Result<(), String> {
 /// Where the sockets of engines are: the usual place, and that of this engine.
 #[must_use]
 pub fn sockets(endpoint: &Endpoint) -> Vec<PathBuf> {
-    let given = match endpoint {
-        Endpoint::Host(url) => url.strip_prefix("unix://"),
-        Endpoint::Context(_) => None,
-    };
+    let given = endpoint.url().and_then(|url| url.strip_prefix("unix://"));
     ["/var/run/docker.sock"].into_iter().chain(given).filter_map(|path| std::fs::canonicalize(path).ok()).collect()
 }
 

@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn an_image_is_pinned_by_the_digest_of_its_registry_or_by_its_id() {
-        let object = |digests: serde_json::Value| json!({"Id": "sha256:0123456789abcdef", "RepoDigests": digests});
+        let object = |digests: Value| json!({"Id": "sha256:0123456789abcdef", "RepoDigests": digests});
         let reference = |image: &str, digests| pinned(image, &object(digests)).unwrap().reference;
         assert_eq!(reference("web", json!([])), "sha256:0123456789abcdef");
         assert_eq!(reference("web", json!(null)), "sha256:0123456789abcdef");

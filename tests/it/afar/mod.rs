@@ -7,6 +7,7 @@ mod lies;
 mod line;
 mod same;
 mod storm;
+mod tls;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
