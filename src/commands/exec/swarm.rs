@@ -3,7 +3,7 @@
 
 use crate::error::Failure;
 use crate::job::record::Swarm;
-use crate::names::{Mount, Origin, UserSpec};
+use crate::names::{LogDriver, Mount, Origin, UserSpec};
 use crate::spec::RunSpec;
 
 /// What the spec asks of a swarm, if the run is to be one of a swarm.
@@ -63,6 +63,11 @@ fn refused(spec: &RunSpec) -> Option<(&'static str, &'static str)> {
             "a cache is a volume of one engine; say --volume NAME:TARGET for one on each node",
         ),
         (
+            spec.log_driver == Some(LogDriver::None),
+            "--log-driver none",
+            "leave it out: the log is read from the copy of the output on the node",
+        ),
+        (
             network,
             "--network none or bridge",
             "leave --network out, or name an overlay network that can be attached to",
@@ -109,6 +114,7 @@ mod tests {
             (r#"{"swarm": true, "gpus": 1}"#, "cannot use --gpus", "--generic-resource"),
             (r#"{"swarm": true, "publish": ["80:80"]}"#, "cannot use --publish", "every node"),
             (r#"{"swarm": true, "cache": "pip"}"#, "cannot use --cache", "--volume NAME:TARGET"),
+            (r#"{"swarm": true, "logDriver": "none"}"#, "cannot use --log-driver none", "on the node"),
             (r#"{"swarm": true, "network": "none"}"#, "cannot use --network none", "overlay"),
             (r#"{"swarm": true, "volumes": ["/data:/d"]}"#, "a mount of a path with --swarm without --shared", "--src"),
             (r#"{"swarm": true, "user": "image"}"#, "cannot use --user image", "--user UID:GID"),
