@@ -8,8 +8,9 @@ mod queue;
 
 use crate::spec::{RecipeSpec, RunSpec, keys_line};
 use notes::{
-    BOTH, CONDITIONS, EACH, ENDED_ONLY, ENGINES, FILTERS, FOLLOW, FOREGROUND, GROUPED, HEADINGS, INSTALLER, NUMBERS,
-    ON_EXIT, PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START, SWARM, SWEEP, TIMES, WAIT, WATCH,
+    BOTH, CONDITIONS, EACH, ENDED_ONLY, ENGINES, FILTERS, FOLLOW, FOREGROUND, GROUPED, GROWTH, HEADINGS, INSTALLER,
+    NUMBERS, ON_EXIT, PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START, SWARM, SWEEP, TIMES, WAIT,
+    WATCH,
 };
 
 /// The width that every list and example fits.
@@ -345,6 +346,7 @@ fn image(verb: &str) -> Page {
                 text(REQUIREMENTS),
                 text(PYPROJECT),
                 text(INSTALLER),
+                text(GROWTH),
                 text(CONDITIONS),
                 text(queue::WAITING),
                 text(queue::AFTER),

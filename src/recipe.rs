@@ -8,6 +8,7 @@
 pub mod apt_file;
 mod ca_cert;
 pub mod failure;
+pub mod growth;
 mod instruction;
 mod made_of;
 pub mod pyproject;
@@ -27,7 +28,8 @@ use crate::names::{
 };
 use crate::spec::{RecipeSpec, Required, missing};
 pub use ca_cert::CaCert;
-use instruction::{Cache, Step};
+use growth::Steps;
+use instruction::{Cache, File, Step};
 pub use made_of::{Base, MadeOf};
 pub use requirements::{Reader, Requirements, Role};
 pub use source::{Place, Source};
@@ -86,14 +88,15 @@ pub struct Context {
     /// The text of `Dockerfile`.
     pub dockerfile: String,
     /// The other files: name, contents.
-    pub files: Vec<(&'static str, Vec<u8>)>,
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
 impl Context {
     /// Every file to write, `Dockerfile` among them.
-    pub fn entries(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let dockerfile = ("Dockerfile", self.dockerfile.as_bytes());
-        std::iter::once(dockerfile).chain(self.files.iter().map(|(name, contents)| (*name, contents.as_slice())))
+        std::iter::once(dockerfile)
+            .chain(self.files.iter().map(|(name, contents)| (name.as_str(), contents.as_slice())))
     }
 }
 
@@ -147,23 +150,32 @@ impl Recipe {
         Err(failure.hint("install the buildx plugin of docker, or use --installer auto, which then takes pip"))
     }
 
+    /// Whether packages are installed, with apt or pip.
+    #[must_use]
+    pub fn has_packages(&self) -> bool {
+        !self.apt.is_empty() || self.has_pip()
+    }
+
+    fn has_pip(&self) -> bool {
+        !(self.pip.is_empty() && self.requirements.is_empty())
+    }
+
     /// What this builder would take first to install the packages of pip, if there are any and it can do so.
     #[must_use]
     pub fn installer_with(&self, dialect: Dialect) -> Option<Installer> {
-        let has_packages = !(self.pip.is_empty() && self.requirements.is_empty());
         let installer = match (self.installer, dialect) {
             (Installer::Uv, Dialect::Legacy) => None,
             (Installer::Pip, _) | (_, Dialect::Legacy) => Some(Installer::Pip),
             _ => Some(Installer::Uv),
         };
-        installer.filter(|_| has_packages)
+        installer.filter(|_| self.has_pip())
     }
 
-    /// The context that builds this recipe. An upgrade may come from the build cache as long as `week` (such as `2026-W47`)
-    /// is the same. Without `update` it has no effect.
+    /// The context that builds this recipe in these steps, of which only BuildKit can have several. An upgrade may come from the
+    /// build cache as long as `week` (such as `2026-W47`) is the same. Without `update` it has no effect.
     #[must_use]
-    pub fn render(&self, dialect: Dialect, week: &str) -> Context {
-        let steps = self.steps(dialect, week);
+    pub fn render(&self, dialect: Dialect, week: &str, packages: &Steps) -> Context {
+        let steps = self.steps(dialect, week, packages);
         let mut dockerfile = format!("FROM {}\n{}\n", self.base.as_str(), self.environment());
         for step in &steps {
             dockerfile += &match dialect {
@@ -173,10 +185,10 @@ impl Recipe {
         }
         dockerfile += "WORKDIR /app\n";
 
-        let mut files: Vec<(&'static str, Vec<u8>)> = Vec::new();
-        for (name, contents) in steps.into_iter().flat_map(|step| step.files) {
-            if files.iter().all(|(known, _)| *known != name) {
-                files.push((name, contents));
+        let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+        for file in steps.into_iter().flat_map(|step| step.files) {
+            if files.iter().all(|(known, _)| *known != file.source) {
+                files.push((file.source, file.contents));
             }
         }
         Context { dockerfile, files }
@@ -244,35 +256,62 @@ impl Recipe {
     }
 
     /// The steps that are needed. The first one also installs the certificates.
-    fn steps(&self, dialect: Dialect, week: &str) -> Vec<Step> {
-        let mut steps: Vec<Step> =
-            [self.apt_step(week), self.pip_step(dialect), self.commands_step()].into_iter().flatten().collect();
+    fn steps(&self, dialect: Dialect, week: &str, packages: &Steps) -> Vec<Step> {
+        let first = self.first(packages, 1);
+        let appended = (1..packages.packages().len()).map(|at| Some(self.appended_step(dialect, week, packages, at)));
+        let steps = [first.apt_step(week), first.pip_step(dialect)].into_iter().chain(appended);
+        let mut steps: Vec<Step> = steps.chain([self.commands_step()]).flatten().collect();
         if let Some(ca_cert) = &self.ca_cert {
             if steps.is_empty() {
                 steps.push(Step::default());
             }
             steps[0].words.insert(0, "ca");
-            steps[0].files.push(("ca.pem", ca_cert.as_pem().into()));
+            steps[0].files.push(File::new("ca.pem", ca_cert.as_pem()));
         }
         for step in &mut steps {
-            step.files.insert(0, ("step.sh", STEP_SH.into()));
+            step.files.insert(0, File::new("step.sh", STEP_SH));
         }
         steps
+    }
+
+    /// The step that installs what these packages have in addition to those before. It has all packages so far, because it
+    /// checks that they are those of a build from nothing. For that it sees the base image. The packages of pip are checked
+    /// even if none of them is new: from nothing, they would be installed after those of apt.
+    fn appended_step(&self, dialect: Dialect, week: &str, packages: &Steps, at: usize) -> Step {
+        let (new, part) = (&packages.packages()[at], self.first(packages, at + 1));
+        let mut step = Step { words: vec!["appended"], sees_base: true, ..Step::default() };
+        let apt = part.apt_step(week).filter(|_| !new.apt.is_empty());
+        let mut pip = part.pip_step(dialect);
+        if new.pip.is_empty() {
+            pip.iter_mut()
+                .flat_map(|step| &mut step.words)
+                .filter(|word| **word == "pip")
+                .for_each(|word| *word = "check");
+        }
+        for part in apt.into_iter().chain(pip) {
+            step.words.extend(part.words);
+            step.caches.extend(part.caches);
+            step.files.extend(part.files);
+        }
+        for file in step.files.iter_mut().filter(|file| ["apt.txt", "requirements.txt"].contains(&file.name)) {
+            file.source = file.name.replace('.', &format!("-{}.", at + 1));
+        }
+        step
     }
 
     fn apt_step(&self, week: &str) -> Option<Step> {
         if !self.update && self.apt.is_empty() {
             return None;
         }
-        let mut step = Step { caches: &[Cache::AptArchives, Cache::AptLists], ..Step::default() };
+        let mut step = Step { caches: vec![Cache::AptArchives, Cache::AptLists], ..Step::default() };
         if self.update {
-            step.files.push(("update.txt", format!("{week}\n").into()));
+            step.files.push(File::new("update.txt", format!("{week}\n")));
         }
         if !self.apt.is_empty() {
-            step.files.push(("apt.txt", lines(self.apt.iter().map(AptPackage::as_str)).into()));
+            step.files.push(File::new("apt.txt", lines(self.apt.iter().map(AptPackage::as_str))));
         }
         if let Some(mirror) = &self.apt_mirror {
-            step.files.push(("apt-mirror.txt", format!("{}\n", archive_root(mirror)).into()));
+            step.files.push(File::new("apt-mirror.txt", format!("{}\n", archive_root(mirror))));
         }
         if self.recommends {
             step.words.push("recommends");
@@ -282,15 +321,15 @@ impl Recipe {
     }
 
     fn pip_step(&self, dialect: Dialect) -> Option<Step> {
-        if self.pip.is_empty() && self.requirements.is_empty() {
+        if !self.has_pip() {
             return None;
         }
         let listed = lines(self.pip.iter().map(PipRequirement::as_str));
-        let mut step = Step { words: vec!["pip"], caches: &[Cache::Pip], ..Step::default() };
-        step.files.push(("requirements.txt", (listed + &requirements::text(&self.requirements.wanted)).into()));
+        let mut step = Step { words: vec!["pip"], caches: vec![Cache::Pip], ..Step::default() };
+        step.files.push(File::new("requirements.txt", listed + &requirements::text(&self.requirements.wanted)));
         let constraints = requirements::text(&self.requirements.constraints);
         if !constraints.is_empty() {
-            step.files.push(("constraints.txt", constraints.into()));
+            step.files.push(File::new("constraints.txt", constraints));
         }
         step.files.extend(self.index_file());
         if !self.compile {
@@ -303,8 +342,8 @@ impl Recipe {
         };
         step.words.insert(0, word);
         let programs = [("uv.py", UV_PY), ("bytecode.py", BYTECODE_PY), ("uv.txt", UV_TXT)];
-        step.files.extend(programs.map(|(name, contents)| (name, contents.into())));
-        step.caches = &[Cache::Pip, Cache::Uv];
+        step.files.extend(programs.map(|(name, contents)| File::new(name, contents)));
+        step.caches.push(Cache::Uv);
         Some(step)
     }
 
@@ -312,14 +351,14 @@ impl Recipe {
         if self.commands.trim().is_empty() {
             return None;
         }
-        let mut step = Step { words: vec!["commands"], caches: &[Cache::Pip], ..Step::default() };
-        step.files.push(("commands.sh", format!("{}\n", self.commands).into()));
+        let mut step = Step { words: vec!["commands"], caches: vec![Cache::Pip], ..Step::default() };
+        step.files.push(File::new("commands.sh", format!("{}\n", self.commands)));
         step.files.extend(self.index_file());
         Some(step)
     }
 
-    fn index_file(&self) -> Option<(&'static str, Vec<u8>)> {
-        self.pip_index_url.as_ref().map(|url| ("pip-index-url.txt", format!("{}\n", url.as_str()).into()))
+    fn index_file(&self) -> Option<File> {
+        self.pip_index_url.as_ref().map(|url| File::new("pip-index-url.txt", format!("{}\n", url.as_str())))
     }
 }
 
@@ -410,14 +449,19 @@ mod tests {
         Recipe::new(spec, ca_cert).unwrap()
     }
 
+    /// The context of a build from nothing.
+    fn rendered(recipe: &Recipe, dialect: Dialect, week: &str) -> Context {
+        recipe.render(dialect, week, &recipe.whole())
+    }
+
     fn dockerfile(spec: &RecipeSpec, dialect: Dialect) -> String {
-        recipe(spec).render(dialect, "2026-W47").dockerfile
+        rendered(&recipe(spec), dialect, "2026-W47").dockerfile
     }
 
     #[test]
     fn a_recipe_with_nothing_to_do_has_no_step_on_either_builder() {
         for builder in [Dialect::BuildKit, Dialect::Legacy] {
-            let context = recipe(&minimal()).render(builder, "2026-W47");
+            let context = rendered(&recipe(&minimal()), builder, "2026-W47");
             assert_eq!(context.dockerfile, "FROM python:3-slim\nENV PYTHONUNBUFFERED=1\nWORKDIR /app\n");
             assert_eq!(context.files, []);
         }
@@ -471,7 +515,7 @@ WORKDIR /app
 
     #[test]
     fn the_context_holds_each_file_once_and_lists_in_order() {
-        let context = recipe(&full()).render(Dialect::BuildKit, "2026-W47");
+        let context = rendered(&recipe(&full()), Dialect::BuildKit, "2026-W47");
         let text = |contents: &[u8]| String::from_utf8(contents.to_vec()).unwrap();
         let files: Vec<(&str, String)> = context.entries().map(|(name, contents)| (name, text(contents))).collect();
         let expected = [
@@ -532,7 +576,7 @@ WORKDIR /app
 
     #[test]
     fn the_week_matters_only_to_an_update() {
-        let render = |spec: &RecipeSpec, week| recipe(spec).render(Dialect::BuildKit, week);
+        let render = |spec: &RecipeSpec, week| rendered(&recipe(spec), Dialect::BuildKit, week);
         assert_ne!(render(&full(), "2026-W47"), render(&full(), "2026-W48"));
         let still = RecipeSpec { update: false, ..full() };
         assert_eq!(render(&still, "2026-W47"), render(&still, "2026-W48"));
@@ -579,8 +623,8 @@ WORKDIR /app
         let recipe = |text: &str| recipe(&RecipeSpec { requirements: text.parse().ok(), ..full() });
         let [one, other] = ["# a\nsix \\\n # b\n", "six"].map(recipe);
         assert_eq!(
-            (one.digest(), one.render(Dialect::Legacy, "")),
-            (other.digest(), other.render(Dialect::Legacy, ""))
+            (one.digest(), rendered(&one, Dialect::Legacy, "")),
+            (other.digest(), rendered(&other, Dialect::Legacy, ""))
         );
         let only_options =
             RecipeSpec { requirements: "--pre".parse().ok(), constraints: "a<1".parse().ok(), ..minimal() };

@@ -18,6 +18,9 @@ pub const JOB_LABEL: &str = "longshore.job";
 /// The label that says what an image was made of; see `recipe::MadeOf`.
 pub const RECIPE_LABEL: &str = "longshore.recipe";
 
+/// The label of an image: the packages of each step of its build.
+pub const STEPS_LABEL: &str = "longshore.steps";
+
 /// The labels that the container of a run may have, the present one first.
 pub const RUN_LABELS: [&str; 2] = [RUN_LABEL, JOB_LABEL];
 

@@ -1,7 +1,7 @@
 //! Finds the reason of a failure in the output of docker and of the programs in a build. Pure. The reason is only shown: no
 //! status depends on it.
 
-use crate::recipe::failure::{Asked, KILLED, Reason, host, is_full, of_step};
+use crate::recipe::failure::{ANEW, Asked, KILLED, Reason, host, is_full, of_step};
 use crate::terminal::plain_lines;
 
 /// The reason of a run that docker refused: the last line that begins with `docker: `.
@@ -17,12 +17,27 @@ pub fn of_run(log: &str) -> Option<Reason> {
 #[must_use]
 pub fn of_build(log: &str, asked: &Asked) -> Option<Reason> {
     let log = plain_lines(log);
-    let lines: Vec<&str> = log.lines().collect();
+    let lines = of_last_try(&log);
     of_step(&step(&lines), asked)
         .or_else(|| lines.iter().find(|line| is_full(line)).map(|line| Reason::no_space(docker_error(line))))
         .or_else(|| base(&lines, asked))
         .or_else(|| unexplained(&lines))
         .or_else(|| last_words(&lines))
+}
+
+/// Whether the step of a build that failed is one for packages. BuildKit repeats its instruction after ` > [stage-0 2/3] `.
+#[must_use]
+pub fn failed_at_packages(log: &str) -> bool {
+    let log = plain_lines(log);
+    let failed = of_last_try(&log).into_iter().rfind(|line| line.starts_with(" > ["));
+    failed.is_some_and(|line| line.contains("/step.sh\", ") && !line.contains("\"commands\""))
+}
+
+/// The lines after the last note that the build is repeated.
+fn of_last_try(log: &str) -> Vec<&str> {
+    let lines: Vec<&str> = log.lines().collect();
+    let begins = lines.iter().rposition(|line| *line == ANEW).map_or(0, |at| at + 1);
+    lines[begins..].to_vec()
 }
 
 /// The output of the step that failed, without the prefixes of BuildKit. BuildKit repeats the end of that output, and may

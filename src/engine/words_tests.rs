@@ -197,6 +197,37 @@ fn said(log: &str, asked: &Asked) -> (String, String) {
 }
 
 #[test]
+fn a_build_that_is_repeated_has_the_reason_of_its_last_try() {
+    let try_of = |words: &str, said: &str| {
+        let step = format!("[stage-0 3/4] RUN x [\"sh\", \"/dev/longshore/step.sh\", \"mounted\", {words}]");
+        format!(
+            "#7 {step}\n#7 1.5 {said}\n#7 ERROR: it failed\n------\n > {step}:\n1.5 {said}\n------\nERROR: it failed\n"
+        )
+    };
+    let appended =
+        try_of(r#""appended", "auto", "pip""#, "longshore: the packages cannot be added to those of the last image");
+    let commands = try_of(r#""commands""#, "longshore: the command ended with exit code 9: exit 9");
+    let whole = try_of(r#""auto", "pip""#, "longshore: step pip ended with exit code 7");
+    let asked = Asked::default();
+    let not_added =
+        ("the packages cannot be added to those of the last image".to_owned(), "build the image again".to_owned());
+    assert_eq!(said(&appended, &asked), not_added);
+    let last = said(&format!("{appended}{ANEW}\n{whole}"), &asked);
+    assert_eq!(last, ("step pip ended with exit code 7".to_owned(), String::new()));
+    for (log, expected) in [
+        (appended.clone(), true),
+        (whole.clone(), true),
+        (commands.clone(), false),
+        (format!("{appended}{ANEW}\n{commands}"), false),
+        (format!("{appended}{ANEW}\n"), false),
+        (appended.replace(" > [", "> ["), false),
+        (String::new(), false),
+    ] {
+        assert_eq!(failed_at_packages(&log), expected, "{log}");
+    }
+}
+
+#[test]
 fn each_recorded_failure_has_one_sentence_the_same_for_every_builder() {
     let mut found = BTreeSet::new();
     for builder in BUILDERS {

@@ -85,6 +85,11 @@ pub const INSTALLER: &str = "With BuildKit, uv installs the packages of pip. It 
     --installer uv, the build fails. The legacy builder takes pip. --no-compile makes a build faster, but a program that cannot \
     write to its packages compiles what it imports at every run.";
 
+pub const GROWTH: &str = "With BuildKit, an image whose recipe only got more packages of apt or pip reuses the layers of the last \
+    image of its name, and an appended step installs the new packages. The packages are those of a build from nothing: if they would \
+    not be, the log has a note, and the image is built from nothing. So it is with --squash, --no-cache and --pull, after five \
+    appended steps, with --installer pip, and for new packages of apt with --update.";
+
 pub const PYPROJECT: &str = "--pyproject installs the dependencies of [project]. As with pip and uv, --group names a group of \
     [dependency-groups], with {include-group = \"NAME\"} in it, and nothing else; an extra of [project.optional-dependencies] is \
     named with --extra. No group is installed by default. The project itself is not installed: its source is mounted at /app. \

@@ -30,7 +30,7 @@ pub mod waits;
 pub mod witness;
 
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -102,6 +102,8 @@ pub const STOP_SIZE: usize = 4096;
 const TRIES: u32 = 100;
 const TRY_PAUSE: Duration = Duration::from_millis(2);
 const SMALL_FILE: u64 = 4 << 20;
+/// How much of the end of a log is searched for a reason.
+const LAST_WORDS: u64 = 256 << 10;
 /// A request and its answer take about 230 bytes.
 const MANY_REQUESTS: u64 = 256 << 20;
 
@@ -420,6 +422,19 @@ impl Job {
     #[must_use]
     pub fn has_client(&self) -> bool {
         is_locked(&self.dir, LOG).unwrap_or(true)
+    }
+
+    /// The end of its log. A build that compiles writes much after the first error. What is not UTF-8 is U+FFFD.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn last_words(&self) -> io::Result<String> {
+        let mut log = self.dir.open_file(LOG)?;
+        let end = log.seek(SeekFrom::End(0))?;
+        log.seek(SeekFrom::Start(end.saturating_sub(LAST_WORDS)))?;
+        let mut bytes = Vec::new();
+        log.take(LAST_WORDS).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Whether a process writes its log, or may write it: a docker client or, of a run on another machine, its supervisor.

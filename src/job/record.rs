@@ -146,6 +146,17 @@ pub struct Build {
     pub pull: bool,
     /// Do not use the build cache.
     pub no_cache: bool,
+    /// Build from nothing, without the steps of the last image.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub squash: bool,
+}
+
+impl Build {
+    /// Whether the steps of the last image are of no use. With `--pull`, the base image may be another one.
+    #[must_use]
+    pub fn is_from_nothing(&self) -> bool {
+        self.pull || self.no_cache || self.squash
+    }
 }
 
 /// What a run was asked to do. The runner decides how.
@@ -553,6 +564,7 @@ impl Record {
                 ca_cert: None,
                 pull: false,
                 no_cache: false,
+                squash: false,
             }),
         };
         Self {

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use crate::recipe::failure::ANEW;
 use crate::recipe::steps::announced;
 
 /// How much of a line is held back.
@@ -102,6 +103,10 @@ impl Steps {
     }
 
     fn heading(&mut self, line: &str) -> Option<String> {
+        if line == ANEW {
+            // Its numbers begin again.
+            self.begun.clear();
+        }
         let step = announced(line)?;
         if step.vertex.is_some_and(|vertex| !self.begun.insert(vertex)) {
             return None;
@@ -118,8 +123,11 @@ impl Steps {
             script.split('"').filter(|word| !word.trim_matches([',', ' ', ']']).is_empty()).collect();
         let recipe = &self.recipe;
         let mut said: Vec<String> = Vec::new();
+        let is_appended = script.contains(&"appended");
         for word in script {
             said.extend(match word {
+                "apt" if is_appended => Some("add apt packages".to_owned()),
+                "pip" if is_appended => Some("add pip packages".to_owned()),
                 "update" => Some("apt-get upgrade".to_owned()),
                 "apt" if recipe.apt.is_empty() => None,
                 "apt" => Some(format!("apt-get install {}", recipe.apt)),
@@ -136,9 +144,8 @@ impl Steps {
 fn may_begin(held: &[u8]) -> bool {
     let rest = after_colour(held);
     let is_colour = rest.starts_with(b"\x1b") && rest.len() < COLOUR;
-    let legacy = b"Step ";
-    let common = rest.len().min(legacy.len());
-    rest.starts_with(b"#") || rest[..common] == legacy[..common] || is_colour
+    let begins = |with: &[u8]| rest.iter().zip(with).all(|(a, b)| a == b);
+    rest.starts_with(b"#") || begins(b"Step ") || begins(ANEW.as_bytes()) || is_colour
 }
 
 /// Without the colours (SGR) at the beginning.
@@ -205,6 +212,16 @@ mod tests {
         ] {
             assert_eq!(headings(log), [first, second]);
         }
+    }
+
+    #[test]
+    fn a_build_that_is_repeated_has_headings_again() {
+        let run = |words: &str| {
+            format!("#7 [stage-0 3/4] RUN x [\"sh\", \"/dev/longshore/step.sh\", \"mounted\", {words}]\n")
+        };
+        let log = format!("{}{ANEW}\n{}", run("\"appended\", \"apt\", \"auto\", \"check\""), run("\"auto\", \"pip\""));
+        assert_eq!(headings(log.as_bytes()), ["3/4 add apt packages", "3/4 pip install requests==2.31.0"]);
+        assert_eq!(shown(log.as_bytes(), 1), shown(log.as_bytes(), log.len()));
     }
 
     #[test]

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::is_plain_message;
 use crate::envfile;
 use crate::names::{AptPackage, ImageRef, Packages, PipRequirement, Variable};
-use crate::recipe::{CaCert, Dialect, Recipe};
+use crate::recipe::growth::{Packages as Step, Steps};
+use crate::recipe::{Base, CaCert, Dialect, Recipe};
 use crate::spec::{self, RecipeSpec, RunSpec};
 
 /// Every property of this file.
 pub fn all(bytes: &[u8]) {
     recipe(bytes);
+    steps(&String::from_utf8_lossy(bytes));
     run(bytes);
     variables(&String::from_utf8_lossy(bytes));
     certificates(bytes);
@@ -52,7 +56,31 @@ fn several(spec: RecipeSpec, once: &Recipe) {
     turned.apt.reverse();
     turned.pip.reverse();
     assert_eq!(turned.digest(), once.digest());
-    assert_eq!(turned.render(Dialect::Legacy, ""), once.render(Dialect::Legacy, ""));
+    assert_eq!(turned.render(Dialect::Legacy, "", &turned.whole()), once.render(Dialect::Legacy, "", &once.whole()));
+}
+
+/// Whatever the label of the last image says, each package of a recipe is in exactly one step.
+pub fn steps(text: &str) {
+    let spec = json!({"name": "mine", "baseImage": "base:1", "aptInstall": "jq g++", "pipInstall": "six idna numpy<2"});
+    let spec: RecipeSpec = serde_json::from_value(spec).expect("a spec");
+    let recipe = Recipe::new(&spec, None).expect("a recipe");
+    let (base, whole) = (Base::Id("sha256:ab".into()), recipe.whole());
+    let own = recipe.steps_label("", &base, &whole).expect("a label");
+    let (before, _) = own.split_once("\"steps\":").expect("its steps");
+    for label in [text, &format!("{before}\"steps\":{text}}}")] {
+        let Some(grown) = recipe.grown("", &base, label) else { continue };
+        let [apt, pip] = [|step: &Step| step.apt.clone(), |step: &Step| step.pip.clone()].map(|of| {
+            let of_all = |steps: &Steps| steps.packages().iter().flat_map(of).collect::<Vec<_>>();
+            let (mut grown, whole) = (of_all(&grown), of_all(&whole));
+            grown.sort();
+            (grown, whole)
+        });
+        assert!(apt.0 == apt.1 && pip.0 == pip.1, "{label}");
+        assert!(grown.packages().len() <= 6);
+        assert!(
+            recipe.steps_label("", &base, &grown).is_some_and(|again| recipe.grown("", &base, &again) == Some(grown))
+        );
+    }
 }
 
 /// A recipe of the same shape as this one: the same steps with other texts.
@@ -84,8 +112,8 @@ fn has_pip(recipe: &Recipe) -> bool {
 fn rendered(spec: &RecipeSpec, recipe: &Recipe) {
     let twin = Recipe::new(&alike(spec, recipe), None).expect("a recipe");
     for dialect in [Dialect::BuildKit, Dialect::Legacy] {
-        let context = recipe.render(dialect, "2026-W47");
-        assert_eq!(context.dockerfile, twin.render(dialect, "2026-W47").dockerfile);
+        let context = recipe.render(dialect, "2026-W47", &recipe.whole());
+        assert_eq!(context.dockerfile, twin.render(dialect, "2026-W47", &twin.whole()).dockerfile);
         let whole = context.dockerfile.replace("\\\n", " ");
         let lines: Vec<&str> = whole.lines().collect();
         assert_eq!(lines.first().and_then(|line| line.strip_prefix("FROM ")), Some(recipe.base.as_str()));
@@ -192,6 +220,13 @@ mod tests {
                 "aptMirror": mirror, "update": apt.len() % 2 == 0, "recommends": pip.len() % 2 == 0,
             });
             super::recipe(body.to_string().as_bytes());
+        }
+
+        #[test]
+        fn a_label_only_says_how_packages_are_spread(
+            text in r#"\[(\{("apt":\["(jq|g\+\+|x)"(,"(jq|g\+\+)")?\],?)?("pip":\["(six|idna|numpy<2)"(,"(six|idna)")?\])?\},?){0,4}\]"#
+        ) {
+            super::steps(&text.replace(",}", "}").replace(",]", "]"));
         }
 
         #[test]

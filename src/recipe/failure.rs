@@ -11,6 +11,10 @@ mod uv;
 const MARK: &str = "longshore: ";
 /// What `step.sh` writes when pip takes the place of uv.
 const TOOK_OVER: &str = "note: pip installs the packages";
+/// What `step.sh` writes when an appended step would not give what a build from nothing gives.
+const NOT_ADDED: &str = "the packages cannot be added ";
+/// The line of the log after which a build is repeated from nothing.
+pub const ANEW: &str = "note: the image is built from nothing, because packages could not be added to its layers";
 /// The longest sentence and the longest hint, in characters.
 const MOST: usize = 400;
 
@@ -116,6 +120,10 @@ pub fn of_step(lines: &[&str], asked: &Asked) -> Option<Reason> {
 /// The marker itself. Commands may run pip or curl, so their output may say what to do.
 fn with_hint(marker: &str, lines: &[&str], asked: &Asked) -> Reason {
     let reason = Reason::new(marker);
+    if marker.starts_with(NOT_ADDED) {
+        // The build was to be repeated, and that could not be started.
+        return reason.hint("build the image again");
+    }
     if !is_ended(marker) {
         return reason;
     }

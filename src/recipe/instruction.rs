@@ -5,10 +5,29 @@
 pub struct Step {
     /// The words of `step.sh`.
     pub words: Vec<&'static str>,
-    /// The files beside `step.sh`: name, contents.
-    pub files: Vec<(&'static str, Vec<u8>)>,
+    /// The files beside `step.sh`.
+    pub files: Vec<File>,
     /// The directories that BuildKit keeps between builds.
-    pub caches: &'static [Cache],
+    pub caches: Vec<Cache>,
+    /// Whether it sees the files of the base image, as `base` beside `step.sh`. Only BuildKit can do that.
+    pub sees_base: bool,
+}
+
+/// A file that a step reads.
+pub struct File {
+    /// Its name beside `step.sh`.
+    pub name: &'static str,
+    /// Its name in the context. Steps with another file of the same name have another one.
+    pub source: String,
+    /// Its contents.
+    pub contents: Vec<u8>,
+}
+
+impl File {
+    /// A file that has the same name in the context.
+    pub fn new(name: &'static str, contents: impl Into<Vec<u8>>) -> Self {
+        Self { name, source: name.to_owned(), contents: contents.into() }
+    }
 }
 
 /// A directory that BuildKit keeps between builds. It is not part of the image.
@@ -42,10 +61,13 @@ impl Step {
     /// The instruction for BuildKit, which mounts files and caches. The caches are those of this base image.
     pub fn mounted(&self, base: &str) -> String {
         let mut run = "RUN".to_owned();
-        for (name, _) in &self.files {
-            run += &format!(" --mount=type=bind,source={name},target=/dev/longshore/{name} \\\n   ");
+        for File { name, source, .. } in &self.files {
+            run += &format!(" --mount=type=bind,source={source},target=/dev/longshore/{name} \\\n   ");
         }
-        for cache in self.caches {
+        if self.sees_base {
+            run += &format!(" --mount=type=bind,from={base},target=/dev/longshore/base \\\n   ");
+        }
+        for cache in &self.caches {
             run += &format!(" --mount=type=cache,{} \\\n   ", cache.mount(base));
         }
         run + &format!(" {}\n", self.program("/dev/longshore", "mounted"))
@@ -53,7 +75,7 @@ impl Step {
 
     /// The instructions for the legacy builder, which copies the files.
     pub fn copied(&self) -> String {
-        let names: Vec<&str> = self.files.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = self.files.iter().map(|file| file.source.as_str()).collect();
         format!("COPY {} /.longshore/\nRUN {}\n", names.join(" "), self.program("/.longshore", "copied"))
     }
 

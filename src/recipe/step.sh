@@ -5,7 +5,8 @@
 # mounted: the files beside it and the caches are mounts, which are not part of the image (BuildKit).
 # copied:  they are files of the image, and this script removes them (the legacy builder).
 #
-# Its own exit codes: 90 no apt-get, 91 not root, 92 no python3, 93 no pip, 94 uv cannot be used. Any other exit code is
+# Its own exit codes: 90 no apt-get, 91 not root, 92 no python3, 93 no pip, 94 uv cannot be used, 95 the packages of an
+# appended step cannot be added to those of the steps before. Any other exit code is
 # that of the program that failed. Its last line then begins with "longshore: " and says which program that was;
 # recipe/failure.rs reads it.
 # shellcheck shell=sh
@@ -57,6 +58,18 @@ step_ca() {
     cat "$ours" >>"$bundle"
 }
 
+# The steps before are those of the last image, and the lists have all packages so far. This step fails unless it leaves what a
+# build from nothing leaves, and also if it cannot tell. longshore then builds from nothing. The files of the base image are
+# in the directory `base`.
+step_appended() {
+    appended=--appended
+}
+
+anew() {
+    printf 'note: %s\n' "$1" >&2
+    die 95 'the packages cannot be added to those of the last image'
+}
+
 step_recommends() {
     recommends=--install-recommends
 }
@@ -88,13 +101,71 @@ step_apt() {
     if [ -f "$here/update.txt" ]; then
         apt upgrade --with-new-pkgs
     fi
+    if [ -n "${appended:-}" ]; then
+        expect_packages "$@"
+    fi
     if [ $# -gt 0 ]; then
         apt install "${recommends:---no-install-recommends}" -- "$@"
+    fi
+    if [ -n "${appended:-}" ]; then
+        check_packages
     fi
     if [ "$how" = copied ]; then
         apt clean
         rm -rf /var/lib/apt/lists/*
     fi
+}
+
+# Writes into the file `expected` which packages a build from nothing would leave: apt simulates it on those of the base image.
+# What is installed by now has to be among them.
+expect_packages() {
+    apt-get -q -y -s -o Dir::State::Status="$here/base/var/lib/dpkg/status" -o Dir::Cache::pkgcache= \
+        -o Dir::Cache::srcpkgcache= -o APT::Cmd::Pattern-Only=true install \
+        "${recommends:---no-install-recommends}" -- "$@" >"$here/simulated" ||
+        anew 'apt-get cannot tell what it would install from nothing'
+    packages --admindir="$here/base/var/lib/dpkg" >"$here/of-base"
+    # Inst NAME[:ARCH] [OLD] (VERSION RELEASE... [ARCH]), Remv NAME[:ARCH] [OLD]
+    awk -v native="$(dpkg --print-architecture)" '
+        function key(name, arch) {
+            sub(/:.*/, "", name)
+            return (arch == native || arch == "all") ? name : name ":" arch
+        }
+        FNR == NR { split($1, part, ":"); state[key(part[1], part[2])] = $0; next }
+        $1 == "Inst" && match($0, /\[[a-z0-9-]+\]\)/) {
+            arch = substr($0, RSTART + 1, RLENGTH - 3)
+            version = substr($3, 1, 1) == "(" ? $3 : $4
+            name = $2
+            sub(/:.*/, "", name)
+            state[key(name, arch)] = name ":" arch " " substr(version, 2)
+        }
+        $1 == "Remv" { split($2 ":" native, part, ":"); delete state[key(part[1], part[2])] }
+        END { for (each in state) print state[each] }
+    ' "$here/of-base" "$here/simulated" | LC_ALL=C sort >"$here/expected"
+    packages >"$here/before"
+    LC_ALL=C comm -23 "$here/before" "$here/expected" >"$here/surplus"
+    if [ -s "$here/surplus" ]; then
+        read -r package version <"$here/surplus"
+        anew "a build from nothing would not install $package in version $version"
+    fi
+}
+
+check_packages() {
+    packages >"$here/after"
+    cmp -s "$here/after" "$here/expected" || anew 'apt-get installed other packages than a build from nothing would'
+    # pip looks at what it finds, and a build from nothing calls it after apt.
+    if [ -f "$here/uv.py" ]; then
+        for package in $(LC_ALL=C comm -13 "$here/before" "$here/after" | cut -d ' ' -f 1); do
+            if dpkg-query -L "$package" | grep -q -e '^/usr/lib/python' -e '^/usr/bin/python'; then
+                anew "$package has files of Python, which are there before pip in a build from nothing"
+            fi
+        done
+    fi
+}
+
+# The installed packages, a line each: NAME:ARCHITECTURE VERSION
+packages() {
+    dpkg-query "$@" -W -f '${db:Status-Status} ${Package}:${Architecture} ${Version}\n' |
+        sed -n 's/^installed //p' | LC_ALL=C sort
 }
 
 apt() {
@@ -157,13 +228,20 @@ step_pip() {
     if [ -f "$here/constraints.txt" ]; then
         set -- "$@" --constraint "$here/constraints.txt"
     fi
+    [ -z "${appended:-}" ] || anew 'only uv can add packages'
     python3 -m pip install "$@" || die $? "pip ended with exit code $?"
+}
+
+# In an appended step without new packages for pip: a build from nothing would install the same ones after those of apt.
+step_check() {
+    step_pip
 }
 
 with_uv() {
     code=0
-    python3 "$here/uv.py" ${uncompiled:-} || code=$?
+    python3 "$here/uv.py" ${uncompiled:-} ${appended:-} || code=$?
     if [ "$code" != 0 ]; then
+        [ -z "${appended:-}" ] || anew 'uv did not add the packages'
         [ "$installer" = auto ] || die "$code" "uv ended with exit code $code"
         echo 'note: pip installs the packages' >&2
         return 1

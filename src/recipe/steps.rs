@@ -82,9 +82,12 @@ fn words(instruction: &str) -> String {
 /// Of `… ["sh", "…/step.sh", "mounted", "ca", "pip"]`: `certificates, pip packages`.
 fn ours(run: &str) -> Option<String> {
     let (_, arguments) = run.split_once("/step.sh\", ")?;
+    let is_appended = arguments.contains("\"appended\"");
     let names = arguments.trim_end_matches(']').split(", ").filter_map(|word| match word.trim_matches('"') {
         "ca" => Some("certificates"),
+        "apt" if is_appended => Some("more apt packages"),
         "apt" => Some("apt packages"),
+        "pip" if is_appended => Some("more pip packages"),
         "pip" => Some("pip packages"),
         "commands" => Some("commands"),
         _ => None,
@@ -144,6 +147,20 @@ mod tests {
         let coloured = step(b"\x1b[0mStep 5/6 : RUN make install\r\n").unwrap();
         assert_eq!((coloured.number, coloured.of, coloured.text.as_str()), (5, 6, "RUN make install"));
         assert_eq!(step(b"#9 [3/3] WORKDIR /app").unwrap().text, "working directory");
+    }
+
+    #[test]
+    fn an_appended_step_is_told_from_the_first_ones() {
+        let text = |words: &str| {
+            step(format!("#7 [stage-0 3/4] RUN x [\"sh\", \"/dev/longshore/step.sh\", {words}]").as_bytes())
+        };
+        for (words, expected) in [
+            (r#""mounted", "appended", "apt", "auto", "pip""#, "more apt packages, more pip packages"),
+            (r#""mounted", "appended", "recommends", "apt", "auto", "check""#, "more apt packages"),
+            (r#""mounted", "appended", "uncompiled", "uv", "pip""#, "more pip packages"),
+        ] {
+            assert_eq!(text(words).unwrap().text, expected);
+        }
     }
 
     #[test]

@@ -1,12 +1,16 @@
 """Installs the packages of a recipe with uv, so that the image has what pip would install. `step.sh` runs it:
-`python3 uv.py [--no-compile]`, with the files of the recipe beside it.
+`python3 uv.py [--no-compile] [--appended]`, with the files of the recipe beside it.
 
 uv and its cache are in the cache mount `uv` beside it, which is not part of the image. Builds that run at the same time
 share that mount: uv locks its own cache, and the program gets its name, which holds its version, by a rename. uv reads
 neither the settings of pip nor those of Debian's Python. Settings become options here. What has no option is left
 to pip, and so are packages which pip would find outside of the directory that uv looks into.
 
-Exit codes: 0 the packages are installed; 94 pip has to install them, and the last line says why; any other is that of uv.
+With --appended, earlier steps of the build have installed some of the packages, and the base image is in the directory `base`.
+Then the packages are those of a build from nothing, or the build fails.
+
+Exit codes: 0 the packages are installed; 94 pip has to install them, and the last line says why; 95 an appended step cannot
+install what a build from nothing would; any other is that of uv.
 """
 
 import ast
@@ -52,6 +56,10 @@ NO = ("0", "false", "no", "off", "f", "n")
 
 class PipIsNeeded(Exception):
     """Why uv would not do what pip does."""
+
+
+class NotAdded(Exception):
+    """Why a build from nothing would install something else."""
 
 
 def pip_settings():
@@ -236,6 +244,92 @@ class Uv:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def changes(uv, *options):
+    """The exit code of uv, and what it would install and remove."""
+    planned = uv.run("--dry-run", "--output-format", "json", *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if planned.returncode:
+        sys.stderr.buffer.write(planned.stderr)
+        return planned.returncode, []
+    return 0, json.loads(planned.stdout.decode())["changes"]
+
+
+def check_others(changed, others):
+    for change in changed:
+        if normalized(change["name"]) in others:
+            name = change["name"]
+            raise PipIsNeeded(f"the base image has {name!r} in a directory that uv does not look into")
+
+
+def canonical(version):
+    """A version as uv writes it."""
+    from pip._vendor.packaging.version import InvalidVersion, Version
+
+    try:
+        return str(Version(version))
+    except InvalidVersion:
+        return version
+
+
+def versions(directories):
+    """The packages in these directories: name to version."""
+    from importlib.metadata import distributions
+
+    found = distributions(path=sorted(directories))
+    return {normalized(each.metadata["Name"]): canonical(each.metadata["Version"]) for each in found}
+
+
+def of_base():
+    """The directories of packages as the base image has them. A link in their path would lead out of it."""
+    base = os.path.join(HERE, "base")
+    found = [base + path for path in site_packages()]
+    if any(os.path.realpath(path) != path for path in found):
+        raise NotAdded("the base image has links in the path of its packages")
+    return found
+
+
+def from_nothing(uv, others):
+    """The packages that a build from nothing would leave: name to version. uv looks into a directory with the descriptions of
+    those of the base image."""
+    target = new_directory()
+    try:
+        for directory in of_base():
+            for name in os.listdir(directory) if os.path.isdir(directory) else []:
+                if name.endswith((".dist-info", ".egg-info")):
+                    os.symlink(os.path.join(directory, name), os.path.join(target, name))
+        expected = versions([target])
+        code, changed = changes(uv, "--target", target)
+    finally:
+        shutil.rmtree(target, ignore_errors=True)
+    if code:
+        raise NotAdded("uv cannot tell what it would install from nothing")
+    check_others(changed, others)
+    for change in changed:
+        if change["action"] == "uninstalled":
+            expected.pop(normalized(change["name"]), None)
+    for change in changed:
+        if change["action"] == "installed":
+            expected[normalized(change["name"])] = canonical(change["version"])
+    return expected
+
+
+def check_before(expected):
+    """Returns whether something has to be installed."""
+    present = versions(site_packages())
+    for name, version in sorted(present.items()):
+        if expected.get(name) != version:
+            instead = expected.get(name, "none")
+            raise NotAdded(f"{name} {version} is there, and a build from nothing would have {instead}")
+    return present != expected
+
+
+def check_after(expected, before):
+    if versions(site_packages()) != expected:
+        raise NotAdded("uv installed other packages than in a build from nothing")
+    after = bytecode.installed(site_packages())
+    if any(after.get(package) != written for package, written in before.items()):
+        raise NotAdded("uv replaced packages that were there")
+
+
 def install(words):
     settings = pip_settings()
     check_writable()
@@ -243,17 +337,20 @@ def install(words):
     more, requirements = recipe()
     uv = Uv(options + more + certificates(variables), requirements, variables)
     others = packages_of_others()
-    if others:
-        planned = uv.run("--dry-run", "--output-format", "json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        if planned.returncode:
-            sys.stderr.buffer.write(planned.stderr)
-            return planned.returncode
-        for change in json.loads(planned.stdout.decode())["changes"]:
-            if normalized(change["name"]) in others:
-                name = change["name"]
-                raise PipIsNeeded(f"the base image has {name!r} in a directory that uv does not look into")
+    is_appended = "--appended" in words
+    if is_appended:
+        expected = from_nothing(uv, others)
+        if not check_before(expected):
+            return 0
+    elif others:
+        code, changed = changes(uv)
+        if code:
+            return code
+        check_others(changed, others)
     before = bytecode.installed(site_packages())
     code = uv.run().returncode
+    if is_appended and code == 0:
+        check_after(expected, before)
     if code == 0 and "--no-compile" not in words and settings.get("no-compile", "no").lower() in NO:
         after = bytecode.installed(site_packages())
         new = sorted(package for package, written in after.items() if before.get(package) != written)
@@ -269,6 +366,9 @@ def install(words):
 def main():
     try:
         code = install(sys.argv[1:])
+    except NotAdded as reason:
+        print(f"note: the packages are not added to those of the last image: {reason}", file=sys.stderr, flush=True)
+        return 95
     except PipIsNeeded as reason:
         print(f"note: uv is not used: {reason}", file=sys.stderr, flush=True)
         return 94

@@ -149,6 +149,14 @@ pub fn start(engine: &Engine, env: &Env, job: &Job, record: &Record, values: &Va
     }
 }
 
+/// Starts the client that builds an image from nothing, if a build that reused the steps of the last image failed because of
+/// that.
+pub fn start_anew(engine: &Engine, env: &Env, job: &Job, record: &Record) -> Result<Option<Child>> {
+    let Work::Build(work) = &record.work else { return Ok(None) };
+    let call = build::anew(engine, env, job, record, work)?;
+    call.map(|call| spawn(engine, job, &call)).transpose()
+}
+
 /// Starts docker's client with the locked log as its stdout and stderr. This process closes its own descriptor of the log,
 /// so that the log is locked only while a client has it open.
 fn spawn(engine: &Engine, job: &Job, call: &Call) -> Result<Child> {

@@ -40,7 +40,7 @@ use crate::job::tombstone::Tombstone;
 use crate::job::{Here, Job};
 use crate::names::{EnvKey, EnvValue, LogDriver, Tail};
 use crate::recipe::failure::Reason;
-pub use build::{rendered, week};
+pub use build::{rendered, steps, week};
 pub use local::withhold;
 pub use lookout::Lookout;
 pub use receive::NotFetched;
@@ -180,6 +180,19 @@ impl Runner {
             Self::Local(engine) => local::start(engine, env, job, record, values),
             Self::Shipped(engine) => shipped::start(engine, env, job, record, values),
             Self::Swarm(engine) => swarm::start(engine, env, job, record, values),
+        }
+    }
+
+    /// Starts the client of a build once more, from nothing. `None` if the build that failed was one, or would fail in the same
+    /// way.
+    ///
+    /// # Errors
+    /// As [`Runner::start`].
+    pub fn start_anew(&self, env: &Env, job: &Job, record: &Record) -> Result<Option<Child>> {
+        match self {
+            Self::Local(engine) | Self::Shipped(engine) | Self::Swarm(engine) => {
+                local::start_anew(engine, env, job, record)
+            }
         }
     }
 

@@ -201,6 +201,6 @@ mod tests {
     fn the_help_lists_every_key_in_the_order_of_the_struct() {
         let line = keys_line::<RecipeSpec>();
         assert!(line.starts_with("Keys of --spec (JSON): name, baseImage, update, aptInstall, "), "{line}");
-        assert!(line.ends_with(", pull, noCache. Flags override the file."), "{line}");
+        assert!(line.ends_with(", pull, noCache, squash. Flags override the file."), "{line}");
     }
 }

@@ -113,6 +113,11 @@ pub struct RecipeSpec {
     #[serde(deserialize_with = "field::switch", skip_serializing)]
     #[cfg_attr(test, schemars(with = "Option<bool>"))]
     pub no_cache: bool,
+    /// Build from nothing instead of appending a step to the last image: one step for apt and one for pip
+    #[arg(long)]
+    #[serde(deserialize_with = "field::switch", skip_serializing)]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub squash: bool,
 }
 
 impl RecipeSpec {
@@ -140,6 +145,7 @@ impl RecipeSpec {
             labels: [file.labels, self.labels].concat(),
             pull: self.pull || file.pull,
             no_cache: self.no_cache || file.no_cache,
+            squash: self.squash || file.squash,
         }
     }
 }

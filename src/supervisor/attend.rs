@@ -175,7 +175,10 @@ impl Attendant {
         if self.task.runner().copies() {
             return self.attend_afar();
         }
-        let client = client.map(|client| self.until_ended(client));
+        let mut client = client.map(|client| self.until_ended(client));
+        if let Some(status) = client.filter(|status| !status.success()) {
+            client = Some(self.built_anew(status));
+        }
         let sighting = match client {
             None => Sighting::Absent,
             // A build that failed has no image to look for.
@@ -303,6 +306,20 @@ impl Attendant {
         if unreachable != dir.has(WAITING) {
             let now = self.task.env.now().to_rfc3339();
             let _ = if unreachable { dir.replace(WAITING, now.as_bytes()) } else { dir.remove(WAITING) };
+        }
+    }
+
+    /// Repeats a build from nothing, if it failed because it reused the steps of the last image. Returns how the last client
+    /// ended.
+    fn built_anew(&mut self, status: ExitStatus) -> ExitStatus {
+        let Task { env, job, record, .. } = &*self.task;
+        if record.kind != Kind::Build || self.task.requests().ask_for_end() {
+            return status;
+        }
+        match self.task.runner().start_anew(env, job, record) {
+            Ok(Some(client)) => self.until_ended(client),
+            // Without another client, the first failure is the reason.
+            Ok(None) | Err(_) => status,
         }
     }
 

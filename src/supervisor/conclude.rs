@@ -5,7 +5,7 @@
 //! and a command that finishes what a killed supervisor left take the same steps under the same lock.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -387,15 +387,7 @@ fn record(job: &Job, exit: &mut Exit) -> bool {
     job.finish(exit).is_ok()
 }
 
-/// How much of the end of a log is searched for a reason. A build that compiles writes much after the first error.
-const LAST_WORDS: u64 = 256 << 10;
-
 /// The reason in the end of the log. It is only shown; no decision depends on it.
 fn last_words(task: &Task) -> Option<Reason> {
-    let mut log = task.job.dir.open_file(LOG).ok()?;
-    let end = log.seek(SeekFrom::End(0)).ok()?;
-    log.seek(SeekFrom::Start(end.saturating_sub(LAST_WORDS))).ok()?;
-    let mut bytes = Vec::new();
-    log.take(LAST_WORDS).read_to_end(&mut bytes).ok()?;
-    task.runner().reason(&task.record, &String::from_utf8_lossy(&bytes))
+    task.runner().reason(&task.record, &task.job.last_words().ok()?)
 }

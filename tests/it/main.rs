@@ -16,6 +16,7 @@ mod failures;
 mod faults;
 mod formats;
 mod glance;
+mod grown;
 mod if_changed;
 mod mounts;
 mod nodes;

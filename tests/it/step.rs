@@ -174,6 +174,159 @@ fn pip_installs_what_uv_cannot_install_unless_only_uv_may() {
     }
 }
 
+/// The packages of a base image, as dpkg lists them.
+const OF_BASE: &str = "installed dpkg:amd64 1.21\ninstalled tzdata:all 2025a\nconfig-files gone:amd64 1\ninstalled libc6:amd64 2.36\n\
+                       installed libc6:i386 2.36\n";
+
+/// Runs an appended step for apt with programs that stand for apt-get and dpkg: what apt simulates on the base image, and
+/// which packages are there before and after it installs. The notes, and how `step.sh` ended.
+fn appends(shell: &str, simulated: &str, before: &str, after: &str, words: &[&str]) -> Seen {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path().join("here");
+    fs::create_dir_all(&here).unwrap();
+    let bin = directory.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let state = |text: &str| OF_BASE.to_owned() + text;
+    for (name, text) in [("base.in", state("")), ("before.in", state(before)), ("after.in", state(after))] {
+        fs::write(bin.join(name), text).unwrap();
+    }
+    let simulated = if simulated.is_empty() { "exit 100".to_owned() } else { format!("echo '{simulated}'") };
+    for (name, script) in [
+        ("apt-get", format!("case \"$*\" in *' -s '*) {simulated} ;; *' install '*) : >\"$0.done\" ;; esac")),
+        (
+            "dpkg-query",
+            "cd \"${0%/*}\"\ncase \"$*\" in --admindir=*) cat base.in ;; -L*) echo \"/usr/share/doc/$2\" \
+             && echo \"/usr/lib/$2/x\" ;; *) if [ -e apt-get.done ]; then cat after.in; else cat before.in; fi ;; esac"
+                .to_owned(),
+        ),
+        ("dpkg", "echo amd64".to_owned()),
+        ("id", "echo 0".to_owned()),
+        ("python3", "case $* in */uv.py*) exit \"${LONGSHORE_UV-0}\" ;; esac".to_owned()),
+    ] {
+        fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(bin.join(name), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    fs::write(here.join("step.sh"), STEP).unwrap();
+    fs::write(here.join("apt.txt"), "jq\ntree\n").unwrap();
+    if words.contains(&"pip") {
+        fs::write(here.join("uv.py"), "").unwrap();
+    }
+    std::os::unix::fs::symlink(shell, bin.join("sh")).unwrap();
+    let step = here.join("step.sh");
+    let output = run(directory.path(), shell, &[&[step.to_str().unwrap(), "mounted", "appended"], words].concat());
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Seen { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code() }
+}
+
+#[test]
+fn an_appended_step_for_apt_leaves_what_a_build_from_nothing_leaves_or_fails() {
+    const TABLE: &[(&str, &str, &str, &str)] = &[
+        ("Inst jq (1.6 Debian:12 [amd64])", "", "installed jq:amd64 1.6\n", ""),
+        (
+            "Inst jq (1.6 Debian:12.5/stable, Security:12 [amd64]) []\nInst docs (2:3~4 Debian:12 [all])\nConf jq (1.6 Debian:12 [amd64])",
+            "installed docs:all 2:3~4\n",
+            "installed docs:all 2:3~4\ninstalled jq:amd64 1.6\n",
+            "",
+        ),
+        (
+            "Inst jq (1.6 Debian:12 [amd64])\nInst x:i386 (1 Debian:12 [i386])",
+            "",
+            "installed x:i386 1\ninstalled jq:amd64 1.6\n",
+            "",
+        ),
+        // What is there has another version from nothing, or is not there.
+        (
+            "Inst jq (1.7 Debian:12 [amd64])",
+            "installed jq:amd64 1.6\n",
+            "",
+            "a build from nothing would not install jq:amd64 in version 1.6",
+        ),
+        (
+            "Inst jq (1.6 Debian:12 [amd64])",
+            "installed jq:amd64 1.6\ninstalled exim4:all 4\n",
+            "",
+            "a build from nothing would not install exim4:all in version 4",
+        ),
+        // apt replaces a package of the base image, or removes it.
+        (
+            "Inst tzdata [2025a] (2026b Debian:12 [all])",
+            "",
+            "",
+            "a build from nothing would not install tzdata:all in version 2025a",
+        ),
+        ("Remv libc6:i386 [2.36]", "", "", "a build from nothing would not install libc6:i386 in version 2.36"),
+        ("Remv libc6 [2.36]", "", "", "a build from nothing would not install libc6:amd64 in version 2.36"),
+        // It did something else than it said.
+        (
+            "Inst jq (1.6 Debian:12 [amd64])",
+            "",
+            "installed jq:amd64 1.6\ninstalled more:all 1\n",
+            "apt-get installed other packages than a build from nothing would",
+        ),
+        ("", "", "", "apt-get cannot tell what it would install from nothing"),
+    ];
+    for shell in shells() {
+        for (simulated, before, after, why) in TABLE {
+            let (note, code) = match *why {
+                "" => (String::new(), 0),
+                why => {
+                    (format!("note: {why}\nlongshore: the packages cannot be added to those of the last image\n"), 95)
+                }
+            };
+            let expected = Seen { stdout: String::new(), stderr: note, code: Some(code) };
+            assert_eq!(appends(shell, simulated, before, after, &["apt"]), expected, "{shell}: {simulated}");
+        }
+    }
+}
+
+#[test]
+fn packages_of_apt_with_files_of_python_are_not_appended_after_those_of_pip() {
+    for shell in shells() {
+        let appends = |name: &str, words: &[&str]| {
+            let simulated = format!("Inst {name} (1 Debian:12 [all])");
+            appends(shell, &simulated, "", &format!("installed {name}:all 1\n"), words)
+        };
+        for (name, words, code) in [
+            ("python3", &["apt"][..], 0),
+            ("python3", &["apt", "auto", "pip"], 95),
+            ("perl", &["apt", "auto", "check"], 0),
+        ] {
+            let seen = appends(name, words);
+            assert_eq!(seen.code, Some(code), "{shell}: {name} {words:?} {}", seen.stderr);
+            assert_eq!(seen.stderr.contains("note: python3:all has files of Python"), code == 95, "{}", seen.stderr);
+        }
+    }
+}
+
+#[test]
+fn an_appended_step_for_pip_fails_where_uv_does() {
+    const FAILURE: &str = "longshore: the packages cannot be added to those of the last image\n";
+    for shell in shells() {
+        for (words, uv, called, code, stderr) in [
+            (&["appended", "auto", "pip"][..], 0, "uv --appended; ", 0, String::new()),
+            (&["appended", "auto", "check"], 0, "uv --appended; ", 0, String::new()),
+            (
+                &["appended", "auto", "pip"],
+                94,
+                "uv --appended; ",
+                95,
+                format!("note: uv did not add the packages\n{FAILURE}"),
+            ),
+            (
+                &["appended", "uv", "pip"],
+                1,
+                "uv --appended; ",
+                95,
+                format!("note: uv did not add the packages\n{FAILURE}"),
+            ),
+            (&["appended", "pip"], 0, "", 95, format!("note: only uv can add packages\n{FAILURE}")),
+        ] {
+            let expected = (called.to_owned(), Seen { stdout: String::new(), stderr, code: Some(code) });
+            assert_eq!(installs(shell, words, uv, 0), expected, "{shell}: {words:?} {uv}");
+        }
+    }
+}
+
 #[test]
 fn the_script_is_ascii_because_a_base_image_may_have_any_locale() {
     assert!(STEP.is_ascii());

@@ -361,6 +361,95 @@ fn a_package_that_only_pip_finds_is_not_installed_a_second_time() {
     assert!(calls.len() == 2 && !calls[1].contains("--dry-run"), "{calls:?}");
 }
 
+/// A step whose base image has the packages of the Python of this machine, apart from these, which the last build added. `uv`
+/// says that it would make these changes from nothing.
+fn appended(added: &[&str], changes: &Value) -> Step {
+    let step = Step::new("six\n");
+    let planned = json!({ "changes": changes });
+    step.uv(&format!("{UV}case \"$*\" in *--dry-run*) echo '{planned}' ;; esac\n"));
+    for (name, version, site) in of_this_machine() {
+        let directory = step.path(&format!("base{site}/{name}-{version}.dist-info"));
+        if !added.contains(&name.as_str()) {
+            fs::create_dir_all(&directory).unwrap();
+            let text = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+            fs::write(directory.join("METADATA"), text).unwrap();
+        }
+    }
+    step
+}
+
+/// The packages in the directory of the Python of this machine: name, version, directory.
+fn of_this_machine() -> Vec<(String, String, String)> {
+    let script = "import importlib.metadata as it, os, sysconfig\nsite = os.path.realpath(sysconfig.get_paths()['purelib'])\n\
+                  for each in it.distributions(path=[site]): print(each.metadata['Name'], each.version, site)";
+    let output = Command::new(given("LONGSHORE_TEST_PYTHON")).args(["-c", script]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let fields = text.lines().map(|line| line.splitn(3, ' ').map(str::to_owned).collect::<Vec<_>>());
+    fields.map(|fields| (fields[0].clone(), fields[1].clone(), fields[2].clone())).collect()
+}
+
+/// The reason why an appended step is not possible.
+#[track_caller]
+fn not_added(step: &Step) -> String {
+    let ended = step.run(&["--appended"]);
+    assert_eq!(ended.code, Some(95), "{}", ended.stderr);
+    let last = ended.stderr.lines().last().unwrap();
+    last.strip_prefix("note: the packages are not added to those of the last image: ").unwrap().to_owned()
+}
+
+#[test]
+fn an_appended_step_installs_only_what_completes_a_build_from_nothing() {
+    let (name, version, _) = of_this_machine().into_iter().find(|(name, ..)| name != "pip").expect("a package");
+    let change = |name: &str, version: &str, action: &str| json!({"name": name, "version": version, "action": action});
+
+    // The base image has all of it, and nothing is new.
+    let step = appended(&[], &json!([]));
+    assert_eq!(step.run(&["--appended"]).code, Some(0));
+    let calls = step.calls();
+    assert!(calls.len() == 1 && calls[0].contains(" --dry-run ") && calls[0].contains(" --target "), "{calls:?}");
+    assert_eq!(fs::read_dir(step.path("uv")).unwrap().count(), 1, "nothing is left in the cache");
+
+    // A package of the last build is one of a build from nothing, and nothing is new.
+    let step = appended(&[&name], &json!([change(&name, &version, "installed")]));
+    assert_eq!((step.run(&["--appended"]).code, step.calls().len()), (Some(0), 1));
+
+    for (added, changes, why) in [
+        (&[name.as_str()][..], json!([]), format!("{version} is there, and a build from nothing would have none")),
+        (
+            &[&name],
+            json!([change(&name, "0.0.1", "installed")]),
+            format!("{version} is there, and a build from nothing would have 0.0.1"),
+        ),
+        (
+            &[],
+            json!([change(&name, "0.0.2", "installed"), change(&name, &version, "uninstalled")]),
+            format!("{version} is there, and a build from nothing would have 0.0.2"),
+        ),
+    ] {
+        let step = appended(added, &changes);
+        assert!(not_added(&step).ends_with(&why), "{why}: {}", not_added(&step));
+        assert!(step.calls().iter().all(|call| call.contains(" --dry-run ")), "nothing is installed");
+    }
+
+    // This uv says that it installs a package, and does not.
+    let step = appended(&[], &json!([change("some-thing", "1.0", "installed")]));
+    assert_eq!(not_added(&step), "uv installed other packages than in a build from nothing");
+    assert_eq!(step.calls().len(), 2);
+    let step = appended(&[], &json!([]));
+    step.uv("#!/bin/sh\necho words >&2; exit 3\n");
+    assert_eq!(not_added(&step), "uv cannot tell what it would install from nothing");
+}
+
+#[test]
+fn a_link_in_the_base_image_does_not_lead_to_the_packages_of_the_last_build() {
+    let step = appended(&[], &json!([]));
+    let (_, _, site) = of_this_machine().remove(0);
+    let in_base = step.path(&format!("base{site}"));
+    fs::remove_dir_all(&in_base).unwrap();
+    std::os::unix::fs::symlink(&site, &in_base).unwrap();
+    assert_eq!(not_added(&step), "the base image has links in the path of its packages");
+}
+
 #[test]
 fn a_failure_of_uv_passes_on_its_code_and_its_words_and_leaves_no_directory() {
     for (script, code) in [("echo words >&2; exit 3", 3), ("echo words >&2; kill -KILL $$", 137)] {

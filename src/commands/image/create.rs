@@ -18,8 +18,9 @@ use crate::job::record::{Build, Kind, Record, Work};
 use crate::job::store::Store;
 use crate::names::Installer;
 use crate::output::{Page, Reply, Voice};
+use crate::recipe::growth::Packages;
 use crate::recipe::{CaCert, Recipe};
-use crate::runner::{Values, rendered};
+use crate::runner::{Values, rendered, steps};
 
 /// Starts the build and returns, unless `--wait` or `--follow` is given.
 pub fn create(env: &Env, voice: &Voice, args: &ImageCreate) -> Result<u8> {
@@ -28,23 +29,29 @@ pub fn create(env: &Env, voice: &Voice, args: &ImageCreate) -> Result<u8> {
     let recipe = Recipe::new(&spec, ca_cert.clone())?;
     let engine = Engine::chosen(env)?;
     let labels = start::labels(&spec.labels);
-    let wish =
-        Condition::of(args).map(|condition| Wish { condition, recipe: &recipe, labels: &labels, pull: spec.pull });
-    if args.stay.dry_run {
-        let need = wish.map(|wish| Ok::<_, anyhow::Error>((wish.condition, wish.need(env, &engine)?))).transpose()?;
-        return dry_run(env, voice, &engine, &recipe, need);
-    }
-    let work = Work::Build(Build {
+    let wish = Condition::of(args).map(|condition| Wish {
+        condition,
+        recipe: &recipe,
+        labels: &labels,
+        pull: spec.pull,
+        squash: spec.squash,
+    });
+    let build = Build {
         tag: recipe.name.clone(),
         ca_cert: ca_cert.as_ref().map(|cert| cert.as_pem().to_owned()),
         pull: spec.pull,
         no_cache: spec.no_cache,
+        squash: spec.squash,
         recipe: serde_json::to_value(&spec)?,
-    });
+    };
+    if args.stay.dry_run {
+        let need = wish.map(|wish| Ok::<_, anyhow::Error>((wish.condition, wish.need(env, &engine)?))).transpose()?;
+        return dry_run(env, voice, &engine, (&recipe, &build), need);
+    }
     let record = Record {
         name: Some(recipe.name.normalized()),
         labels: labels.clone(),
-        ..start::record(env, &engine, recipe.base.clone(), work)
+        ..start::record(env, &engine, recipe.base.clone(), Work::Build(build))
     };
     let record = start::followed(env, &args.stay, record)?;
     let Some(wish) = wish else {
@@ -118,6 +125,9 @@ pub struct DryRun {
     /// the installer uv. Null if there are no such packages.
     #[cfg_attr(test, schemars(extend("enum" = ["uv", "pip", null])))]
     installer: Option<&'static str>,
+    /// The packages of each step. There are several if the last image of this name was made of fewer packages: then its steps are
+    /// reused, and the last one is appended. A requirement with hashes has a digest of them behind a `#`.
+    steps: Vec<Packages>,
     /// Every file of the context by its name.
     #[serde(serialize_with = "as_map")]
     #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>", extend("required" = ["Dockerfile"])))]
@@ -140,7 +150,13 @@ impl Reply for DryRun {
 }
 
 /// Replies with the context that would be built, and whether it would be.
-fn dry_run(env: &Env, voice: &Voice, engine: &Engine, recipe: &Recipe, need: Option<(Condition, Need)>) -> Result<u8> {
+fn dry_run(
+    env: &Env,
+    voice: &Voice,
+    engine: &Engine,
+    (recipe, build): (&Recipe, &Build),
+    need: Option<(Condition, Need)>,
+) -> Result<u8> {
     let name = recipe.name.shown();
     let (reason, up_to_date) = match need {
         None => (None, None),
@@ -151,7 +167,8 @@ fn dry_run(env: &Env, voice: &Voice, engine: &Engine, recipe: &Recipe, need: Opt
     };
     let version = engine.version().map_err(|error| error.failure("could not determine the builder"))?;
     let builder = engine.builder(&version, env.docker_buildkit.as_deref());
-    let context = rendered(recipe, builder, env.now())
+    let steps = steps(engine, recipe, build, builder, env.now(), None);
+    let context = rendered(recipe, builder, env.now(), &steps)
         .map_err(|failure| failure.because(&format!("could not build image {name:?}")))?;
     let files = context.entries();
     let files = files.map(|(name, contents)| (name.to_owned(), String::from_utf8_lossy(contents).into_owned()));
@@ -159,6 +176,13 @@ fn dry_run(env: &Env, voice: &Voice, engine: &Engine, recipe: &Recipe, need: Opt
         voice.text(|page| page.note(&format!("note: {reason}; nothing would be built")))?;
     }
     let installer = recipe.installer_with(builder.dialect()).map(Installer::name);
-    voice.reply(&DryRun { name, builder: builder.word(), installer, files: files.collect(), up_to_date })?;
+    voice.reply(&DryRun {
+        name,
+        builder: builder.word(),
+        installer,
+        steps: steps.packages().to_vec(),
+        files: files.collect(),
+        up_to_date,
+    })?;
     Ok(0)
 }

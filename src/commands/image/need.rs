@@ -12,6 +12,7 @@ use crate::job::Job;
 use crate::job::record::{Kind, Record, Work};
 use crate::job::store::Store;
 use crate::names::JobId;
+use crate::recipe::growth::Steps;
 use crate::recipe::{Base, CaCert, MadeOf, Recipe};
 use crate::runner::week;
 use crate::spec::RecipeSpec;
@@ -74,6 +75,8 @@ pub struct Wish<'a> {
     pub labels: &'a BTreeMap<String, String>,
     /// Whether the registry is asked for a newer base image. Only a build can find out.
     pub pull: bool,
+    /// Whether all packages are to be in one step for apt and one for pip.
+    pub squash: bool,
 }
 
 impl Wish<'_> {
@@ -116,6 +119,7 @@ impl Wish<'_> {
     fn is_asked_by(&self, env: &Env, record: &Record) -> bool {
         let recorded = || -> Result<String> {
             let Work::Build(build) = &record.work else { anyhow::bail!("it is not a build") };
+            anyhow::ensure!(build.squash || !self.squash, "it may append a step");
             let ca_cert = build.ca_cert.as_deref().map(|pem| CaCert::parse(pem.as_bytes())).transpose()?;
             let spec: RecipeSpec = serde_json::from_value(build.recipe.clone())?;
             Ok(Recipe::new(&spec, ca_cert)?.fingerprint(&week(record.created), &record.labels))
@@ -142,7 +146,8 @@ impl Wish<'_> {
         let present = Present::of(image);
         let made_of: MadeOf = label(image, argv::RECIPE_LABEL).unwrap_or_default().parse()?;
         let wanted = MadeOf { recipe: self.fingerprint(env), base };
-        let is_same = made_of.is(&wanted) && present.is_of_its_job(env)?;
+        let is_split = self.squash && label(image, argv::STEPS_LABEL).is_some_and(|label| Steps::counted(label) > 1);
+        let is_same = made_of.is(&wanted) && !is_split && present.is_of_its_job(env)?;
         Ok(is_same.then_some(present))
     }
 }

@@ -7,6 +7,7 @@ mod contract;
 mod copy;
 mod cron;
 mod doctor;
+mod grown;
 mod hostile;
 mod images;
 mod kills;

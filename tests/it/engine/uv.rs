@@ -31,7 +31,7 @@ print(json.dumps({
 
 impl Real {
     /// Builds an image of this base with these flags, and waits.
-    fn built(&self, short: &str, base: &str, flags: &[&str]) -> Value {
+    pub fn built(&self, short: &str, base: &str, flags: &[&str]) -> Value {
         let (name, label, ca) = (self.name(short), self.label(), host_ca());
         let ca: Vec<&str> = ca.iter().flat_map(|path| ["--ca-cert", path.to_str().unwrap()]).collect();
         let create = ["image", "create", &name, "--base", base, "--label", &label, "--wait", "--json"];
@@ -39,6 +39,17 @@ impl Real {
         let status = self.run(&["image", "status", &name, "--json"]).code(0).json();
         assert_eq!(ran.code, 0, "{status:#}");
         status
+    }
+
+    /// A base image with Python under /usr/local, as the official images of Python. It is a new one, so its caches are empty.
+    pub fn local_python(&self) -> String {
+        let dockerfile = format!(
+            "FROM {}\nLABEL {}\nRUN python3 -m venv --without-pip --copies /usr/local && cd /usr/lib/python3/dist-packages \
+             && cp -r pip pip-*.dist-info /usr/local/lib/python3.*/site-packages/\n",
+            Self::base(),
+            self.label()
+        );
+        self.image("local", &dockerfile)
     }
 
     /// What [`LOOK`] finds in an image.
@@ -85,17 +96,10 @@ fn uv_and_pip_install_the_same_into_debians_python() {
     real.uv_and_pip_install_the_same(&Real::base());
 }
 
-/// As in the official images of Python. The base image is a new one, so its caches are empty.
 #[test]
 fn uv_and_pip_install_the_same_under_usr_local_and_builds_share_an_empty_cache() {
     let real = Real::with(Client::BuildkitOld);
-    let dockerfile = format!(
-        "FROM {}\nLABEL {}\nRUN python3 -m venv --without-pip --copies /usr/local && cd /usr/lib/python3/dist-packages && \
-         cp -r pip pip-*.dist-info /usr/local/lib/python3.*/site-packages/\n",
-        Real::base(),
-        real.label()
-    );
-    let base = real.image("local", &dockerfile);
+    let base = real.local_python();
     let downloads = std::thread::scope(|scope| {
         let build = |short, package| {
             let (real, base) = (&real, &base);
