@@ -18,6 +18,11 @@ const NO_HINT: &str = "";
 
 /// A recording, the reason and the hint. They are the same for every builder that has the recording.
 const TABLE: &[(&str, &str, &str)] = &[
+    (
+        "appended-unknown",
+        r#"pip found no package "nosuch-package-zzz""#,
+        "check the name; or no release of it is for the Python of the base image",
+    ),
     ("apt-certificate", "apt does not trust the certificate of apt.example.org", CERTIFICATE),
     ("apt-refused", "apt could not reach 127.0.0.1:9: Connection refused", MIRROR),
     ("apt-space", "no space left on device: apt-get install ended with exit code 100", DISK),
@@ -214,6 +219,11 @@ fn a_build_that_is_repeated_has_the_reason_of_its_last_try() {
     assert_eq!(said(&appended, &asked), not_added);
     let last = said(&format!("{appended}{ANEW}\n{whole}"), &asked);
     assert_eq!(last, ("step pip ended with exit code 7".to_owned(), String::new()));
+    for builder in ["buildkit-old", "buildx"] {
+        let log = std::fs::read_to_string(recordings().join(builder).join("appended-unknown.log")).unwrap();
+        let (first, _) = log.split_once(ANEW).unwrap();
+        assert!(failed_at_packages(first) && said(first, &asked) == not_added, "{builder}");
+    }
     for (log, expected) in [
         (appended.clone(), true),
         (whole.clone(), true),

@@ -221,6 +221,18 @@ mod tests {
         };
         let log = format!("{}{ANEW}\n{}", run("\"appended\", \"apt\", \"auto\", \"check\""), run("\"auto\", \"pip\""));
         assert_eq!(headings(log.as_bytes()), ["3/4 add apt packages", "3/4 pip install requests==2.31.0"]);
+        let (base, pip) = ("1/3 FROM docker.io/library/base:bookworm", "pip install requests==2.31.0");
+        for recorded in [
+            &include_bytes!("../../tests/data/builds/buildx/appended-unknown.log")[..],
+            include_bytes!("../../tests/data/builds/buildkit-old/appended-unknown.log"),
+        ] {
+            let shown = headings(recorded);
+            let expected = [format!("2/4 {pip}"), "3/4 add pip packages".into(), base.into(), format!("2/3 {pip}")];
+            assert_eq!(
+                shown.iter().filter(|heading| !heading.starts_with("1/4")).collect::<Vec<_>>(),
+                expected.each_ref()
+            );
+        }
         assert_eq!(shown(log.as_bytes(), 1), shown(log.as_bytes(), log.len()));
     }
 

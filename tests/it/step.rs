@@ -201,7 +201,7 @@ fn appends(shell: &str, simulated: &str, before: &str, after: &str, words: &[&st
         ),
         ("dpkg", "echo amd64".to_owned()),
         ("id", "echo 0".to_owned()),
-        ("python3", "case $* in */uv.py*) exit \"${LONGSHORE_UV-0}\" ;; esac".to_owned()),
+        ("python3", "exit 0".to_owned()),
     ] {
         fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(bin.join(name), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
