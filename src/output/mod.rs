@@ -14,7 +14,7 @@ mod several;
 mod table;
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd as _;
 
 use anyhow::Result;
@@ -35,6 +35,9 @@ pub use screen::Screen;
 pub use several::Row;
 pub use several::Several;
 pub use table::{Column, Table, shorten};
+
+/// How many bytes of a long answer are written at a time.
+const PART: usize = 64 << 10;
 
 /// What a command answers. Its JSON is what it serializes to.
 pub trait Reply: Serialize {
@@ -238,16 +241,24 @@ impl Voice {
     }
 
     fn print_json(&self, document: &impl Serialize) -> Result<()> {
-        let mut json = match self.form {
-            Form::Rows => serde_json::to_string(document)?,
-            Form::Text | Form::Document => serde_json::to_string_pretty(document)?,
-        };
-        if self.stdout.is_terminal {
-            json = safe_json(&json);
+        let mut out = BufWriter::with_capacity(PART, stdout().lock());
+        if let Err(error) = self.write_json(&mut out, document) {
+            // A document that cannot be made is not printed in part, unless it is longer than the buffer.
+            let _ = out.into_parts();
+            return Err(not_written(error));
         }
-        json.push('\n');
-        let mut out = stdout().lock();
-        out.write_all(json.as_bytes()).and_then(|()| out.flush()).map_err(|error| not_written(error.into()))
+        out.write_all(b"\n").and_then(|()| out.flush()).map_err(|error| not_written(error.into()))
+    }
+
+    fn write_json(&self, out: &mut impl Write, document: &impl Serialize) -> Result<()> {
+        let is_pretty = self.form != Form::Rows;
+        if self.stdout.is_terminal {
+            let make = if is_pretty { serde_json::to_string_pretty } else { serde_json::to_string };
+            return Ok(out.write_all(safe_json(&make(document)?).as_bytes())?);
+        }
+        let written =
+            if is_pretty { serde_json::to_writer_pretty(out, document) } else { serde_json::to_writer(out, document) };
+        written.map_err(|error| if error.is_io() { io::Error::from(error).into() } else { error.into() })
     }
 }
 
