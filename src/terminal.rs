@@ -17,6 +17,12 @@ pub fn is_unprintable(char: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Whether each character is one of ASCII that can be printed. Nearly every cell of a table is such a text.
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
 /// A value as an error may show it: unprintable characters are written as `\n` or `\u{…}`, and the text is cut after 80
 /// characters.
 #[must_use]
@@ -54,8 +60,7 @@ pub fn safe(text: &str) -> String {
 /// A copy of the text in which a terminal acts on what is allowed.
 #[must_use]
 pub fn shown(text: &str, allowed: Allowed) -> String {
-    // Nearly every cell of a table is such a text.
-    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+    if is_plain(text) {
         return text.to_owned();
     }
     let mut shown = Vec::with_capacity(text.len());

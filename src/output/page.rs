@@ -5,7 +5,7 @@ use std::io::{BufWriter, StdoutLock, Write as _};
 use anyhow::Result;
 
 use super::table::{Table, place};
-use super::{Voice, stdout};
+use super::{PART, Voice, stdout};
 use crate::terminal::safe;
 
 /// The width of the names of facts.
@@ -20,7 +20,7 @@ pub struct Page<'a> {
 
 impl<'a> Page<'a> {
     pub(super) fn new(voice: &'a Voice) -> Self {
-        Self { voice, out: BufWriter::new(stdout().lock()) }
+        Self { voice, out: BufWriter::with_capacity(PART, stdout().lock()) }
     }
 
     pub(super) fn finish(&mut self) -> Result<()> {
@@ -75,14 +75,21 @@ impl<'a> Page<'a> {
     }
 
     /// Prints a table. At a terminal it is made to fit, unless asked not to.
-    pub fn table(&mut self, table: &Table) -> Result<()> {
-        let lines = table.lines(if table.no_trunc { usize::MAX } else { self.width() });
-        let status = lines.first().and_then(|header| header.find("STATUS"));
-        let status = status.filter(|_| self.voice.stdout.has_colour);
-        for line in lines {
-            writeln!(self.out, "{}", status.map_or_else(|| line.clone(), |column| coloured(&line, column)))?;
-        }
-        Ok(())
+    pub fn table<T: AsRef<str>>(&mut self, table: &Table<T>) -> Result<()> {
+        let width = if table.no_trunc { usize::MAX } else { self.width() };
+        let (out, has_colour) = (&mut self.out, self.voice.stdout.has_colour);
+        // The header is the first line.
+        let mut header = true;
+        let mut status = None;
+        table.each_line(width, |line| {
+            if std::mem::take(&mut header) {
+                status = line.find("STATUS").filter(|_| has_colour);
+            }
+            Ok(match status {
+                Some(column) => writeln!(out, "{}", coloured(line, column)),
+                None => writeln!(out, "{line}"),
+            }?)
+        })
     }
 }
 

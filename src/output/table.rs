@@ -4,23 +4,26 @@
 //! equal parts of the rest, and what a narrow column does not need is given to the wider ones. Columns that can be spared
 //! are left out before the parts become too small to be read.
 
-use comfy_table::{ContentArrangement, presets};
+use std::borrow::Cow;
+
+use anyhow::Result;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::terminal::safe;
+use crate::terminal::{is_plain, safe};
 
 /// The blanks between two columns.
 const GAP: usize = 2;
 /// What a part should have at least, so that it says something.
 const LEAST: usize = 12;
 
-/// A table. Columns that no row fills are left out.
+/// A table. Columns that no row fills are left out. Of thousands of rows most cells are parts of what is listed, so they may be
+/// borrowed.
 #[derive(Debug)]
-pub struct Table<'a> {
+pub struct Table<'a, T = String> {
     /// The columns.
     pub columns: &'a [Column<'a>],
     /// As many cells in each as there are columns.
-    pub rows: Vec<Vec<String>>,
+    pub rows: Vec<Vec<T>>,
     /// Cut nothing, also on a terminal.
     pub no_trunc: bool,
 }
@@ -64,35 +67,57 @@ impl<'a> Column<'a> {
     }
 }
 
-impl Table<'_> {
-    /// The lines of the table, the header first, each of at most so many columns of a terminal.
-    #[must_use]
-    pub fn lines(&self, width: usize) -> Vec<String> {
-        let rows: Vec<Vec<String>> = self.rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
-        let names: Vec<String> = self.columns.iter().map(|column| shown(column.name)).collect();
-        let fills = |column: &usize| rows.is_empty() || rows.iter().any(|row| !row[*column].is_empty());
-        let filled: Vec<usize> = (0..self.columns.len()).filter(fills).collect();
+impl<T: AsRef<str>> Table<'_, T> {
+    /// Calls `f` with each line of the table, the header first, each of at most so many columns of a terminal.
+    ///
+    /// # Errors
+    /// That of `f`.
+    pub fn each_line(&self, width: usize, mut f: impl FnMut(&str) -> Result<()>) -> Result<()> {
+        let columns = self.fitted(width);
+        let mut line = String::new();
+        write_row(&mut line, &columns, |column| self.columns[column].name);
+        f(&cut(&line, width))?;
+        for row in &self.rows {
+            write_row(&mut line, &columns, |column| row[column].as_ref());
+            f(&cut(&line, width))?;
+        }
+        Ok(())
+    }
+
+    /// The columns that are shown, and their widths.
+    fn fitted(&self, width: usize) -> Vec<(usize, usize)> {
+        let fills =
+            |column: &usize| self.rows.is_empty() || self.rows.iter().any(|row| !row[*column].as_ref().is_empty());
         let need = |column: usize| {
-            let cells = rows.iter().map(|row| row[column].width()).max().unwrap_or_default();
-            (column, self.columns[column].share, cells.max(names[column].width()))
+            let cells = self.rows.iter().map(|row| columns_of(&shown(row[column].as_ref()))).max().unwrap_or_default();
+            let Column { name, share } = self.columns[column];
+            (column, share, cells.max(columns_of(&shown(name))))
         };
-        let fitted = fit(filled.into_iter().map(need).collect(), width);
-        let mut table = comfy_table::Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(fitted.iter().map(|(column, width)| shorten(&names[*column], *width)));
-        for row in &rows {
-            table.add_row(fitted.iter().map(|(column, width)| shorten(&row[*column], *width)));
-        }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, u16::try_from(GAP).unwrap_or_default()));
-        }
-        table.to_string().lines().map(|line| shorten(line.trim_end(), width)).collect()
+        fit((0..self.columns.len()).filter(fills).map(need).collect(), width)
     }
 }
 
+/// Makes a row the line. Cells begin where those of the header begin.
+fn write_row<'a>(line: &mut String, columns: &[(usize, usize)], cell: impl Fn(usize) -> &'a str) {
+    line.clear();
+    for (column, width) in columns {
+        let text = shown(cell(*column));
+        let text = cut(&text, *width);
+        line.push_str(&text);
+        let blanks = width.saturating_sub(columns_of(&text)) + GAP;
+        line.extend(std::iter::repeat_n(' ', blanks));
+    }
+    line.truncate(line.trim_end().len());
+}
+
 /// A cell as one line.
-fn shown(cell: &str) -> String {
-    safe(cell).replace(['\n', '\t'], " ")
+fn shown(cell: &str) -> Cow<'_, str> {
+    if is_plain(cell) { Cow::Borrowed(cell) } else { Cow::Owned(safe(cell).replace(['\n', '\t'], " ")) }
+}
+
+/// How many columns of a terminal a text takes.
+fn columns_of(text: &str) -> usize {
+    if is_plain(text) { text.len() } else { text.width() }
 }
 
 /// The width of each column that is shown. Each is given by its number, its share and what it needs.
@@ -144,15 +169,19 @@ fn part(mut needs: Vec<usize>, room: usize) -> (usize, usize) {
 /// two.
 #[must_use]
 pub fn shorten(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
+    cut(text, width).into_owned()
+}
+
+fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    if columns_of(text) <= width {
+        return Cow::Borrowed(text);
     }
     let mut left = width.saturating_sub(1);
     let fits = |char: &char| {
         let needed = char.width().unwrap_or_default();
         left.checked_sub(needed).map(|rest| left = rest).is_some()
     };
-    text.chars().take_while(fits).chain(['…']).collect()
+    Cow::Owned(text.chars().take_while(fits).chain(['…']).collect())
 }
 
 /// The place in a line at which this column of a terminal begins.
@@ -180,7 +209,13 @@ mod tests {
 
     fn lines(rows: &[[&str; 5]], width: usize) -> Vec<String> {
         let rows = rows.iter().map(|row| row.map(str::to_owned).to_vec()).collect();
-        Table { columns: &COLUMNS, rows, no_trunc: false }.lines(width)
+        let (table, mut lines) = (Table { columns: &COLUMNS, rows, no_trunc: false }, Vec::new());
+        let push = |line: &str| {
+            lines.push(line.to_owned());
+            Ok(())
+        };
+        table.each_line(width, push).unwrap();
+        lines
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Status {
         let job = &self.job;
         let mut facts = vec![
             ("Run", job.name.as_ref().map_or_else(|| job.id.to_string(), |name| format!("{name} ({})", job.id))),
-            ("Status", status_of(job)),
+            ("Status", status_of(job).into_owned()),
         ];
         // The status of a running job has the reason in it.
         let reason = job.reason.clone().filter(|_| !job.is_running());

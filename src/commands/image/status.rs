@@ -51,9 +51,9 @@ fn last_line(view: &View) -> String {
     match &view.reason {
         _ if view.is_queued() => match &view.waiting_for {
             Some(what) => format!("{status}: it waits for {what}"),
-            None => status,
+            None => status.into_owned(),
         },
-        _ if view.is_running() => status,
+        _ if view.is_running() => status.into_owned(),
         Some(reason) => format!("{}: {status}: {reason}", view.status),
         None => format!("{}: {status}", view.status),
     }

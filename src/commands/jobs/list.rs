@@ -1,5 +1,6 @@
 //! `image builds`, `exec list` and `ps`: lists jobs, the newest first.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -68,6 +69,9 @@ const CONTEXT: Column = Column::part("CONTEXT");
 /// Below so many columns of a terminal, ages are short.
 const NARROW: usize = 120;
 
+/// How long ago something was, in words.
+type Ago = fn(DateTime<Utc>, Option<DateTime<Utc>>) -> String;
+
 /// Jobs, the newest first.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
@@ -115,14 +119,10 @@ impl Watched for Jobs<'_> {
             return page.lines(shown.iter().map(|view| view.id.as_str()));
         }
         let columns = self.columns();
-        let ago = if self.args.no_trunc || page.width() >= NARROW { ago } else { ago_short };
-        let cell = |view: &View, (place, column): (usize, &Column)| match column.name {
-            _ if self.is_parameter(place) => view.parameters.value(column.name).unwrap_or_default().to_owned(),
-            "CREATED" => ago(self.now, view.created),
-            name => self.cell(view, name),
-        };
-        let rows = shown.iter().map(|view| columns.iter().enumerate().map(|column| cell(view, column)).collect());
-        page.table(&Table { columns: &columns, rows: rows.collect(), no_trunc: self.args.no_trunc })
+        let ago: Ago = if self.args.no_trunc || page.width() >= NARROW { ago } else { ago_short };
+        let row =
+            |view| columns.iter().enumerate().map(|(place, column)| self.cell(view, place, column.name, ago)).collect();
+        page.table(&Table { columns: &columns, rows: shown.iter().map(row).collect(), no_trunc: self.args.no_trunc })
     }
 }
 
@@ -196,31 +196,38 @@ impl<'a> Jobs<'a> {
         (GROUP.len()..GROUP.len() + count).contains(&place)
     }
 
-    fn cell(&self, view: &View, column: &str) -> String {
-        let is_build = view.kind == Kind::Build;
+    fn cell<'v>(&self, view: &'v View, place: usize, column: &str, ago: Ago) -> Cow<'v, str> {
+        let text = |text: &'v Option<String>| Cow::Borrowed(text.as_deref().unwrap_or_default());
         match column {
-            "ID" => view.id.to_string(),
-            "KIND" => view.kind.word().to_owned(),
+            _ if self.is_parameter(place) => view.parameters.value(column).unwrap_or_default().into(),
+            "ID" => view.id.as_str().into(),
+            "KIND" => view.kind.word().into(),
             // The name of a build is that of its image, and the image of a build is its base.
-            "NAME" => view.name.clone().unwrap_or_default(),
-            "IMAGE" if self.scope == Scope::Only(Kind::Build) => view.name.clone().unwrap_or_default(),
-            "IMAGE" | "BASE" => view.image.clone().unwrap_or_default(),
+            "NAME" => text(&view.name),
+            "IMAGE" if self.scope == Scope::Only(Kind::Build) => text(&view.name),
+            "IMAGE" | "BASE" => text(&view.image),
             "STATUS" => status(view),
-            "CONTEXT" => view.engine.clone().unwrap_or_default().into_owned(),
-            "TOOK" => took(view, self.now).map(crate::units::show_duration).unwrap_or_default(),
-            "COMMAND" => view.command.join(" "),
-            "GROUP" => view.group.clone().unwrap_or_default(),
-            "LABELS" if is_build => {
-                view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+            "CREATED" => ago(self.now, view.created).into(),
+            "CONTEXT" => view.engine.as_deref().unwrap_or_default().into(),
+            "TOOK" => took(view, self.now).map(crate::units::show_duration).unwrap_or_default().into(),
+            "COMMAND" => joined(&view.command),
+            "GROUP" => text(&view.group),
+            "LABELS" if view.kind == Kind::Build => {
+                view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",").into()
             }
             "REASON" if view.is_queued() => {
-                view.waiting_for.as_ref().map(|what| format!("waits for {what}")).unwrap_or_default()
+                view.waiting_for.as_ref().map(|what| format!("waits for {what}")).unwrap_or_default().into()
             }
             // The status of a running job has the reason in it.
-            "REASON" => view.reason.clone().filter(|_| !view.is_running()).unwrap_or_default(),
-            _ => String::new(),
+            "REASON" if !view.is_running() => text(&view.reason),
+            _ => Cow::default(),
         }
     }
+}
+
+/// Words with blanks between them.
+fn joined(words: &[String]) -> Cow<'_, str> {
+    if let [word] = words { word.into() } else { words.join(" ").into() }
 }
 
 /// How long a job took, or has taken until now, in whole seconds.

@@ -17,6 +17,7 @@ pub mod wait;
 mod watch;
 pub mod which;
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -63,17 +64,19 @@ impl Reply for Done {
 }
 
 /// The status in a few words: `queued`, `running`, `succeeded`, `failed (7)`, `lost`.
-pub fn status(view: &View) -> String {
+pub fn status(view: &View) -> Cow<'static, str> {
     match (view.outcome, view.exit_code) {
         (None, _) => match (view.forgotten, &view.reason) {
-            (false, Some(reason)) => format!("{} ({reason})", view.status),
-            (true, Some(reason)) => format!("{} (forgotten; {reason})", view.status),
-            (true, None) => format!("{} (forgotten)", view.status),
+            (false, Some(reason)) => format!("{} ({reason})", view.status).into(),
+            (true, Some(reason)) => format!("{} (forgotten; {reason})", view.status).into(),
+            (true, None) => format!("{} (forgotten)", view.status).into(),
             (false, None) => view.status.into(),
         },
         // Every build that failed has the code 1, which says nothing.
         (Some(outcome), Some(1)) if view.kind == Kind::Build => outcome.word().into(),
-        (Some(outcome @ (Outcome::Failed | Outcome::Cancelled)), Some(code)) => format!("{} ({code})", outcome.word()),
+        (Some(outcome @ (Outcome::Failed | Outcome::Cancelled)), Some(code)) => {
+            format!("{} ({code})", outcome.word()).into()
+        }
         (Some(outcome), _) => outcome.word().into(),
     }
 }

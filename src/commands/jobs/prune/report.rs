@@ -292,7 +292,7 @@ fn job_cells(row: &JobRow, now: DateTime<Utc>) -> Vec<String> {
         job.kind.word().into(),
         job.id.to_string(),
         job.name.clone().unwrap_or_default(),
-        status(job),
+        status(job).into_owned(),
         ago(now, ended(job)),
         show_bytes(row.size_bytes),
     ]
