@@ -3,8 +3,6 @@
 
 mod queued;
 
-use std::collections::VecDeque;
-
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
@@ -91,12 +89,22 @@ struct Taken<T> {
     what: T,
 }
 
-/// A job of a list: when it was asked for, its store, and where that is what was read of it, if the index has not got it.
-struct Place {
+/// A job of a list: when it was asked for, and its store.
+struct Place<T> {
     created: Option<DateTime<Utc>>,
     id: JobId,
     store: usize,
-    seen: Option<usize>,
+    seen: Seen<T>,
+}
+
+/// What was read of a job. It is in a box, because places are sorted.
+enum Seen<T> {
+    /// It was not looked at.
+    NotYet,
+    /// It is hidden or gone.
+    Nothing,
+    /// This.
+    Job(Box<Taken<T>>),
 }
 
 /// How many jobs are looked at in the index at a time, at most.
@@ -104,43 +112,38 @@ const BATCH: usize = 1024;
 
 /// Puts the jobs of the index and all others in order, and takes from the newest on until there are enough. `from_index` is
 /// `None` where the index is stale.
-fn merge<T: Send>(
+fn merge<T: Send + Sync>(
     stores: &[Store],
     last: usize,
     from_index: impl Fn(&Store, &Index, &JobId) -> Option<Taken<T>> + Sync,
     mut from_dir: impl FnMut(&Store, &JobId) -> Option<(Option<DateTime<Utc>>, Taken<T>)>,
 ) -> Result<Vec<T>> {
     let indexes: Vec<Index> = stores.iter().map(Store::index).collect();
-    let (mut places, mut new) = (VecDeque::new(), vec![Vec::new(); stores.len()]);
-    // Places are sorted, so what was read stays outside of them.
-    let mut seen = Vec::new();
+    let (mut places, mut new) = (Vec::new(), vec![Vec::new(); stores.len()]);
     for (at, (store, index)) in stores.iter().zip(&indexes).enumerate() {
         for id in store.ids()? {
             if let Some(entry) = index.entry(&id) {
-                places.push_back(Place { created: Some(entry.created), id, store: at, seen: None });
+                places.push(Place { created: Some(entry.created), id, store: at, seen: Seen::NotYet });
             } else if let Some((created, taken)) = from_dir(store, &id) {
                 new[at].extend(taken.has_ended.then(|| id.clone()));
-                places.push_back(Place { created, id, store: at, seen: Some(seen.len()) });
-                seen.push(Some(taken));
+                places.push(Place { created, id, store: at, seen: Seen::Job(Box::new(taken)) });
             }
         }
     }
-    sort(&mut places);
     let (mut found, mut looked) = (Vec::new(), 0);
     while found.len() < last && !places.is_empty() {
         // Only so many as are missing; if few of them are wanted, more and more.
-        let size = (last - found.len()).max(looked).min(BATCH).min(places.len());
-        looked += size;
-        let mut batch: Vec<Place> = places.drain(..size).collect();
+        let size = (last - found.len()).max(looked).min(BATCH);
+        let mut batch = take_newest(&mut places, size);
+        looked += batch.len();
         let copies = parallel::map(&batch, |Place { id, store, seen, .. }| match seen {
-            Some(_) => None,
-            None => from_index(&stores[*store], &indexes[*store], id),
+            Seen::NotYet => from_index(&stores[*store], &indexes[*store], id).map(Box::new),
+            Seen::Nothing | Seen::Job(_) => None,
         });
         let mut has_moved = false;
-        for (place, copy) in batch.iter_mut().zip(copies).filter(|(place, _)| place.seen.is_none()) {
-            place.seen = Some(seen.len());
-            if copy.is_some() {
-                seen.push(copy);
+        for (place, copy) in batch.iter_mut().zip(copies).filter(|(place, _)| matches!(place.seen, Seen::NotYet)) {
+            if let Some(copy) = copy {
+                place.seen = Seen::Job(copy);
                 continue;
             }
             let read = from_dir(&stores[place.store], &place.id);
@@ -150,15 +153,17 @@ fn merge<T: Send>(
             let created = read.as_ref().map_or(place.created, |(created, _)| *created);
             has_moved |= created != place.created;
             place.created = created;
-            seen.push(read.map(|(_, taken)| taken));
+            place.seen = read.map_or(Seen::Nothing, |(_, taken)| Seen::Job(Box::new(taken)));
         }
         if has_moved {
-            batch.into_iter().rev().for_each(|place| places.push_front(place));
-            sort(&mut places);
+            places.extend(batch);
             continue;
         }
-        let taken = batch.into_iter().filter_map(|place| seen[place.seen?].take()).filter(|taken| taken.is_wanted);
-        found.extend(taken.map(|taken| taken.what).take(last - found.len()));
+        let taken = batch.into_iter().filter_map(|place| match place.seen {
+            Seen::Job(taken) if taken.is_wanted => Some(taken.what),
+            _ => None,
+        });
+        found.extend(taken.take(last - found.len()));
     }
     for (store, new) in stores.iter().zip(new) {
         store.add_to_index(&new);
@@ -166,9 +171,19 @@ fn merge<T: Send>(
     Ok(found)
 }
 
-/// The newest first.
-fn sort(places: &mut VecDeque<Place>) {
-    places.make_contiguous().sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
+/// Takes at most so many of the newest out of the places, the newest first. The others are not put in order: of thousands, a short
+/// list needs a few.
+fn take_newest<T>(places: &mut Vec<Place<T>>, count: usize) -> Vec<Place<T>> {
+    let order = |a: &Place<T>, b: &Place<T>| {
+        b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)).then_with(|| a.store.cmp(&b.store))
+    };
+    let rest = places.len().saturating_sub(count);
+    if rest > 0 {
+        places.select_nth_unstable_by(rest, |a, b| order(b, a));
+    }
+    let mut newest = places.split_off(rest);
+    newest.sort_unstable_by(order);
+    newest
 }
 
 fn see(host: &Host, job: &Job, lines: &mut Lines, look: &mut dyn FnMut(Subject) -> Sighting) -> View {

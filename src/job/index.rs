@@ -15,6 +15,7 @@ mod entry;
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, SystemTime};
@@ -49,10 +50,33 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub struct Index {
     /// The file: the header and the entries, which are read as they are needed.
     bytes: Vec<u8>,
-    /// Where the last entry of each id is, in entries.
-    places: HashMap<Key, usize>,
+    places: Places,
     /// The file of the copies, and its name.
     copies: Option<(String, File)>,
+}
+
+/// Where the last entry of each id is, in entries.
+type Places = HashMap<Key, usize, BuildHasherDefault<KeyHasher>>;
+
+/// A hash of an id. Ids are random and the user's own, so it need not withstand ids that were chosen to make the table slow, as the
+/// standard hash does.
+#[derive(Debug, Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            // 2^64 divided by the golden ratio, as in Fibonacci hashing.
+            self.0 = (self.0.rotate_left(26) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        // A table takes the low bits, and a product has more of the key in the high ones.
+        self.0 ^ (self.0 >> 32)
+    }
 }
 
 /// The record and the exit record of a job, as they are in its directory.
@@ -90,7 +114,7 @@ impl Index {
         let copies = jobs.open_file(&name).ok()?;
         let (whole, _torn) = bytes.as_chunks::<SIZE>();
         let keys = whole.iter().zip(0..).skip(1).filter_map(|(entry, place)| Some((*entry.first_chunk()?, place)));
-        let mut places = HashMap::with_capacity(whole.len());
+        let mut places = Places::with_capacity_and_hasher(whole.len(), BuildHasherDefault::default());
         places.extend(keys);
         Some(Self { bytes, places, copies: Some((name, copies)) })
     }

@@ -46,7 +46,9 @@ impl JobId {
     /// Whether `text` could be the beginning of an id, or a whole one.
     #[must_use]
     pub fn is_prefix(text: &str) -> bool {
-        (1..=Self::LENGTH).contains(&text.len()) && text.bytes().all(|byte| Self::ALPHABET.contains(&byte))
+        let is_digit =
+            |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'h' | b'j' | b'k' | b'm' | b'n' | b'p'..=b't' | b'v'..=b'z');
+        (1..=Self::LENGTH).contains(&text.len()) && text.bytes().all(is_digit)
     }
 }
 
