@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -16,6 +17,7 @@ pub use queue::*;
 
 mod containers;
 mod jobs;
+mod narrow;
 mod queue;
 
 /// What is required stands first. clap cannot know it, because a spec may have it.
@@ -142,30 +144,38 @@ pub enum Command {
     },
     /// Completes a command line; called by the completion scripts
     #[command(name = "__complete", hide = true)]
-    Complete {
-        /// The shell that asks
-        shell: ScriptShell,
-        /// The command line up to the cursor, as it was typed
-        #[arg(allow_hyphen_values = true)]
-        typed: String,
-        /// bash's `COMP_WORDBREAKS`
-        #[arg(allow_hyphen_values = true, default_value = "")]
-        breaks: String,
-    },
+    Complete(Complete),
     /// The supervisor of a job; started by longshore itself
     #[command(name = crate::supervisor::SUBCOMMAND, hide = true)]
-    Supervise {
-        /// `build` or `run`
-        kind: String,
-        /// The job
-        id: String,
-        /// Take over a run that was started
-        #[arg(long)]
-        adopt: bool,
-        /// Only run the command of `--on-exit`
-        #[arg(long, conflicts_with = "adopt")]
-        conclude: bool,
-    },
+    Supervise(Supervise),
+}
+
+/// `longshore __complete`
+#[derive(Debug, Args)]
+pub struct Complete {
+    /// The shell that asks
+    pub shell: ScriptShell,
+    /// The command line up to the cursor, as it was typed
+    #[arg(allow_hyphen_values = true)]
+    pub typed: String,
+    /// bash's `COMP_WORDBREAKS`
+    #[arg(allow_hyphen_values = true, default_value = "")]
+    pub breaks: String,
+}
+
+/// How longshore starts the supervisor of a job
+#[derive(Debug, Args)]
+pub struct Supervise {
+    /// `build` or `run`
+    pub kind: String,
+    /// The job
+    pub id: String,
+    /// Take over a run that was started
+    #[arg(long)]
+    pub adopt: bool,
+    /// Only run the command of `--on-exit`
+    #[arg(long, conflicts_with = "adopt")]
+    pub conclude: bool,
 }
 
 /// `longshore doctor`
@@ -298,17 +308,23 @@ fn explained(command: clap::Command, words: &str) -> clap::Command {
     })
 }
 
-/// Parses a command line, the program's name first. The help of all commands takes nearly as long to make as everything else
-/// at the start, so it is made only for a command line that does not parse.
+/// Parses a command line, the program's name first. To make all commands takes longer than everything else at the start, and
+/// their help as long again. So the command is made alone that the words seem to name. All are made only for a command line that
+/// does not parse so.
 ///
 /// # Errors
 /// clap's own, which is also how it asks for help or the version to be printed.
 pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(arguments).or_else(|_| {
-        let mut command = command();
-        let matches = command.try_get_matches_from_mut(arguments)?;
-        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
-    })
+    match narrow::command(arguments).map(|narrow| read(narrow, arguments)) {
+        Some(Ok(cli)) => Ok(cli),
+        Some(Err(error)) if error.kind() == ErrorKind::DisplayVersion => Err(error),
+        _ => read(command(), arguments),
+    }
+}
+
+fn read(mut command: clap::Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// The command line as man pages and completions show it: without hidden commands and without clap's `help`

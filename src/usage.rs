@@ -38,7 +38,6 @@ impl Reply for Version {}
 /// What clap's error or text becomes for this command line.
 #[must_use]
 pub fn answer(error: &clap::Error, arguments: &[OsString]) -> Answer {
-    let command = Words::of(arguments);
     let json = wants_json(arguments);
     match error.kind() {
         ErrorKind::DisplayVersion if json => {
@@ -50,9 +49,12 @@ pub fn answer(error: &clap::Error, arguments: &[OsString]) -> Answer {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Answer::Text(0),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !json => Answer::Text(2),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            Answer::Refusal(command.incomplete(), Verb::Plain)
+            Answer::Refusal(Words::of(arguments).incomplete(), Verb::Plain)
         }
-        _ => Answer::Refusal(command.refusal(error), command.verb(arguments)),
+        _ => {
+            let command = Words::of(arguments);
+            Answer::Refusal(command.refusal(error), command.verb(arguments))
+        }
     }
 }
 

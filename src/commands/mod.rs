@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::cli::{Command, Container, Exec, Image};
+use crate::cli::{Command, Container, Exec, Image, Supervise};
 use crate::env::Env;
 use crate::error::{Failure, Verb, plain};
 use crate::job::select::Scope;
@@ -92,8 +92,8 @@ pub fn run(env: &Env, voice: &Voice, command: Command) -> Result<u8> {
             voice.bytes()?.write_all(&completion_script(shell))?;
             Ok(0)
         }
-        Command::Complete { shell, typed, breaks } => complete::run(env, voice, shell, &typed, &breaks),
-        Command::Supervise { kind, id, adopt, conclude } => {
+        Command::Complete(args) => complete::run(env, voice, args.shell, &args.typed, &args.breaks),
+        Command::Supervise(Supervise { kind, id, adopt, conclude }) => {
             let way = match (adopt, conclude) {
                 (true, _) => Way::Adopt,
                 (_, true) => Way::Conclude,
