@@ -14,6 +14,7 @@ pub mod glance;
 pub mod gone;
 pub mod group;
 pub mod index;
+mod moment;
 pub mod moved;
 pub mod points;
 pub mod prune;

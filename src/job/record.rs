@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::after::After;
 use super::attempts::Retry;
 use super::format1;
+use super::moment;
 use super::waits::Waits;
 use crate::error::Failure;
 use crate::names::{
@@ -77,6 +78,7 @@ pub struct Record {
     /// The run's name, or the full name of the image.
     pub name: Option<String>,
     /// When it was asked for.
+    #[serde(deserialize_with = "moment::deserialize")]
     pub created: DateTime<Utc>,
     /// The image to run in, or the base image of a build.
     pub image: ImageRef,
@@ -437,8 +439,10 @@ pub struct Exit {
     #[serde(default)]
     pub hint: Option<String>,
     /// When it started, by the engine's clock if known.
+    #[serde(default, deserialize_with = "moment::deserialize_option")]
     pub started: Option<DateTime<Utc>>,
     /// When it ended, by the same clock.
+    #[serde(default, deserialize_with = "moment::deserialize_option")]
     pub finished: Option<DateTime<Utc>>,
     /// The container it ran in.
     pub container_id: Option<String>,
@@ -685,7 +689,10 @@ impl Exit {
 
 fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     format(bytes)?;
-    serde_json::from_slice(bytes).map_err(|error| format!("is damaged: {error}"))
+    let damaged = |error: &dyn std::fmt::Display| format!("is damaged: {error}");
+    // Otherwise serde_json would check each string alone.
+    let text = std::str::from_utf8(bytes).map_err(|error| damaged(&error))?;
+    serde_json::from_str(text).map_err(|error| damaged(&error))
 }
 
 /// Reads the format number first, so that a newer record is reported as newer and not as damaged.

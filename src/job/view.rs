@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::after::{Hook, HookFacts, HookResult};
+use super::moment;
 use super::moved::Moving;
 use super::record::{Exit, Kind, LogState, Outcome, Record, Run};
 use super::standing::{Facts, Queued, Running, Standing};
@@ -42,10 +43,13 @@ pub struct View {
     /// What the user could do, where that is known.
     pub hint: Option<String>,
     /// When it was asked for (RFC 3339, UTC); null only when its record cannot be read.
+    #[serde(serialize_with = "moment::serialize_option")]
     pub created: Option<DateTime<Utc>>,
     /// When it started.
+    #[serde(serialize_with = "moment::serialize_option")]
     pub started: Option<DateTime<Utc>>,
     /// When it ended.
+    #[serde(serialize_with = "moment::serialize_option")]
     pub finished: Option<DateTime<Utc>>,
     /// The image it runs in, or starts from.
     pub image: Option<String>,

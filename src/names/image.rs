@@ -128,7 +128,8 @@ impl<'a> Reference<'a> {
 }
 
 fn check_reference_characters(text: &str) -> Result<(), Refusal> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-/:@+[]".contains(c);
+    let allowed =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '+' | '[' | ']');
     only(text, allowed, "letters, digits, \".\", \"_\", \"-\", \"/\", \":\" and \"@\"")?;
     if text.starts_with('-') {
         return Err(no("docker would read it as an option"));
