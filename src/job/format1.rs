@@ -16,7 +16,9 @@ pub fn record(bytes: &[u8]) -> Result<Record, String> {
     if let Some(run) = record.pointer_mut("/work/run") {
         *run = asked(run)?;
     }
-    serde_json::from_value(record).map_err(|error| error.to_string())
+    // The text is not the one that is stored, so the place of an error in it says nothing.
+    let why = |error: serde_json::Error| error.to_string().split(" at line ").next().unwrap_or_default().to_owned();
+    serde_json::from_str(&record.to_string()).map_err(why)
 }
 
 /// The request from which the command line of a run was made.

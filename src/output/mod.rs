@@ -6,6 +6,7 @@
 mod bottom;
 mod braid;
 mod failure;
+mod json;
 mod keys;
 mod log;
 mod page;
@@ -14,7 +15,7 @@ mod several;
 mod table;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 
 use anyhow::Result;
@@ -23,7 +24,8 @@ use serde::Serialize;
 
 use crate::env::Env;
 use crate::error::{Failure, Kind, plain};
-use crate::terminal::{Allowed, Redraws, safe, safe_json, settled, shown};
+use crate::terminal::{Allowed, Redraws, safe, settled, shown};
+use json::Layout;
 
 pub use bottom::{Progressing, erase_bottom};
 pub use braid::Label;
@@ -241,24 +243,8 @@ impl Voice {
     }
 
     fn print_json(&self, document: &impl Serialize) -> Result<()> {
-        let mut out = BufWriter::with_capacity(PART, stdout().lock());
-        if let Err(error) = self.write_json(&mut out, document) {
-            // A document that cannot be made is not printed in part, unless it is longer than the buffer.
-            let _ = out.into_parts();
-            return Err(not_written(error));
-        }
-        out.write_all(b"\n").and_then(|()| out.flush()).map_err(|error| not_written(error.into()))
-    }
-
-    fn write_json(&self, out: &mut impl Write, document: &impl Serialize) -> Result<()> {
-        let is_pretty = self.form != Form::Rows;
-        if self.stdout.is_terminal {
-            let make = if is_pretty { serde_json::to_string_pretty } else { serde_json::to_string };
-            return Ok(out.write_all(safe_json(&make(document)?).as_bytes())?);
-        }
-        let written =
-            if is_pretty { serde_json::to_writer_pretty(out, document) } else { serde_json::to_writer(out, document) };
-        written.map_err(|error| if error.is_io() { io::Error::from(error).into() } else { error.into() })
+        let layout = if self.form == Form::Rows { Layout::Line } else { Layout::Indented };
+        json::print(document, layout, self.stdout.is_terminal)
     }
 }
 
