@@ -108,7 +108,7 @@ enum Seen<T> {
 }
 
 /// How many jobs are looked at in the index at a time, at most.
-const BATCH: usize = 1024;
+const BATCH: usize = 4096;
 
 /// Puts the jobs of the index and all others in order, and takes from the newest on until there are enough. `from_index` is
 /// `None` where the index is stale.
