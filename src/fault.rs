@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `LONGSHORE_TEST_ABORT=NAME` | the process is killed at the point of that name |
 //! | `LONGSHORE_TEST_PANIC=NAME` | the thread panics at the point of that name |
-//! | `LONGSHORE_TEST_FAULT=ROLE:CALL:N:ERRNO` | the Nth call of that kind fails in the command (`cli`) or in the supervisor (`supervisor`); with `odd` for N, the first, third, fifth, … |
+//! | `LONGSHORE_TEST_FAULT=ROLE:CALL:N:ERRNO` | the Nth call of that kind fails in the command (`cli`) or in the supervisor (`supervisor`); with `odd` for N, the first, third, fifth, …, and with `all` each |
 //! | `LONGSHORE_TEST_FIRED=FILE` | a line is appended to the file for each fault that happened, so that a test can check it |
 //! | `LONGSHORE_TEST_CALLS=FILE` | a line `ROLE CALL OBJECT` is appended to the file for each call that did not fail |
 
@@ -21,7 +21,7 @@ pub fn point(name: &str) {
 }
 
 /// A call that a test may let fail: `open`, `make` (of a directory or pipe), `write`, `sample` (a write to the index of a
-/// log), `fsync`, `rename`, or `watch` (for a log to grow). `object` says of what.
+/// log), `fsync`, `rename`, `watch` (for a log to grow), or `release` (of blocks of a log). `object` says of what.
 ///
 /// # Errors
 /// Those that the test asks for.
@@ -74,7 +74,11 @@ mod active {
             return Ok(());
         }
         let number = CALLS.fetch_add(1, Ordering::SeqCst) + 1;
-        let is_due = if at == "odd" { number % 2 == 1 } else { Ok(number) == at.parse() };
+        let is_due = match at {
+            "all" => true,
+            "odd" => number % 2 == 1,
+            at => Ok(number) == at.parse(),
+        };
         if !is_due {
             return Ok(());
         }

@@ -538,6 +538,58 @@ pub fn write_sample(file: &File, name: &str, bytes: &[u8], offset: u64) -> io::R
     file.write_all_at(bytes, offset)
 }
 
+/// Overwrites bytes in the middle of a file, and syncs it. Its blocks are already allocated, so this works on a full disk.
+///
+/// # Errors
+/// When it cannot be written. A part of it may have been.
+pub fn overwrite_at(file: &File, name: &str, bytes: &[u8], offset: u64) -> io::Result<()> {
+    use std::os::unix::fs::FileExt as _;
+    uninterrupted(|| fault::call("write", name))
+        .inspect_err(|_| drop(file.write_at(&bytes[..bytes.len() / 2], offset)))?;
+    file.write_all_at(bytes, offset)?;
+    sync(file, name)
+}
+
+/// Gives a part of a file back to the disk. It reads as zeros then, and the length of the file stays. Only whole blocks are
+/// given back; of others the bytes are overwritten.
+///
+/// # Errors
+/// [`io::ErrorKind::Unsupported`] where the file system cannot do that.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux can do it"))]
+pub fn release(file: &File, name: &str, part: std::ops::Range<u64>) -> io::Result<()> {
+    if part.is_empty() {
+        return Ok(());
+    }
+    uninterrupted(|| {
+        fault::call("release", name)?;
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{FallocateFlags, fallocate};
+            let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            Ok(fallocate(file, how, part.start, part.end - part.start)?)
+        }
+        #[cfg(not(target_os = "linux"))]
+        Err(io::ErrorKind::Unsupported.into())
+    })
+}
+
+/// Where the first bytes of a file are that were not given back, as far as the file system tells.
+#[must_use]
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux can tell"))]
+pub fn first_kept(file: &File) -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{SeekFrom, seek};
+        match seek(file, SeekFrom::Data(0)) {
+            Ok(first) => first,
+            Err(rustix::io::Errno::NXIO) => file.metadata().map_or(0, |data| data.len()),
+            Err(_) => 0,
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    0
+}
+
 fn sync(file: &File, name: &str) -> io::Result<()> {
     uninterrupted(|| fault::call("fsync", name))?;
     file.sync_all()

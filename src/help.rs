@@ -8,9 +8,9 @@ mod queue;
 
 use crate::spec::{RecipeSpec, RunSpec, keys_line};
 use notes::{
-    BOTH, CONDITIONS, EACH, ENDED_ONLY, ENGINES, FILTERS, FOLLOW, FOREGROUND, GROUPED, GROWTH, HEADINGS, INSTALLER,
-    NUMBERS, ON_EXIT, PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START, SWARM, SWEEP, TIMES, WAIT,
-    WATCH,
+    BOTH, CONDITIONS, EACH, ENDED_ONLY, ENGINES, FILTERS, FOLLOW, FOREGROUND, GONE, GROUPED, GROWTH, HEADINGS,
+    INSTALLER, LOG_SIZE, NUMBERS, ON_EXIT, PYPROJECT, REMEMBERED, REQUIREMENTS, SEVERAL_LOGS, SHIP, STAMP, START,
+    SWARM, SWEEP, TIMES, WAIT, WATCH,
 };
 
 /// The width that every list and example fits.
@@ -240,7 +240,7 @@ fn top(command: &str) -> Page {
             &["longshore ps --status running", "longshore ps --watch -n 20"],
         ),
         "logs" => page(
-            [text(BOTH), text(TIMES), text(SEVERAL_LOGS)],
+            [text(BOTH), text(TIMES), text(GONE), text(SEVERAL_LOGS)],
             &["longshore logs -f web", "longshore logs -n 5 web train", "longshore logs -t --since 10m train"],
         ),
         "wait" => page([text(BOTH), text(WAIT)], &["longshore wait web && longshore exec run --spec run.json"]),
@@ -476,7 +476,7 @@ fn exec(verb: &str) -> Page {
             ],
         ),
         "logs" => page(
-            [text(TIMES), text(SEVERAL_LOGS), text(GROUPED)],
+            [text(TIMES), text(GONE), text(SEVERAL_LOGS), text(GROUPED)],
             &[
                 "longshore exec logs -n 20 latest",
                 "longshore exec logs -t --since 2024-05-17T08:00:00Z --until 1h report",
@@ -544,6 +544,7 @@ fn exec_run() -> Page {
             text(queue::WAITING),
             text(queue::AFTER),
             text(queue::RETRY),
+            text(LOG_SIZE),
             text(EACH),
             text(SWEEP),
             text(FOLLOW),

@@ -164,7 +164,8 @@ fn jobs() -> [File; 11] {
             "log-line",
             "A line of a job's output",
             "What `image logs --follow`, `exec logs --follow` and `logs --follow` print: one such object a line. `image create \
-             --follow` and `exec run --follow` print the same lines between their own documents.",
+             --follow` and `exec run --follow` print the same lines between their own documents. Where lines of a run with \
+             --log-max-size are gone, there is an object with `gone`, the number of bytes, and the `id` of one of several jobs.",
         ),
         File::document::<Answers<Done>>(
             "done",

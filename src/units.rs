@@ -154,6 +154,20 @@ pub fn bytes(text: &str) -> Result<u64, Invalid> {
     }
 }
 
+/// The least that can be kept of a log, in bytes. What is searched at its end, for the reason of a failure, is less.
+const SMALLEST_LOG: u64 = 1 << 20;
+
+/// Reads how much of a log is kept: a size as [`bytes`] reads it, of at least 1 MiB.
+///
+/// # Errors
+/// [`Invalid`] for anything else.
+pub fn log_size(text: &str) -> Result<u64, Invalid> {
+    match bytes(text)? {
+        0..SMALLEST_LOG => Err(Invalid::new("log size", text, "it must be at least 1m")),
+        size => Ok(size),
+    }
+}
+
 /// A size as `docker image ls` shows it: powers of 1000 and three digits, such as `1.23GB`.
 #[must_use]
 pub fn show_bytes(size: u64) -> String {

@@ -21,6 +21,14 @@ pub const TIMES: &str = "A line has the time at which it began, in UTC. --since,
     older version or of the time in which its supervisor was killed, -t shows `-`, and --since and --until show every line that \
     may be meant; a message says so. After the clock was set back, no line is shown with a time later than that of the line \
     after it. With --json, -t makes an object of each line, with `time` and `line`.";
+pub const LOG_SIZE: &str = "With --log-max-size, the supervisor gives the oldest blocks of the log back to the disk while the run \
+    writes it: about SIZE of it stays, and up to an eighth or 1 MiB more until the next step. `logs` then begins with the first \
+    line that is left, and says on stderr how many bytes are gone; with --json, the key `gone` has them, and `logGone` that of \
+    the job. The log file keeps its length, and reads as zeros there. What a slow reader of `logs -f` misses is told in \
+    its place. The engine's copy of the output is not limited; with --log-driver none there is none. Each attempt of --retry has \
+    its own log. If the file system takes no blocks back, all of it is kept, and the reason of the run says so.";
+pub const GONE: &str = "Of a run with --log-max-size, the oldest lines may be gone. A message says how many bytes of what was asked for \
+    are; with --json, they are the key `gone`, and with --follow an object {\"gone\": BYTES} in the place of the lines.";
 pub const HEADINGS: &str = "A terminal shows a heading where a step of the build begins, such as `== 3/7 pip install numpy`, in the \
     place of docker's own line. A pipe and --raw have the log as it is.";
 pub const WAIT: &str = "With one id, the exit code is that of the job: 0 only if it succeeded, 124 if its time limit passed, \

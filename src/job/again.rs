@@ -54,6 +54,7 @@ pub fn spec(record: &Record, run: &Run) -> Result<RunSpec, Invalid> {
         user: Some(run.user),
         keep: run.keep,
         log_driver: Some(run.log_driver),
+        log_max_size: run.log_max_size,
         ship: run.ship.as_ref().map(|_| When::Always),
         ship_cache: run.ship.as_ref().map(|ship| ship.cache),
         ship_git: run.ship.as_ref().is_some_and(|ship| ship.git),

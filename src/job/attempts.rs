@@ -8,11 +8,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use super::mark::{self, Mark};
 use super::moved::{FETCHED, SHIPPED};
 use super::record::{Exit, Outcome};
 use super::{BEGUN, EXIT, EXIT_SIZE, INSPECT, Job, LOG, LOG_INDEX, LOG_RECOVERED, MISSING, WAITING};
 use crate::fault;
-use crate::fs::Dir;
+use crate::fs::{Dir, first_kept};
 use crate::names::{Cause, Causes};
 
 const ATTEMPTS: &str = "attempts";
@@ -75,6 +76,12 @@ impl Job {
         (1..).map_while(exit).collect()
     }
 
+    /// Whether one of its attempts is followed by another one.
+    #[must_use]
+    pub fn has_attempts(&self) -> bool {
+        self.dir.has(ATTEMPTS)
+    }
+
     /// Records the end of an attempt that is followed by another one.
     ///
     /// # Errors
@@ -107,10 +114,16 @@ impl Job {
         let clear = || -> io::Result<()> {
             let dir = self.attempt_dir(number)?;
             if dir.has(LOG) {
-                return self.make_log();
+                return self.make_log(&dir);
             }
             for name in [BEGUN, WAITING, MISSING, SHIPPED, FETCHED] {
                 let _ = self.dir.remove(name);
+            }
+            // Beside a log there is always what says how much of it is gone.
+            for log in [LOG, LOG_RECOVERED] {
+                if let (Ok(mark), Ok(file)) = (Mark::open(&self.dir, log), self.dir.open_file(log)) {
+                    Mark::make(&dir, log, mark.gone().unwrap_or_else(|_| first_kept(&file)))?;
+                }
             }
             for name in [INSPECT, LOG_RECOVERED, LOG_INDEX] {
                 if self.dir.has(name) {
@@ -119,15 +132,24 @@ impl Job {
             }
             fault::point("attempt-cleared");
             self.dir.place(LOG, &dir, LOG)?;
-            self.make_log()?;
+            self.make_log(&dir)?;
             dir.sync()?;
             self.dir.sync()
         };
         clear().with_context(|| format!("could not keep the files of attempt {number} of run {}", self.id))
     }
 
-    fn make_log(&self) -> io::Result<()> {
-        if self.dir.has(LOG) { Ok(()) } else { self.dir.write_new(LOG, b"") }
+    /// Makes the log of the next attempt after the one with the files in `last`.
+    fn make_log(&self, last: &Dir) -> io::Result<()> {
+        if self.dir.has(LOG) {
+            return Ok(());
+        }
+        let _ = self.dir.remove(&mark::name(LOG_RECOVERED));
+        if last.has(&mark::name(LOG)) {
+            Mark::make(&self.dir, LOG, 0)?;
+        }
+        fault::point("log-cleared");
+        self.dir.write_new(LOG, b"")
     }
 
     /// The log of an attempt that is followed by another one: the recovered one, if there is one.

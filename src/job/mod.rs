@@ -14,6 +14,7 @@ pub mod glance;
 pub mod gone;
 pub mod group;
 pub mod index;
+pub mod mark;
 mod moment;
 pub mod moved;
 pub mod points;
@@ -42,6 +43,7 @@ use crate::fault;
 use crate::fs::Dir;
 use crate::names::JobId;
 use after::{HookFacts, HookResult, SMALL_RESULT};
+use mark::Mark;
 use queue::Held;
 use record::{Begun, Exit, Kind, Record};
 use request::{Answer, Request, Requests};
@@ -286,6 +288,7 @@ impl Job {
             begun,
             gpus,
             hook,
+            log_gone: record.as_ref().map_or(0, |record| self.log_gone(record)),
             locked,
             waiting: locked && self.dir.has(WAITING),
             pending: if locked && begun_on_swarm { self.pending() } else { None },
@@ -295,6 +298,12 @@ impl Job {
             ..Facts::new(self.id.clone(), self.kind, record)
         }
         .on_boot(&here.boot_id)
+    }
+
+    /// How many bytes of the beginning of its log are gone, of a job that has not ended.
+    fn log_gone(&self, record: &Record) -> u64 {
+        let marked = || Mark::open(&self.dir, LOG).ok()?.gone().ok();
+        record.log_limit().and_then(|_| marked()).unwrap_or_default()
     }
 
     /// Why a swarm has not started it yet.

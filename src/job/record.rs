@@ -212,6 +212,9 @@ pub struct Run {
     pub keep: bool,
     /// The log driver for the engine's copy of the output.
     pub log_driver: LogDriver,
+    /// How much of its log is kept, in bytes; without this, all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_max_size: Option<u64>,
     /// How its files are copied to an engine that does not see the caller's. Without this, they are mounted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ship: Option<Ship>,
@@ -450,6 +453,9 @@ pub struct Exit {
     pub image_id: Option<String>,
     /// Whether the log is complete.
     pub log: LogState,
+    /// How many bytes of the beginning of the log are gone, because it has a limit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub log_gone: u64,
     /// Whether the engine's copy of the output has no line that the logs lack, although the log may not be whole.
     #[serde(default)]
     pub saved: bool,
@@ -461,6 +467,11 @@ pub struct Exit {
     /// Whether the output of a run on another machine was not fetched, and is still in its container.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unfetched: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Record {
@@ -516,6 +527,12 @@ impl Record {
         self.run().is_some_and(|run| run.retry.is_some())
     }
 
+    /// How much of its log is kept, in bytes; `None` for all of it.
+    #[must_use]
+    pub fn log_limit(&self) -> Option<u64> {
+        self.run().and_then(|run| run.log_max_size)
+    }
+
     /// Whether a queue may give it GPUs.
     #[must_use]
     pub fn may_get_gpus(&self) -> bool {
@@ -559,6 +576,7 @@ impl Record {
                 retry: None,
                 keep: false,
                 log_driver: LogDriver::Local,
+                log_max_size: None,
                 ship: None,
                 swarm: None,
             }),
@@ -616,6 +634,7 @@ impl Exit {
             container_id: None,
             image_id: None,
             log: LogState::Complete,
+            log_gone: 0,
             saved: false,
             recovered: false,
             unstamped: None,
@@ -628,6 +647,12 @@ impl Exit {
         let reason = self.reason.take().map(|reason| reason + "; ").unwrap_or_default();
         self.log = log;
         self.reason = Some(format!("{reason}log: {}: {why}", log.word()));
+    }
+
+    /// Adds to the reason that the log is kept whole although it has a limit, and why.
+    pub fn keep_log(&mut self, why: &str) {
+        let reason = self.reason.take().map(|reason| reason + "; ").unwrap_or_default();
+        self.reason = Some(format!("{reason}log: kept whole: the file system takes no blocks back: {why}"));
     }
 
     /// Marks the output as not fetched. A run whose output is not there has not succeeded.

@@ -49,6 +49,8 @@ pub struct Facts {
     pub resting: bool,
     /// The GPUs that its queue gave to it.
     pub gpus: Vec<String>,
+    /// Before its end: how many bytes of the beginning of its log are gone.
+    pub log_gone: u64,
     /// The requests to end it.
     pub requests: Requests,
     /// The image id that the client wrote, if it is valid.
@@ -101,6 +103,7 @@ impl Facts {
             attempts: Vec::new(),
             resting: false,
             gpus: Vec::new(),
+            log_gone: 0,
             requests: Requests::default(),
             image_id: None,
             starting: false,

@@ -50,6 +50,7 @@ fn facts(kind: Kind) -> Facts {
         attempts: Vec::new(),
         resting: false,
         gpus: Vec::new(),
+        log_gone: 0,
         requests: Requests::default(),
         image_id: None,
         starting: false,

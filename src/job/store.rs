@@ -27,6 +27,7 @@ use sha2::{Digest as _, Sha256};
 use super::glance::Glance;
 use super::gone::{Gone, How};
 use super::index::{self, Copied, Index};
+use super::mark::Mark;
 use super::record::{Kind, Record};
 use super::{CONTROL, ENDING, EXIT_ROOM, EXIT_SIZE, HOOK_DUE, Job, LOCK, LOG, RECORD, STOP, STOP_SIZE};
 use crate::env::Env;
@@ -185,6 +186,9 @@ impl Store {
         dir.write_new(EXIT_ROOM, &[b' '; EXIT_SIZE])?;
         dir.make_room(STOP, STOP_SIZE)?;
         dir.make_fifo(CONTROL)?;
+        if record.log_limit().is_some() {
+            Mark::make(&dir, LOG, 0)?;
+        }
         dir.write_new(LOG, b"")?;
         // Made in advance, so that a job can be forgotten where no file can be made any more.
         dir.write_new(ENDING, b"")?;

@@ -79,10 +79,14 @@ pub struct View {
     pub gpus: Vec<String>,
     /// The user's labels.
     pub labels: BTreeMap<String, String>,
-    /// What the log is worth; null while it runs. `recovered`: fetched whole from the engine after the docker client was
+    /// What the log is worth, beside what --log-max-size took from it; null while it runs. `recovered`: fetched whole from the engine after the docker client was
     /// killed. `incomplete`: something may be missing, and the reason says what. `unverified`: it was not compared with the
     /// engine's copy, so it is not known whether something is missing.
     pub log: Option<LogState>,
+    /// Of a run with --log-max-size: how many bytes of the beginning of its log are gone; absent if none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "u64", range(min = 1)))]
+    pub log_gone: Option<u64>,
     /// Whether its end was found out after its supervisor was gone.
     pub recovered: bool,
     /// Of a run: the file that python runs, or `-m` and the module, or the command, with the arguments. Of a build: empty.
@@ -139,6 +143,10 @@ pub struct Attempt {
     pub container_id: Option<String>,
     /// What its log is worth; as for the job.
     pub log: LogState,
+    /// How many bytes of the beginning of its log are gone; as for the job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "u64", range(min = 1)))]
+    pub log_gone: Option<u64>,
 }
 
 impl Attempt {
@@ -152,6 +160,7 @@ impl Attempt {
             finished: exit.finished,
             container_id: exit.container_id.clone(),
             log: exit.log,
+            log_gone: Some(exit.log_gone).filter(|gone| *gone > 0),
         }
     }
 
@@ -259,6 +268,7 @@ impl View {
             gpus: facts.gpus.clone(),
             labels: record.map(|record| record.labels.clone()).unwrap_or_default(),
             log: None,
+            log_gone: Some(facts.log_gone).filter(|gone| *gone > 0),
             recovered: false,
             command: record.and_then(Record::run).map(Run::command).unwrap_or_default(),
             rerun_of: record.and_then(|record| record.rerun_of.clone()),
@@ -343,6 +353,7 @@ impl View {
             self.attempts.push(Attempt::of(exit));
         }
         self.log = Some(exit.log);
+        self.log_gone = Some(exit.log_gone).filter(|gone| *gone > 0);
         self.recovered = exit.recovered;
         self.unfetched = exit.unfetched;
         if let Some(stamp) = &mut self.stamp {

@@ -3,13 +3,19 @@
 //! The log is the original. The engine's copy may have another order of lines, because stdout and stderr are two streams,
 //! and log drivers may alter bytes that are not UTF-8, or drop a newline. So a copy is used only for lines that the log
 //! lacks, and only if it has all lines of the log.
+//!
+//! Of a log with a limit, only the end is there. The copy is kept to the same limit while it is fetched, and the two are
+//! compared from where both are there.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use super::CHUNK;
+use super::gone::{Gone, Log};
 use super::lines::{Relation, relate};
+use super::trim::Trim;
 use crate::fs::{lacks_room, random_name};
+use crate::job::mark::Mark;
 use crate::job::record::LogState;
 use crate::job::{Job, LOG, LOG_RECOVERED};
 use crate::names::Tail;
@@ -64,11 +70,12 @@ pub struct Verdict {
 }
 
 /// Finds out whether the log of a container that has ended is whole. If the engine's copy has lines that the log lacks,
-/// they are saved beside it. `outage` is asked for after the comparison, and only where it decides.
-pub fn verify(job: &Job, client: ClientEnd, outage: &dyn Fn() -> Outage, fetch: &Fetch) -> Verdict {
+/// they are saved beside it, up to the limit of the log in bytes, if it has one. `outage` is asked for after the comparison,
+/// and only where it decides.
+pub fn verify(job: &Job, client: ClientEnd, limit: Option<u64>, outage: &dyn Fn() -> Outage, fetch: &Fetch) -> Verdict {
     let compared = match client {
-        ClientEnd::CutOff | ClientEnd::GaveUp => recover(job, client, fetch),
-        ClientEnd::EndedWithIt => match ends_alike(job, fetch) {
+        ClientEnd::CutOff | ClientEnd::GaveUp => recover(job, client, limit, fetch),
+        ClientEnd::EndedWithIt => match ends_alike(job, limit, fetch) {
             // The client exits with 1 when it cannot write, as many programs do, so its exit code proves nothing here.
             Err(error) if lacks_room(&error) => Err(error),
             Err(error) => {
@@ -76,7 +83,7 @@ pub fn verify(job: &Job, client: ClientEnd, outage: &dyn Fn() -> Outage, fetch: 
                 return Verdict { log: LogState::Unverified, why, saved: false };
             }
             Ok(true) => Ok(Found::Whole),
-            Ok(false) => recover(job, client, fetch),
+            Ok(false) => recover(job, client, limit, fetch),
         },
     };
     match compared {
@@ -126,53 +133,107 @@ enum Found {
     Other,
 }
 
-fn recover(job: &Job, client: ClientEnd, fetch: &Fetch) -> io::Result<Found> {
-    let copy = Copy::fetch(job, Tail::All, fetch)?;
-    let (found, better) = better(job, client, copy)?;
+fn recover(job: &Job, client: ClientEnd, limit: Option<u64>, fetch: &Fetch) -> io::Result<Found> {
+    let copy = Copy::fetch(job, Tail::All, limit, fetch)?;
+    let (found, better) = better(job, client, limit, copy)?;
     if let Some(better) = better {
         job.dir.sync_file(&better.name)?;
+        if limit.is_some() {
+            Mark::make(&job.dir, LOG_RECOVERED, better.gone)?;
+        }
         job.dir.rename(&better.name, &job.dir, LOG_RECOVERED)?;
     }
     Ok(found)
 }
 
-/// The log or, if the engine's copy has more lines, a file without a name that has those too.
+/// The log or, if the engine's copy has more lines, a file without a name that has those too. `limit` is that of the log.
 ///
 /// # Errors
 /// When the engine does not return its copy.
-pub fn longer(job: &Job, fetch: &Fetch) -> io::Result<File> {
-    let (_, better) = better(job, ClientEnd::GaveUp, Copy::fetch(job, Tail::All, fetch)?)?;
-    better.map_or_else(|| job.dir.open_file(LOG), |better| job.dir.open_file(&better.name))
+pub fn longer(job: &Job, limit: Option<u64>, fetch: &Fetch) -> io::Result<Log> {
+    let (_, better) = better(job, ClientEnd::GaveUp, limit, Copy::fetch(job, Tail::All, limit, fetch)?)?;
+    match better {
+        Some(better) => {
+            let gone = if limit.is_some() { Gone::Known(better.gone) } else { Gone::Nothing };
+            Ok(Log { file: job.dir.open_file(&better.name)?, gone })
+        }
+        None => Log::under(limit, job, job.dir.open_file(LOG)?),
+    }
 }
 
 /// The file with more lines than the log, if there is one: the copy, or our lines and then the engine's.
-fn better<'a>(job: &'a Job, client: ClientEnd, mut copy: Copy<'a>) -> io::Result<(Found, Option<Copy<'a>>)> {
-    let mut ours = job.dir.open_file(LOG)?;
-    Ok(match relate(&mut ours, &mut copy.file, client.words())? {
+fn better<'a>(
+    job: &'a Job,
+    client: ClientEnd,
+    limit: Option<u64>,
+    copy: Copy<'a>,
+) -> io::Result<(Found, Option<Copy<'a>>)> {
+    let ours = Log::under(limit, job, job.dir.open_file(LOG)?)?;
+    let gone = ours.gone.bytes();
+    let first = gone.max(copy.gone);
+    let length = ours.file.metadata()?.len();
+    if first > 0 && first >= length && copy.file.metadata()?.len() > first {
+        // All that is kept of the copy was written after the end of our log.
+        return Ok((Found::Saved, Some(copy)));
+    }
+    let (mut mine, mut theirs) = (Behind::of(&ours.file, first)?, Behind::of(&copy.file, first)?);
+    Ok(match relate(&mut mine, &mut theirs, client.words())? {
         Relation::Equal => (Found::Whole, None),
         Relation::Lacks => (Found::Other, None),
         Relation::Exact => (Found::Saved, Some(copy)),
         Relation::Altered { ours: end, theirs: start } => {
-            let joined = Copy::new(job)?;
-            let mut whole = job.dir.append(&joined.name)?;
-            ours.seek(SeekFrom::Start(0))?;
-            io::copy(&mut ours.take(end), &mut whole)?;
-            copy.file.seek(SeekFrom::Start(start))?;
-            io::copy(&mut copy.file, &mut whole)?;
+            let mut joined = Copy::new(job)?;
+            joined.gone = gone;
+            let mut whole = job.dir.change(&joined.name)?;
+            whole.seek(SeekFrom::Start(gone))?;
+            (&ours.file).seek(SeekFrom::Start(gone))?;
+            io::copy(&mut (&ours.file).take(first + end - gone), &mut whole)?;
+            (&copy.file).seek(SeekFrom::Start(first + start))?;
+            io::copy(&mut &copy.file, &mut whole)?;
             (Found::Saved, Some(joined))
         }
     })
 }
 
-fn ends_alike(job: &Job, fetch: &Fetch) -> io::Result<bool> {
-    let copy = Copy::fetch(job, COMPARED, fetch)?;
-    let mut log = job.dir.open_file(LOG)?;
-    let (length, theirs) = (log.metadata()?.len(), copy.file.metadata()?.len());
+/// A file from a place on.
+struct Behind<'a> {
+    file: &'a File,
+    first: u64,
+}
+
+impl<'a> Behind<'a> {
+    fn of(file: &'a File, first: u64) -> io::Result<Self> {
+        let mut behind = Self { file, first };
+        behind.rewind()?;
+        Ok(behind)
+    }
+}
+
+impl Read for Behind<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.file.read(into)
+    }
+}
+
+impl Seek for Behind<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let SeekFrom::Start(at) = to else { return Err(io::ErrorKind::Unsupported.into()) };
+        self.file.seek(SeekFrom::Start(self.first + at)).map(|_| at)
+    }
+}
+
+/// Compares the last lines, as far as they are not gone.
+fn ends_alike(job: &Job, limit: Option<u64>, fetch: &Fetch) -> io::Result<bool> {
+    let copy = Copy::fetch(job, COMPARED, None, fetch)?;
+    let mut log = Log::under(limit, job, job.dir.open_file(LOG)?)?;
+    let (length, theirs) = (log.file.metadata()?.len(), copy.file.metadata()?.len());
     if theirs > length {
         return Ok(false);
     }
-    log.seek(SeekFrom::Start(length - theirs))?;
-    agree(&log, &copy.file)
+    let start = (length - theirs).max(log.gone.bytes());
+    log.file.seek(SeekFrom::Start(start))?;
+    (&copy.file).seek(SeekFrom::Start(theirs - (length - start)))?;
+    agree(&log.file, &copy.file)
 }
 
 /// A temporary file beside the log. Dropping it removes the name.
@@ -180,6 +241,8 @@ struct Copy<'a> {
     job: &'a Job,
     name: String,
     file: File,
+    /// How many bytes of its beginning are gone.
+    gone: u64,
 }
 
 impl<'a> Copy<'a> {
@@ -189,14 +252,25 @@ impl<'a> Copy<'a> {
         let file = job.dir.open_file(&name).inspect_err(|_| drop(job.dir.remove(&name)))?;
         // It shows that the file is in use.
         let _ = file.try_lock_shared();
-        Ok(Self { job, name, file })
+        Ok(Self { job, name, file, gone: 0 })
     }
 
-    /// The engine's copy.
-    fn fetch(job: &'a Job, tail: Tail, fetch: &Fetch) -> io::Result<Self> {
-        let copy = Self::new(job)?;
-        match fetch(tail, job.dir.append(&copy.name)?) {
-            Ok(()) => Ok(copy),
+    /// The engine's copy. Of a log with a limit, its oldest blocks are given back while it comes.
+    fn fetch(job: &'a Job, tail: Tail, limit: Option<u64>, fetch: &Fetch) -> io::Result<Self> {
+        let mut copy = Self::new(job)?;
+        let into = job.dir.append(&copy.name)?;
+        let fetched = match limit {
+            None => fetch(tail, into).map(|()| 0),
+            Some(limit) => {
+                let trim = Trim::of_copy(job.dir.open_file(&copy.name)?, job.dir.change(&copy.name)?, limit);
+                trim.while_it_grows(|| fetch(tail, into))
+            }
+        };
+        match fetched {
+            Ok(gone) => {
+                copy.gone = gone;
+                Ok(copy)
+            }
             // Docker reports only that it could not write. This is asked before the removal, which makes room again.
             Err(_) if job.dir.is_full() => Err(io::Error::new(io::ErrorKind::StorageFull, "the disk is full")),
             Err(error) => Err(error),

@@ -1,13 +1,17 @@
 //! Which part of a log is shown: the last lines, and those of a span of time.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read, Seek as _, SeekFrom};
 
-use super::stamps::{Stamped, Stamps};
+use super::passage::Passage;
+use super::stamps::Stamps;
 use super::times::{Place, Times};
-use super::{CHUNK, tail_start};
+use super::{CHUNK, Log, tail_start};
 use crate::job::Job;
 use crate::names::Tail;
+
+/// How often the place of what is shown is looked for, if blocks are given back meanwhile.
+const TRIES: u32 = 3;
 
 /// What is shown of a log. Of the span of time, the last lines.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +53,8 @@ pub struct Shown {
     pub reader: Reader,
     /// Whether its beginning and end are known exactly.
     pub timing: Timing,
+    /// How many bytes before it were asked for and are gone.
+    pub gone: u64,
 }
 
 /// The bytes of a log. Those of a file can be copied by the kernel.
@@ -56,8 +62,56 @@ pub struct Shown {
 pub enum Reader {
     /// As they are.
     Plain(io::Take<File>),
-    /// With the time before each line.
-    Stamped(Box<Stamped<io::Take<File>>>),
+    /// With the time before each line, or without what is gone meanwhile.
+    Passing(Box<Passing>),
+}
+
+/// A log that is read up to a place.
+#[derive(Debug)]
+pub struct Passing {
+    passage: Passage,
+    end: u64,
+    text: Vec<u8>,
+    taken: usize,
+}
+
+impl Passing {
+    /// Whether the times of all lines so far were known.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        self.passage.stamps.as_ref().map_or(Timing::Known, Stamps::timing)
+    }
+
+    /// How many bytes were gone before they could be read.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.passage.missed
+    }
+}
+
+impl Read for Passing {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.taken == self.text.len() {
+            self.text.clear();
+            self.taken = 0;
+            if self.passage.next(self.end, &mut self.text)? == 0 {
+                return Ok(0);
+            }
+        }
+        let size = (self.text.len() - self.taken).min(into.len());
+        into[..size].copy_from_slice(&self.text[self.taken..self.taken + size]);
+        self.taken += size;
+        Ok(size)
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read(into),
+            Self::Passing(passing) => passing.read(into),
+        }
+    }
 }
 
 /// What is read of a log, up to its present end.
@@ -71,6 +125,8 @@ pub struct Span {
     pub timing: Timing,
     /// The times, if they were needed.
     pub times: Option<Times>,
+    /// How many bytes before it were asked for and are gone.
+    pub gone: u64,
 }
 
 impl Extent {
@@ -84,26 +140,53 @@ impl Extent {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn span(&self, job: &Job, file: &mut File) -> io::Result<Span> {
-        let length = file.metadata()?.len();
-        let mut times = self.needs_times().then(|| Times::of(job, file, self.now)).transpose()?;
+    pub fn span(&self, job: &Job, log: &mut Log) -> io::Result<Span> {
+        let mut first = log.gone.bytes();
+        for _ in 0..TRIES {
+            let span = self.span_from(job, log, first)?;
+            // What was given back meanwhile was looked through as zeros.
+            let now = log.gone.bytes();
+            if now == first {
+                return Ok(span);
+            }
+            first = now;
+        }
+        self.span_from(job, log, first)
+    }
+
+    /// The same, of what follows the first bytes.
+    fn span_from(&self, job: &Job, log: &mut Log, first: u64) -> io::Result<Span> {
+        let length = log.file.metadata()?.len();
+        let first = first.min(length);
+        let mut times = self.needs_times().then(|| Times::of(job, log, self.now)).transpose()?;
         let mut timing = Timing::Known;
-        let (mut start, mut end) = (0, length);
+        let file = &mut log.file;
+        let (mut asked, mut start, mut end) = (0, first, length);
         if let (Some(times), Some(since)) = (&mut times, self.since) {
             let place = times.since(since);
-            timing = timing.max(state(times, place));
-            start = line_after(file, place.position.min(length), length)?;
+            asked = place.position.min(length);
+            if asked >= first {
+                timing = timing.max(state(times, place));
+            }
+            start = line_behind(file, asked, first, length)?;
         }
-        if let (Some(times), Some(until)) = (&mut times, self.until) {
-            let place = times.until(until);
-            timing = timing.max(state(times, place));
-            end = line_after(file, place.position.min(length), length)?.max(start);
+        let mut until = length;
+        if let (Some(times), Some(time)) = (&mut times, self.until) {
+            let place = times.until(time);
+            until = place.position.min(length);
+            if until >= first {
+                timing = timing.max(state(times, place));
+            }
+            end = line_behind(file, until, first, length)?.max(start);
         }
+        let lowest = start;
         if let Tail::Lines(lines) = self.tail {
             start = tail_start(file, start..end, lines)?;
         }
         file.seek(SeekFrom::Start(start))?;
-        Ok(Span { start, end, timing, times })
+        let is_asked = start == lowest && self.tail != Tail::Lines(0);
+        let gone = if is_asked { first.min(until).saturating_sub(asked) } else { 0 };
+        Ok(Span { start, end, timing, times, gone })
     }
 
     /// The part of the log that is shown, up to its present end. Without that end, a job that writes fast could keep the
@@ -111,14 +194,16 @@ impl Extent {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn read(&self, job: &Job, mut file: File) -> io::Result<Shown> {
-        let Span { start, end, timing, times } = self.span(job, &mut file)?;
-        let taken = file.take(end - start);
-        let reader = match times.filter(|_| self.timestamps) {
-            Some(times) => Reader::Stamped(Box::new(Stamped::new(taken, Stamps::new(times, start)))),
-            None => Reader::Plain(taken),
+    pub fn read(&self, job: &Job, mut log: Log) -> io::Result<Shown> {
+        let Span { start, end, timing, times, gone } = self.span(job, &mut log)?;
+        let stamps = times.filter(|_| self.timestamps).map(|times| Stamps::new(times, start));
+        let passage = Passage::new(log, start, stamps);
+        let reader = if passage.is_plain() {
+            Reader::Plain(passage.log.file.take(end - start))
+        } else {
+            Reader::Passing(Box::new(Passing { passage, end, text: Vec::new(), taken: 0 }))
         };
-        Ok(Shown { reader, timing })
+        Ok(Shown { reader, timing, gone })
     }
 }
 
@@ -146,4 +231,9 @@ fn line_after(file: &mut File, position: u64, end: u64) -> io::Result<u64> {
         at += count as u64;
     }
     Ok(end)
+}
+
+/// The same of a log of which the first bytes are gone, up to the beginning of a line.
+fn line_behind(file: &mut File, position: u64, gone: u64, end: u64) -> io::Result<u64> {
+    if position > gone { line_after(file, position, end) } else { Ok(gone) }
 }

@@ -4,13 +4,17 @@
 pub mod compare;
 pub mod extent;
 mod follow;
+pub mod gone;
 pub mod growth;
+mod home;
 pub mod index;
 mod json;
 mod lines;
+mod passage;
 pub mod stamps;
 pub mod steps;
 mod times;
+pub mod trim;
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -19,6 +23,7 @@ use std::ops::Range;
 use crate::job::{Job, LOG, LOG_RECOVERED};
 use crate::names::Tail;
 pub use follow::Follower;
+pub use gone::Log;
 pub use json::JsonLines;
 #[cfg(test)]
 pub use json::Row;
@@ -29,17 +34,27 @@ pub const CHUNK: usize = 64 * 1024;
 ///
 /// # Errors
 /// When neither can be read.
-pub fn open(job: &Job) -> io::Result<File> {
-    if job.is_between_attempts() {
-        return job.log_of_attempt(job.attempts().len()).or_else(|_| job.dir.open_file(LOG));
-    }
-    match job.dir.open_file(LOG_RECOVERED) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => job.dir.open_file(LOG),
-        opened => opened,
-    }
+pub fn open(job: &Job) -> io::Result<Log> {
+    let opened = if job.is_between_attempts() {
+        job.log_of_attempt(job.attempts().len()).or_else(|_| job.dir.open_file(LOG))
+    } else {
+        match job.dir.open_file(LOG_RECOVERED) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => job.dir.open_file(LOG),
+            opened => opened,
+        }
+    };
+    Log::of(job, opened?)
 }
 
-/// The last lines up to the current end. Without that end, a job that writes fast could keep the reader busy without end.
+/// Opens the log of an attempt that is followed by another one.
+///
+/// # Errors
+/// When there is no such attempt, or the log cannot be read.
+pub fn open_attempt(job: &Job, number: usize) -> io::Result<Log> {
+    Log::of(job, job.log_of_attempt(number)?)
+}
+
+/// The last lines of a log without a limit, up to the current end. Without that end, a job that writes fast could keep the reader busy without end.
 ///
 /// # Errors
 /// When the file cannot be read.

@@ -1,10 +1,7 @@
 //! Puts the time before each line of a log.
 
-use std::io::{self, Read};
-
 use chrono::{DateTime, SecondsFormat};
 
-use super::CHUNK;
 use super::extent::Timing;
 use super::times::{Stretch, Times};
 
@@ -64,6 +61,11 @@ impl Stamps {
         }
     }
 
+    /// Continues at this position, where a line begins.
+    pub fn skip_to(&mut self, position: u64) {
+        (self.position, self.is_in_line) = (position, false);
+    }
+
     fn stamp(&mut self, text: &mut Vec<u8>) {
         let position = self.position;
         let held = self.stretch.take().filter(|(stretch, _)| (stretch.start..stretch.end).contains(&position));
@@ -76,38 +78,5 @@ impl Stamps {
         self.has_unknown |= !stretch.is_known;
         text.extend_from_slice(shown.as_bytes());
         self.stretch = Some((stretch, shown));
-    }
-}
-
-/// A log that is read with the times before its lines.
-#[derive(Debug)]
-pub struct Stamped<R> {
-    from: R,
-    /// The times.
-    pub stamps: Stamps,
-    text: Vec<u8>,
-    taken: usize,
-}
-
-impl<R: Read> Stamped<R> {
-    /// `from` begins at the position of the stamps.
-    pub fn new(from: R, stamps: Stamps) -> Self {
-        Self { from, stamps, text: Vec::new(), taken: 0 }
-    }
-}
-
-impl<R: Read> Read for Stamped<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.taken == self.text.len() {
-            let mut chunk = [0; CHUNK / 4];
-            let count = self.from.read(&mut chunk)?;
-            self.text.clear();
-            self.taken = 0;
-            self.stamps.push(&chunk[..count], &mut self.text);
-        }
-        let size = (self.text.len() - self.taken).min(into.len());
-        into[..size].copy_from_slice(&self.text[self.taken..self.taken + size]);
-        self.taken += size;
-        Ok(size)
     }
 }

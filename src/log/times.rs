@@ -7,9 +7,11 @@ use std::fs::File;
 use std::io;
 
 use super::compare;
+use super::gone::{Gone, Log};
+use super::home::Home;
 use super::index::{Damaged, Index, Sample, partition, written};
-use crate::fs::{Dir, same_file};
-use crate::job::{EXIT, Job, LOG, LOG_RECOVERED};
+use crate::fs::Dir;
+use crate::job::{EXIT, Job, LOG};
 
 /// How late the sample of a log may be that a supervisor watches, in milliseconds. It has more time than it needs.
 const LATE: i64 = 1000;
@@ -61,20 +63,21 @@ impl Times {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn of(job: &Job, log: &File, now: i64) -> io::Result<Self> {
+    pub fn of(job: &Job, log: &Log, now: i64) -> io::Result<Self> {
         // The files of an attempt are moved aside when the next one is to begin, the log last.
         for _ in 0..2 {
-            let (dir, number, is_original) = place(job, log)?;
-            let index = Index::open(&dir);
-            if place(job, log)?.1 == number {
-                let times = Self { is_original, ..Self::new(index, log, begun(job, number))? };
+            let home = Home::of(job, &log.file)?;
+            let (index, number) = (Index::open(&home.dir), home.attempt);
+            if Home::of(job, &log.file)?.attempt == number {
+                let is_original = home.is_original();
+                let times = Self { is_original, ..Self::new(index, &log.file, begun(job, number))? };
                 let may_grow = is_original && number.is_none() && !job.dir.has(EXIT);
                 let is_watched = || times.is_fresh(now) && may_grow && job.is_supervised();
                 let times = Self { is_watched: is_watched(), ..times };
-                return Ok(if is_original { times } else { times.for_copy(&dir, log) });
+                return Ok(if is_original { times } else { times.for_copy(&home.dir, log) });
             }
         }
-        Self::new(None, log, begun(job, None))
+        Self::new(None, &log.file, begun(job, None))
     }
 
     fn new(index: Option<Index>, log: &File, begun: i64) -> io::Result<Self> {
@@ -93,8 +96,13 @@ impl Times {
     }
 
     /// Of a copy, the index is that of the bytes with which it begins as the log does.
-    fn for_copy(self, dir: &Dir, copy: &File) -> Self {
-        let same = dir.open_file(LOG).and_then(|log| common(&log, copy)).unwrap_or(0);
+    fn for_copy(self, dir: &Dir, copy: &Log) -> Self {
+        let original = || {
+            let file = dir.open_file(LOG)?;
+            let gone = Gone::in_dir(dir, LOG, &file)?;
+            io::Result::Ok(Log { file, gone })
+        };
+        let same = original().and_then(|log| common(&log, copy)).unwrap_or(0);
         self.up_to(same)
     }
 
@@ -169,23 +177,6 @@ impl Times {
     }
 }
 
-/// Where the log is: the directory, the number of the attempt unless it is the last one, and whether it is the log itself.
-fn place(job: &Job, log: &File) -> io::Result<(Dir, Option<usize>, bool)> {
-    let is_in = |dir: &Dir, name| dir.open_file(name).and_then(|file| same_file(&file, log)).unwrap_or(false);
-    let found = |dir: &Dir| [LOG, LOG_RECOVERED].into_iter().find(|name| is_in(dir, name));
-    let own = job.dir.subdir(".")?;
-    if let Some(name) = found(&own) {
-        return Ok((own, None, name == LOG));
-    }
-    for number in 1.. {
-        let Ok(dir) = job.attempt_dir(number) else { break };
-        if let Some(name) = found(&dir) {
-            return Ok((dir, Some(number), name == LOG));
-        }
-    }
-    Ok((own, None, false))
-}
-
 /// When the job, or this attempt of it, was started at the earliest.
 fn begun(job: &Job, attempt: Option<usize>) -> i64 {
     let of_attempt = || job.attempts().into_iter().nth(attempt?.checked_sub(1)?)?.started;
@@ -194,14 +185,19 @@ fn begun(job: &Job, attempt: Option<usize>) -> i64 {
     started.unwrap_or_else(|| job.created()).timestamp_millis()
 }
 
-/// How many bytes two files have in common at their beginnings.
-fn common(a: &File, b: &File) -> io::Result<u64> {
+/// How many bytes two logs have in common at their beginnings. What is gone of one of them is taken as the same; if all of
+/// one is, they have nothing in common.
+fn common(a: &Log, b: &Log) -> io::Result<u64> {
     use std::io::Seek as _;
-    let from_start = |mut file: &File| file.rewind();
-    let at = (&mut &*b).stream_position()?;
-    from_start(a)?;
-    from_start(b)?;
-    let length = compare::common(a, b).map(|(length, _)| length);
-    (&mut &*b).seek(io::SeekFrom::Start(at))?;
+    let first = a.gone.bytes().max(b.gone.bytes());
+    if first > 0 && first >= a.file.metadata()?.len() {
+        return Ok(0);
+    }
+    let at = (&mut &b.file).stream_position()?;
+    for log in [a, b] {
+        (&mut &log.file).seek(io::SeekFrom::Start(first))?;
+    }
+    let length = compare::common(&a.file, &b.file).map(|(length, _)| first + length);
+    (&mut &b.file).seek(io::SeekFrom::Start(at))?;
     length
 }

@@ -42,6 +42,8 @@ pub struct Strand {
     braid: Arc<Braid>,
     at: usize,
     lines: Lines,
+    /// Whose it is.
+    pub label: Label,
 }
 
 #[derive(Debug)]
@@ -81,7 +83,7 @@ impl Voice {
                     allowed: (is_terminal && bytes == Bytes::Safe).then_some(allowed),
                 }),
             };
-            LogSink::Strand(Strand { braid: Arc::clone(&braid), at, lines })
+            LogSink::Strand(Strand { braid: Arc::clone(&braid), at, lines, label: label.clone() })
         };
         Ok(labels.iter().enumerate().map(strand).collect())
     }
@@ -208,7 +210,8 @@ mod tests {
             let prefix = format!("{name}| ");
             let lines = Lines::Text(Text { prefix, held: Vec::new(), is_open: false, allowed });
             at += 1;
-            Strand { braid: Arc::clone(&braid), at, lines }
+            let label = Label { id: at.to_string(), name: at.to_string() };
+            Strand { braid: Arc::clone(&braid), at, lines, label }
         };
         (names.map(strand), file)
     }

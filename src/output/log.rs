@@ -7,7 +7,7 @@ use std::os::fd::AsFd as _;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::braid::Strand;
+use super::braid::{Label, Strand};
 use super::{Form, Voice, stderr};
 use crate::job::record::LogState;
 use crate::log::JsonLines;
@@ -49,6 +49,12 @@ pub struct Logs {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(test, schemars(extend("const" = true)))]
     pub vague: bool,
+    /// Of a run with --log-max-size: how many bytes of what was asked for are gone, unless it is 0.
+    // It is written behind the lines, because more may be given back while they are read. This is for the schema.
+    #[cfg(test)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64", range(min = 1))]
+    pub gone: Option<u64>,
     /// The output, line by line, without the line ends. What is not UTF-8 is shown as U+FFFD.
     /// With --timestamps, each is an object with its time.
     // They are streamed in.
@@ -90,7 +96,18 @@ pub struct Json {
     lines: JsonLines,
     /// What stands before the first line and was not written yet, and behind the last one.
     around: (String, &'static str),
+    /// How many bytes of what was asked for are gone.
+    gone: u64,
     is_terminal: bool,
+}
+
+/// What is known of a log after it was shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// Whether its times are known.
+    pub timing: Timing,
+    /// How many bytes of what was asked for are gone.
+    pub gone: u64,
 }
 
 impl Voice {
@@ -110,7 +127,7 @@ impl Voice {
                 (JsonLines::items(), (before, "]}\n"))
             }
         };
-        Ok(LogSink::Json(Json { out, lines, around, is_terminal: self.stdout.is_terminal }))
+        Ok(LogSink::Json(Json { out, lines, around, gone: 0, is_terminal: self.stdout.is_terminal }))
     }
 
     /// The log of a build on stdout. A terminal gets a heading where a step begins, with the names that `steps` knows.
@@ -132,7 +149,7 @@ impl Voice {
         let mut text = format!("{before}{}", serde_json::to_string(document)?);
         text.truncate(text.len() - "]}".len());
         let (out, is_terminal) = (self.bytes()?, self.stdout.is_terminal);
-        Ok(LogSink::Json(Json { out, lines: JsonLines::items(), around: (text, "]}"), is_terminal }))
+        Ok(LogSink::Json(Json { out, lines: JsonLines::items(), around: (text, "]}"), gone: 0, is_terminal }))
     }
 
     /// Another item of such an array.
@@ -161,15 +178,26 @@ impl LogSink {
         }
     }
 
-    /// Writes a part of a log; returns whether its times are known.
-    pub fn show(&mut self, shown: Shown) -> io::Result<Timing> {
-        match shown.reader {
-            Reader::Plain(file) => self.copy(file).map(|()| shown.timing),
-            Reader::Stamped(mut stamped) => {
-                self.copy(&mut stamped)?;
-                Ok(shown.timing.max(stamped.stamps.timing()))
+    /// Writes a part of a log; returns what is known of it then.
+    pub fn show(&mut self, shown: Shown) -> io::Result<Seen> {
+        let Shown { reader, timing, gone } = shown;
+        let seen = match reader {
+            Reader::Plain(file) => self.copy(file).map(|()| Seen { timing, gone }),
+            Reader::Passing(mut passing) => {
+                self.copy(&mut passing)?;
+                Ok(Seen { timing: timing.max(passing.timing()), gone: gone + passing.missed() })
             }
+        }?;
+        if let Self::Json(json) = self {
+            json.gone = seen.gone;
         }
+        Ok(seen)
+    }
+
+    /// Of one of several logs: whose it is.
+    #[must_use]
+    pub fn label(&self) -> Option<&Label> {
+        if let Self::Strand(strand) = self { Some(&strand.label) } else { None }
     }
 
     /// Writes everything from a reader as it arrives. Exact bytes of a file are copied by the kernel.
@@ -214,7 +242,8 @@ impl LogSink {
             Self::Raw(_) => Ok(()),
             Self::Safe(_) | Self::Steps(..) | Self::Strand(_) => self.end_line(),
             Self::Json(json) => {
-                let after = json.around.1;
+                let gone = if json.gone > 0 { format!("],\"gone\":{}", json.gone) } else { "]".to_owned() };
+                let after = json.around.1.replacen(']', &gone, 1);
                 json.write(|lines, text| lines.finish(text).map(|()| text.extend_from_slice(after.as_bytes())))
             }
         }
@@ -276,7 +305,8 @@ mod tests {
         use std::io::Seek as _;
         let mut file = tempfile::tempfile().unwrap();
         let out = file.try_clone().unwrap();
-        let mut sink = LogSink::Json(Json { out, lines, around: (around.0.to_owned(), around.1), is_terminal });
+        let around = (around.0.to_owned(), around.1);
+        let mut sink = LogSink::Json(Json { out, lines, around, gone: 0, is_terminal });
         for piece in pieces {
             sink.copy(*piece).unwrap();
         }

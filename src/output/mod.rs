@@ -30,7 +30,7 @@ use json::Layout;
 pub use bottom::{Progressing, erase_bottom};
 pub use braid::Label;
 pub use failure::{ErrorDocument, FailureDocument};
-pub use log::{Bytes, LogSink, Logs};
+pub use log::{Bytes, LogSink, Logs, Seen};
 pub use page::Page;
 pub use screen::Screen;
 #[cfg(test)]

@@ -51,6 +51,11 @@ pub fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error>
     measured(from, units::bytes)
 }
 
+/// How much of a log is kept, in bytes.
+pub fn log_size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    measured(from, units::log_size)
+}
+
 /// A time limit.
 pub fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     measured(from, units::limit)

@@ -163,6 +163,11 @@ pub struct RunSpec {
     #[arg(long, value_name = "DRIVER", value_enum)]
     #[serde(deserialize_with = "field::text", skip_serializing_if = "Option::is_none")]
     pub log_driver: Option<LogDriver>,
+    /// Keep only the last of the log, about so much of it, for example 100m [default: all of it]
+    #[arg(long, value_name = "SIZE", value_parser = units::log_size)]
+    #[serde(deserialize_with = "field::log_size", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<field::StringOrNumber>", extend("minimum" = 1_048_576)))]
+    pub log_max_size: Option<u64>,
     /// Copy the files to the engine and the output back: where the engine is on another machine, or always, or never
     /// [default: auto]
     #[arg(long, value_name = "WHEN", value_enum)]
@@ -255,6 +260,7 @@ impl RunSpec {
             user: self.user.or(file.user),
             keep: self.keep || file.keep,
             log_driver: self.log_driver.or(file.log_driver),
+            log_max_size: self.log_max_size.or(file.log_max_size),
             ship: self.ship.or(file.ship),
             ship_cache: self.ship_cache.or(file.ship_cache),
             ship_git: self.ship_git || file.ship_git,
@@ -297,7 +303,7 @@ mod tests {
         "inputPath": "i", "outputPath": "o", "volumes": ["./v:/v:ro", "data:/w"], "mounts": ["type=tmpfs,target=/t"], "publish": ["127.0.0.1:8080:80/tcp"], "cache": "pip",
         "args": ["-x", "", "a b"], "env": {"A": "1=2", "B": null}, "labels": {"k": "v", "l": null}, "name": "n",
         "cpus": 1.5, "memory": "2g", "gpus": 2, "shmSize": 1024, "network": "none", "timeout": "1h", "retry": 3, "retryDelay": "10s", "retryOn": "2,lost", "user": "0:0",
-        "keep": true, "logDriver": "json-file", "ship": "always", "shipCache": "never", "shipGit": true, "shipLimit": "2g",
+        "keep": true, "logDriver": "json-file", "logMaxSize": "1m", "ship": "always", "shipCache": "never", "shipGit": true, "shipLimit": "2g",
         "swarm": true, "shared": true, "reserveCpus": 2, "reserveMemory": "1g",
         "constraints": ["node.role==worker"], "genericResources": ["gpu=1"]}"#;
 
@@ -333,6 +339,7 @@ mod tests {
             "--user=0:0",
             "--keep",
             "--log-driver=json-file",
+            "--log-max-size=1m",
             "--ship=always",
             "--ship-cache=never",
             "--ship-git",
@@ -413,7 +420,7 @@ mod tests {
             "publish": ["127.0.0.1:8080:80"], "cache": "pip", "args": ["-x", "", "a b"], "env": {"A": null, "B": null}, "labels": {"k": "v", "l": ""},
             "name": "n", "cpus": "1.5", "memory": 2_147_483_648_u64, "gpus": "2", "shmSize": 1024, "network": "none",
             "timeout": "1h", "retry": "3", "retryDelay": "10s", "retryOn": "2,lost", "user": "0:0", "keep": true,
-            "logDriver": "json-file", "ship": "always", "shipCache": "never", "shipGit": true, "shipLimit": 2_147_483_648_u64,
+            "logDriver": "json-file", "logMaxSize": 1_048_576, "ship": "always", "shipCache": "never", "shipGit": true, "shipLimit": 2_147_483_648_u64,
             "swarm": true, "shared": true, "reserveCpus": "2", "reserveMemory": 1_073_741_824,
             "constraints": ["node.role==worker"], "genericResources": ["gpu=1"]});
         assert_eq!(written, expected);

@@ -51,7 +51,13 @@ impl Attendant {
         let Sighting::Ended(end) = &sighting else { return self.seen(None, sighting) };
         self.relay_log(&end.container, true);
         let (limit, quiet) = (self.task.runner().follow_limit(), self.task.env.patience * QUIET);
-        let is_whole = self.relay.take().is_some_and(|relay| relay.finish(limit, quiet));
+        let sampler = &mut self.sampler;
+        let meanwhile = || {
+            if let Some(sampler) = sampler {
+                sampler.trim();
+            }
+        };
+        let is_whole = self.relay.take().is_some_and(|relay| relay.finish(limit, quiet, meanwhile));
         fault::point("relayed");
         let unfetched = self.fetch_output(end);
         // The managers of a swarm say themselves whether they know the code.

@@ -74,7 +74,7 @@ pub struct Attendant {
     ending: Arc<Ending>,
     deeds: Vec<JoinHandle<()>>,
     /// Of a job that was started.
-    sampler: Option<Sampler>,
+    pub(super) sampler: Option<Sampler>,
     /// Of a run on another machine: what copies its output.
     pub(super) relay: Option<Relay>,
     /// Of a run on another machine: the exit code that docker said while it waited.
@@ -157,7 +157,7 @@ impl Attendant {
 
     /// Writes the index of the log from now on.
     pub fn watch_log(&mut self) {
-        self.sampler = Sampler::begin(&self.task.env, &self.task.job);
+        self.sampler = Sampler::begin(&self.task.env, &self.task.job, self.task.record.log_limit());
     }
 
     /// Wakes this supervisor from another thread, also if its directory was removed. Fails without a free descriptor.

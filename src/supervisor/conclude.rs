@@ -21,7 +21,9 @@ use crate::job::request::Requests;
 use crate::job::standing::{self, Sighting};
 use crate::job::store::Store;
 use crate::job::{BEGUN, CONTEXT, CONTROL, FORGOTTEN, HOOK_RESULT, IMAGE_ID, Job, LOG, MISSING, PENDING, WAITING};
+use crate::log;
 use crate::log::compare::{ClientEnd, MAY_HAVE_RESTARTED, Outage, verify};
+use crate::log::trim::Trim;
 use crate::names::Tail;
 use crate::recipe::failure::Reason;
 use crate::shell::ended;
@@ -124,6 +126,10 @@ fn end_attempt(task: &Task, exit: &Exit, sighting: &Sighting) -> bool {
 /// The same for a job whose supervisor was killed, so that nobody watched the engine. The lock under which ends are
 /// recorded must be held.
 pub fn conclude_found(task: &Task, mut exit: Exit, sighting: &Sighting) {
+    if task.record.log_limit().is_some() {
+        // To give blocks back changes the time of the last write.
+        sampler::note_unwatched(&task.env, &task.job);
+    }
     verify_log(task, sighting, None, Outage::Possible, &mut exit);
     complete(task, exit, sighting, |_| {});
 }
@@ -312,12 +318,24 @@ fn failed(task: &Task, otherwise: &str) -> Exit {
     Exit { reason: Some(reason.sentence), hint: reason.hint, ..Exit::new(Outcome::Failed) }
 }
 
-/// Compares the log with the engine's copy. The whole log is compared if the client did not end with the container's exit
-/// code or is known to lose output. A build has no copy; docker does not report that its output could not be written.
+/// Keeps the log to its limit, and compares it with the engine's copy.
 fn verify_log(task: &Task, sighting: &Sighting, client: Option<ExitStatus>, outage: Outage, exit: &mut Exit) {
     if task.is_log_replaced() {
         return exit.doubt_log(LogState::Incomplete, "another program replaced it");
     }
+    if let Some(Ok(trim)) = task.record.log_limit().map(|limit| Trim::of_log(&task.job.dir, limit)) {
+        trim.to_limit();
+        trim.refusal().into_iter().for_each(|why| exit.keep_log(&why));
+    }
+    compare_log(task, sighting, client, outage, exit);
+    if task.record.log_limit().is_some() {
+        exit.log_gone = log::open(&task.job).map_or(0, |log| log.gone.bytes());
+    }
+}
+
+/// Compares the log with the engine's copy. The whole log is compared if the client did not end with the container's exit
+/// code or is known to lose output. A build has no copy; docker does not report that its output could not be written.
+fn compare_log(task: &Task, sighting: &Sighting, client: Option<ExitStatus>, outage: Outage, exit: &mut Exit) {
     let Sighting::Ended(end) = sighting else {
         if task.record.kind == Kind::Build && exit.log.is_whole() && task.job.dir.is_full() {
             exit.doubt_log(LogState::Incomplete, "the disk is full");
@@ -347,7 +365,8 @@ fn verify_log(task: &Task, sighting: &Sighting, client: Option<ExitStatus>, outa
     }
     let (log, why) = match (task.runner().keeps_copy(&task.record), how) {
         (true, _) => {
-            let verdict = verify(&task.job, how, &outage, &|tail, into| fetch(task, &end.container, tail, into));
+            let fetch = |tail, into| fetch(task, &end.container, tail, into);
+            let verdict = verify(&task.job, how, task.record.log_limit(), &outage, &fetch);
             exit.saved = verdict.saved;
             (verdict.log, verdict.why)
         }

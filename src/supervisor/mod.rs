@@ -17,6 +17,7 @@ mod recovery;
 mod relay;
 mod room;
 mod sampler;
+mod trimmer;
 mod waiting;
 mod watch;
 

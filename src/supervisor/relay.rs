@@ -22,7 +22,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::Task;
 use super::ending::BACKOFF;
 use crate::job::LOG;
-use crate::log::CHUNK;
+use crate::log::{CHUNK, Log};
 
 /// How long the last bytes are kept back.
 const KEPT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
@@ -81,7 +81,8 @@ impl Relay {
     /// Waits until the output of a container that has ended is in the log; returns whether all of it is. `limit` is for a
     /// client that does not end by itself: it is ended, and the one after it may be silent for so long. Any other client that
     /// is silent for `quiet` is replaced: nothing else notices that its line is dead, because other calls may be answered.
-    pub fn finish(self, limit: Option<Duration>, quiet: Duration) -> bool {
+    /// `meanwhile` is called again and again.
+    pub fn finish(self, limit: Option<Duration>, quiet: Duration, mut meanwhile: impl FnMut()) -> bool {
         let was_over = self.shared.over.swap(true, Ordering::SeqCst);
         if limit.is_some() && !was_over {
             self.renew();
@@ -92,6 +93,7 @@ impl Relay {
         while !self.is_done() {
             sleep(pause);
             pause = (pause * 2).min(LOOK);
+            meanwhile();
             if moved() != known {
                 (known, since) = (moved(), Instant::now());
             } else if since.elapsed() > limit.unwrap_or(quiet) {
@@ -186,7 +188,7 @@ fn until_end(mut pipe: PipeReader, log: &mut Appended, shared: &Shared) -> io::R
 
 /// The log, to which the same output may come again from its beginning.
 struct Appended {
-    known: File,
+    known: Log,
     log: File,
     /// How many bytes of the output have come.
     offset: u64,
@@ -196,18 +198,27 @@ struct Appended {
 
 impl Appended {
     fn to(task: &Task) -> io::Result<Self> {
-        let (known, log) = (task.job.dir.open_file(LOG)?, task.job.dir.append(LOG)?);
+        let known = Log::under(task.record.log_limit(), &task.job, task.job.dir.open_file(LOG)?)?;
+        let log = task.job.dir.append(LOG)?;
         let length = log.metadata()?.len();
         Ok(Self { known, log, offset: 0, length })
     }
 
     /// Adds what follows in the output. From the first byte on that differs, the log is replaced: it was the last words of
-    /// another client.
+    /// another client. What is gone of the log is taken as the same.
     fn add(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         let mut known = [0; COMPARED];
         while !bytes.is_empty() && self.offset < self.length {
             let wanted = bytes.len().min(COMPARED);
-            let count = self.known.read_at(&mut known[..wanted], self.offset)?;
+            let count = self.known.file.read_at(&mut known[..wanted], self.offset)?;
+            // Asked after the bytes were read, which may be zeros since then.
+            let gone = self.known.gone.bytes().min(self.length).saturating_sub(self.offset);
+            if gone > 0 {
+                let skipped = wanted.min(usize::try_from(gone).unwrap_or(wanted));
+                self.offset += skipped as u64;
+                bytes = &bytes[skipped..];
+                continue;
+            }
             let same = known[..count].iter().zip(bytes).take_while(|(known, new)| known == new).count();
             self.offset += same as u64;
             bytes = &bytes[same..];

@@ -1,5 +1,6 @@
 //! Writes the index of the log while the job runs: a sample at most every 100 ms, and none while the log does not grow. The
-//! kernel wakes the supervisor at the first write after a pause. It never reads the log, and the job never waits for it.
+//! kernel wakes the supervisor at the first write after a pause. It never reads the log, and the job never waits for it. A log
+//! that has a limit is kept to it meanwhile.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::trimmer::Trimmer;
 use crate::env::Env;
 use crate::fs::Dir;
 use crate::job::{Job, LOG};
@@ -28,17 +30,20 @@ pub struct Sampler {
     due: Option<Instant>,
     /// The pause that ended, or ends, then.
     pause: Duration,
+    /// Of a log with a limit.
+    trimmer: Option<Trimmer>,
 }
 
 impl Sampler {
-    /// Begins with a sample of the log as it is. `None` if there can be no index.
-    pub fn begin(env: &Env, job: &Job) -> Option<Self> {
+    /// Begins with a sample of the log as it is. `limit` is that of the log in bytes. `None` if there can be no index.
+    pub fn begin(env: &Env, job: &Job, limit: Option<u64>) -> Option<Self> {
         let recorder = Recorder::open(&job.dir).ok()?;
         let log = job.dir.open_file(LOG).ok()?;
-        let mut sampler = Self { log, recorder, growth: Growth::new().ok(), due: None, pause: STEP };
+        let trimmer = limit.and_then(|limit| Trimmer::begin(job, limit));
+        let mut sampler = Self { log, recorder, growth: Growth::new().ok(), due: None, pause: STEP, trimmer };
         // What was written before has no time.
         sampler.add(env, &job.dir, true);
-        sampler.rest(env, &job.dir);
+        sampler.go_on(env, &job.dir, false);
         Some(sampler)
     }
 
@@ -57,16 +62,29 @@ impl Sampler {
         if !is_woken && self.left() != Some(Duration::ZERO) {
             return;
         }
-        if self.sample(env, dir) {
-            self.look_in(STEP);
-        } else {
-            self.rest(env, dir);
-        }
+        let has_grown = self.sample(env, dir);
+        self.go_on(env, dir, has_grown);
+    }
+
+    /// Keeps the log to its limit, without a sample. Returns whether blocks are being given back.
+    pub fn trim(&mut self) -> bool {
+        let Some(trimmer) = &mut self.trimmer else { return false };
+        self.log.metadata().is_ok_and(|data| trimmer.look(data.len()))
     }
 
     /// The last sample.
     pub fn finish(mut self, env: &Env, dir: &Dir) {
         self.sample(env, dir);
+        self.trimmer.into_iter().for_each(Trimmer::finish);
+    }
+
+    /// Looks again soon at a log that has grown, or of which blocks are being given back.
+    fn go_on(&mut self, env: &Env, dir: &Dir, has_grown: bool) {
+        if self.trim() || has_grown {
+            self.look_in(STEP);
+        } else {
+            self.rest(env, dir);
+        }
     }
 
     fn look_in(&mut self, pause: Duration) {
@@ -104,7 +122,14 @@ impl Sampler {
 /// Adds a sample of what a supervisor itself wrote to the log, which is not watched then.
 pub fn note(env: &Env, job: &Job) {
     if let (Ok(recorder), Ok(log)) = (Recorder::open(&job.dir), job.dir.open_file(LOG)) {
-        let sampler = Sampler { log, recorder, growth: None, due: None, pause: STEP };
+        let sampler = Sampler { log, recorder, growth: None, due: None, pause: STEP, trimmer: None };
+        sampler.finish(env, &job.dir);
+    }
+}
+
+/// Adds a sample of what was written to the log while no supervisor watched it.
+pub fn note_unwatched(env: &Env, job: &Job) {
+    if let Some(sampler) = Sampler::begin(env, job, None) {
         sampler.finish(env, &job.dir);
     }
 }

@@ -234,6 +234,7 @@ fn record(
         retry: retry(spec),
         keep: spec.keep,
         log_driver: spec.log_driver.unwrap_or(LogDriver::Local),
+        log_max_size: spec.log_max_size,
         ship: place.ship,
         swarm: place.swarm,
     });

@@ -20,7 +20,7 @@ use crate::runner::container_name;
 use crate::shell;
 use crate::spec::RunSpec;
 use crate::survey::view;
-use crate::units::{show_bytes_binary, show_duration};
+use crate::units::{show_bytes, show_bytes_binary, show_duration};
 
 /// How many lines of output are shown.
 const LINES: u64 = 5;
@@ -73,7 +73,11 @@ impl Reply for Status {
         if lines.is_empty() {
             return page.fact("Log", &format!("{doubt}empty"));
         }
-        page.fact("Log", &format!("{doubt}all of it: longshore exec logs {}", self.job.id))?;
+        let what = match self.job.log_gone {
+            Some(gone) => format!("{} of it are gone; the rest", show_bytes(gone)),
+            None => "all of it".to_owned(),
+        };
+        page.fact("Log", &format!("{doubt}{what}: longshore exec logs {}", self.job.id))?;
         lines.iter().try_for_each(|line| page.line(&format!("  {line}")))
     }
 }
@@ -140,6 +144,7 @@ fn asked(job: &View, run: &Run) -> [(&'static str, Option<String>); 5] {
         run.memory.map(|bytes| format!("{} of memory", show_bytes_binary(bytes))),
         run.shm_size.map(|bytes| format!("{} of /dev/shm", show_bytes_binary(bytes))),
         run.gpus.as_ref().map(|gpus| format!("GPUs: {gpus}")),
+        run.log_max_size.map(|bytes| format!("{} of its log", show_bytes_binary(bytes))),
         run.timeout.and_then(|limit| Duration::try_from_secs_f64(limit).ok()).map(show_duration),
     ];
     let limits: Vec<String> = limits.into_iter().flatten().collect();

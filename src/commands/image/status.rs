@@ -31,7 +31,7 @@ pub struct Status<'a> {
 pub fn status(env: &Env, voice: &Voice, args: &OneImage) -> Result<u8> {
     let (_, job) = find(env, Kind::Build, &args.job)?;
     let view = view(env, &job);
-    let file = log::open(&job).and_then(|file| log::so_far(file, Tail::All));
+    let file = log::open(&job).and_then(|log| log::so_far(log.file, Tail::All));
     let file = file.with_context(|| format!("could not read the log of {}", job.id))?;
     let mut sink = voice.log(Bytes::Safe, &Status { job: &view, lines: Vec::new() })?;
     sink.copy(file)?;

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use crate::job::Job;
 use crate::log;
+use crate::log::extent::Extent;
 use crate::names::Tail;
 use crate::terminal::{plain_lines, settled};
 
@@ -12,7 +13,7 @@ const MOST: usize = 64 << 10;
 
 /// So many of them, as far as they are in the last 64 KiB. None if the log cannot be read. What is not UTF-8 is U+FFFD.
 pub fn lines(job: &Job, count: u64) -> Vec<String> {
-    let read = || last_bytes(log::so_far(log::open(job)?, Tail::Lines(count))?);
+    let read = || last_bytes(Extent::from(Tail::Lines(count)).read(job, log::open(job)?)?.reader);
     let bytes = read().unwrap_or_default();
     // Not `lines`, which takes carriage returns away.
     let text = String::from_utf8_lossy(&bytes);

@@ -3,7 +3,6 @@
 mod follow;
 mod many;
 
-use std::fs::File;
 use std::io;
 
 use anyhow::{Context as _, Result};
@@ -25,11 +24,11 @@ use crate::job::view::View;
 use crate::job::{EXIT, Job};
 use crate::log::extent::{Extent, Shown, Timing};
 use crate::log::steps::{Recipe, Steps};
-use crate::log::{self, compare};
+use crate::log::{self, Log, compare};
 use crate::names::JobId;
-use crate::output::{Bytes, Form, LogSink, Logs, Voice};
+use crate::output::{Bytes, Form, LogSink, Logs, Seen, Voice};
 use crate::survey::view;
-use crate::units::moment;
+use crate::units::{moment, show_bytes};
 pub use follow::follow;
 
 /// The exit code after Ctrl-C.
@@ -55,6 +54,12 @@ impl LogFlags {
         let [since, until] = [since, until].map(|time| time.map(|time| time.timestamp_millis()));
         let (tail, timestamps) = (self.tail, self.timestamps);
         Ok(Extent { tail, since, until, timestamps, now: now.timestamp_millis() })
+    }
+
+    /// Tells what is missing of a log that was shown.
+    fn tell_of(&self, voice: &Voice, name: &str, seen: Seen) {
+        tell_gone(voice, name, seen.gone);
+        self.tell(voice, name, seen.timing);
     }
 
     /// Tells if times that were asked for are not known.
@@ -94,13 +99,13 @@ fn log_of_attempt(env: &Env, voice: &Voice, job: &Job, number: usize, how: &LogF
         return log_of(env, voice, job, how);
     }
     let extent = how.extent(env)?;
-    let shown = job.log_of_attempt(number).and_then(|file| extent.read(job, file));
+    let shown = log::open_attempt(job, number).and_then(|log| extent.read(job, log));
     let shown = shown.with_context(|| format!("could not read the log of attempt {number} of {}", job.id))?;
     let document = Logs { vague: shown.timing != Timing::Known, ..Logs::default() };
     let mut sink = sink(voice, job, how, &document)?;
-    let timing = sink.show(shown)?;
+    let seen = sink.show(shown)?;
     sink.finish()?;
-    how.tell(voice, job.id.as_str(), timing);
+    how.tell_of(voice, job.id.as_str(), seen);
     Ok(0)
 }
 
@@ -123,9 +128,9 @@ fn log_of(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
     let shown = whole(env, voice, job, &extent)?;
     let doubt = Logs { vague: shown.timing != Timing::Known, ..doubt(view(env, job)) };
     let mut sink = sink(voice, job, how, &doubt)?;
-    let timing = sink.show(shown)?;
+    let seen = sink.show(shown)?;
     sink.finish()?;
-    how.tell(voice, job.id.as_str(), timing);
+    how.tell_of(voice, job.id.as_str(), seen);
     tell(voice, &doubt);
     Ok(0)
 }
@@ -133,15 +138,15 @@ fn log_of(env: &Env, voice: &Voice, job: &Job, how: &LogFlags) -> Result<u8> {
 /// What is to be shown of the log so far; of the engine's copy where that has more.
 fn whole(env: &Env, voice: &Voice, job: &Job, extent: &Extent) -> Result<Shown> {
     let could_not = || format!("could not read the log of {}", job.id);
-    let file = match engine_copy(env, job) {
-        Some(Ok(file)) => file,
+    let log = match engine_copy(env, job) {
+        Some(Ok(log)) => log,
         Some(Err(error)) => {
             voice.note(&format!("note: the engine's copy of the log cannot be read, so lines may be missing: {error}"));
             log::open(job).with_context(could_not)?
         }
         None => log::open(job).with_context(could_not)?,
     };
-    extent.read(job, file).with_context(could_not)
+    extent.read(job, log).with_context(could_not)
 }
 
 /// Where a log goes. A terminal shows the steps of a build as headings.
@@ -203,6 +208,14 @@ fn follow_log(env: &Env, voice: &Voice, job: &Job, how: &LogFlags, extent: &Exte
     if how.exit_code { Ok(wait_for(env, &awaited, None, &interrupt)?.wait_code()) } else { Ok(0) }
 }
 
+/// Tells that a part of a log is gone which was asked for.
+fn tell_gone(voice: &Voice, name: &str, gone: u64) {
+    if gone > 0 {
+        let size = show_bytes(gone);
+        voice.note(&format!("note: {size} of the log of {name} are gone: its run keeps to --log-max-size"));
+    }
+}
+
 /// Ctrl-C is the usual way to leave a log, so it is no error. The exit code says that the log went on.
 fn left(voice: &Voice, job: &Job) -> u8 {
     let (word, id, noun, end) = (job.kind.word(), &job.id, job.kind.noun(), job.kind.end_verb());
@@ -221,8 +234,18 @@ struct Doubt<'a> {
     reason: Option<&'a str>,
 }
 
+/// A row of a followed log in the place of lines that are gone.
+#[derive(Debug, Serialize)]
+struct GoneRow<'a> {
+    /// Of one of several jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    /// How many bytes.
+    gone: u64,
+}
+
 /// What the log has, and the engine's copy has more, of a run without a client; `None` if the log is all there is.
-fn engine_copy(env: &Env, job: &Job) -> Option<io::Result<File>> {
+fn engine_copy(env: &Env, job: &Job) -> Option<io::Result<Log>> {
     if job.kind == Kind::Build || job.dir.has(EXIT) || job.has_writer() || job.begun().is_none() {
         return None;
     }
@@ -231,5 +254,6 @@ fn engine_copy(env: &Env, job: &Job) -> Option<io::Result<File>> {
         return Some(Err(io::Error::other(why.message.clone())));
     }
     let container = sighting.container()?;
-    Some(compare::longer(job, &|tail, into| runner.fetch_log(container, tail, into)))
+    let limit = job.record().ok().and_then(|record| record.log_limit());
+    Some(compare::longer(job, limit, &|tail, into| runner.fetch_log(container, tail, into)))
 }

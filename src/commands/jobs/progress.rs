@@ -147,7 +147,7 @@ impl<'a> Row<'a> {
     fn new(job: &'a Job) -> Self {
         let record = job.record().ok();
         let name = record.as_ref().and_then(crate::job::record::Record::shown_name);
-        let steps = (job.kind == Kind::Build).then(|| log::open(job).ok().map(Steps::of)).flatten();
+        let steps = (job.kind == Kind::Build).then(|| log::open(job).ok().map(|log| Steps::of(log.file))).flatten();
         Self {
             job,
             name: name.unwrap_or_else(|| job.id.to_string()),

@@ -29,14 +29,14 @@ fn is_supervisor(words: &[String], id: &str) -> bool {
     words.iter().any(|word| word == "__supervise") && words.iter().any(|word| word == id)
 }
 
-fn is_client(words: &[String], id: &str) -> bool {
+pub fn is_client(words: &[String], id: &str) -> bool {
     let name = format!("longshore-{id}");
     words.windows(2).any(|pair| pair[0] == "--name" && pair[1] == name)
 }
 
 /// Kills every process that fits, at least one, and waits until it is gone.
 #[track_caller]
-fn kill(id: &str, fits: fn(&[String], &str) -> bool) {
+pub fn kill(id: &str, fits: fn(&[String], &str) -> bool) {
     let found: Vec<i32> = processes().into_iter().filter(|(_, words)| fits(words, id)).map(|(pid, _)| pid).collect();
     assert!(!found.is_empty(), "there is no such process of {id}");
     for pid in found {

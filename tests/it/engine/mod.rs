@@ -11,6 +11,7 @@ mod grown;
 mod hostile;
 mod images;
 mod kills;
+mod log_size;
 pub mod logs;
 mod many;
 mod mounts;

@@ -12,6 +12,7 @@ mod hostile;
 mod hung;
 mod kills;
 mod limits;
+mod log_size;
 pub mod logs;
 mod numbers;
 mod outages;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::engine_copy;
+use super::{GoneRow, engine_copy, tell_gone};
 use crate::commands::jobs::{LOOK, Waiting, forgotten};
 use crate::env::Env;
 use crate::job::record::Kind;
@@ -49,11 +49,14 @@ pub fn follow(
     let mut pause = Pause::of(job);
     let now = || env.now().timestamp_millis();
     let passed = |time: Option<i64>| time.is_some_and(|time| time < now());
+    show_gone(voice, job, &mut follower, out)?;
     loop {
         hear(out)?;
         // What is written from now on is not shown.
         let is_past = passed(extent.until);
-        if !is_past && follower.advance(job, now(), out).with_context(could_not)? > 0 {
+        let has_more = !is_past && follower.advance(job, now(), out).with_context(could_not)? > 0;
+        show_gone(voice, job, &mut follower, out)?;
+        if has_more {
             out.flush()?;
             continue;
         }
@@ -70,7 +73,7 @@ pub fn follow(
             Some(Idle::NoClient(since)) if since.elapsed() > CLIENT_CHANGE && !is_past => {
                 out.end_line()?;
                 voice.note("note: the docker client was killed; following the engine's copy of the log");
-                return follow_engine(env, job, follower, extent, hear, out);
+                return follow_engine(env, voice, job, follower, extent, hear, out);
             }
             _ => pause.until_changed(job, &follower, extent.until.map(|until| until + SAMPLED - now())),
         }
@@ -85,7 +88,20 @@ pub fn follow(
     }
     while follower.advance(job, now(), out)? > 0 {}
     out.flush()?;
+    show_gone(voice, job, &mut follower, out)?;
     Ok(follower.timing())
+}
+
+/// Tells what is gone of the log, in the place where it is missing.
+fn show_gone(voice: &Voice, job: &Job, follower: &mut Follower, out: &mut LogSink) -> Result<()> {
+    let gone = follower.take_gone();
+    if gone > 0 {
+        out.end_line()?;
+        let label = out.label();
+        voice.row(&GoneRow { id: label.map(|label| label.id.as_str()), gone })?;
+        tell_gone(voice, label.map_or(job.id.as_str(), |label| label.name.as_str()), gone);
+    }
+    Ok(())
 }
 
 /// How many logs of one command are waited for in this way. The supervisors of the same user need it more.
@@ -158,6 +174,7 @@ fn is_to_start(job: &Job) -> bool {
 /// Continues with the engine's copy where the log ends.
 fn follow_engine(
     env: &Env,
+    voice: &Voice,
     job: &Job,
     mut follower: Follower,
     extent: &Extent,
@@ -169,8 +186,8 @@ fn follow_engine(
     loop {
         // Checked before the log is fetched, so that everything that was written before the end is fetched.
         let is_over = job.dir.has(EXIT) || job.is_removed();
-        let file = match engine_copy(env, job) {
-            Some(Ok(file)) => file,
+        let copy = match engine_copy(env, job) {
+            Some(Ok(copy)) => copy,
             Some(Err(error)) => {
                 let since = *failing.get_or_insert_with(Instant::now);
                 if since.elapsed() > env.patience {
@@ -185,13 +202,14 @@ fn follow_engine(
         };
         failing = None;
         let now = env.now().timestamp_millis();
-        follower.continue_in(job, now, file)?;
+        follower.continue_in(job, now, copy)?;
         let is_past = extent.until.is_some_and(|until| until < now);
         if is_past {
             follower.end_at(job, &Extent { now, ..*extent }).with_context(could_not)?;
         }
         while follower.advance(job, now, out)? > 0 {}
         out.flush()?;
+        show_gone(voice, job, &mut follower, out)?;
         if is_over || is_past || is_without_supervisor(env, job) {
             return Ok(follower.timing());
         }

@@ -90,9 +90,9 @@ fn one_after_the_other(env: &Env, voice: &Voice, found: Vec<Found>, how: &LogFla
         let env = &settle(env, voice, job);
         match whole(env, voice, job, extent) {
             Ok(shown) => {
-                let timing = sink.show(shown)?;
+                let seen = sink.show(shown)?;
                 sink.finish()?;
-                how.tell(voice, &label.name, timing);
+                how.tell_of(voice, &label.name, seen);
                 note_doubt(voice, label, &doubt(view(env, job)));
             }
             Err(error) => {
@@ -119,9 +119,9 @@ fn as_document(env: &Env, voice: &Voice, found: &[Found], how: &LogFlags, extent
                 let vague = shown.timing != Timing::Known;
                 let sink = voice.log_item(before, &Logs { id: Some(job.id.clone()), name, vague, ..doubt })?;
                 let mut sink = if how.timestamps { sink.timed() } else { sink };
-                let timing = sink.show(shown)?;
+                let seen = sink.show(shown)?;
                 sink.finish()?;
-                how.tell(voice, job.id.as_str(), timing);
+                how.tell_of(voice, job.id.as_str(), seen);
             }
             Err(failure) => {
                 code = FAILED;
