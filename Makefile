@@ -53,10 +53,11 @@ soak: ## kill a thousand processes, restart engines under many jobs, and compare
 fuzz: ## run each fuzz target for FUZZ_SECONDS (600); needs a nightly toolchain
 	tools/fuzz
 
+STRICT = $(filter --strict,$(BENCH))
 bench: build ## compare longshore with docker, docker-py and the usual tools; BENCH="--docs" renews docs/performance.md
 	python=$$(tools/pytest-env) && "$$python" tools/bench $(BENCH)
-	tools/bench-peers && tools/bench-queue && tools/bench-builds && tools/bench-swarm
-	.cache/venv/bin/python tools/bench-growth
+	tools/bench-peers && tools/bench-queue $(STRICT) && tools/bench-builds $(STRICT) && tools/bench-swarm $(STRICT)
+	.cache/venv/bin/python tools/bench-growth $(STRICT)
 
 papers: ## regenerate man pages, schemas and the lists in the README
 	UPDATE_PAPERS=1 cargo test --locked papers
