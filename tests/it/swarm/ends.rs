@@ -52,6 +52,23 @@ fn a_manager_is_asked_by_docker_s_commands_where_its_api_cannot_be_reached() {
 }
 
 #[test]
+fn the_log_of_a_run_on_a_swarm_is_kept_to_its_size() {
+    let manager = Nodes::swarm().world(1);
+    let code = "for n in range(200_000): print(f'line {n:06} ' + 'x' * 37)";
+    let job = manager.finish(code, &["--swarm", "--log-max-size", "1m"]).code(0).json();
+    assert_eq!((&job["outcome"], &job["log"]), (&json!("succeeded"), &json!("complete")), "{job:#}");
+    let id = job["exec_id"].as_str().unwrap();
+    let logs = manager.run(&["exec", "logs", "--json", id]).code(0).json();
+    let lines = logs["lines"].as_array().unwrap();
+    let (first, last) = (lines.first().unwrap().as_str().unwrap(), lines.last().unwrap().as_str().unwrap());
+    assert!(first.starts_with("line 1") && last.starts_with("line 199999 "), "{first} {last}");
+    // A line has 50 bytes.
+    assert_eq!(logs["gone"].as_u64().unwrap() + 50 * lines.len() as u64, 10_000_000);
+    assert!(lines.len() <= (1 << 20) / 50, "{}", lines.len());
+    assert_cleared(&manager, id);
+}
+
+#[test]
 fn a_node_is_chosen_by_constraints_and_reservations() {
     let manager = Nodes::swarm().world(1);
     let flags = ["--swarm", "--constraint", "node.role==worker", "--constraint", "node.hostname!=longshore-swarm-2"];
