@@ -217,7 +217,7 @@ impl Env {
     #[must_use]
     pub fn endpoint_of(&self, wanted: Option<Endpoint>) -> Endpoint {
         if let Some(endpoint) = wanted.or_else(|| self.docker_host.clone().map(Endpoint::Host)) {
-            return endpoint.secured(self.docker_tls.clone());
+            return self.secured(endpoint);
         }
         let configured = || {
             let bytes = std::fs::read(self.docker_config.as_ref()?.join("config.json")).ok()?;
@@ -225,7 +225,13 @@ impl Env {
             config.get("currentContext")?.as_str().filter(|name| !name.is_empty()).map(str::to_owned)
         };
         let context = self.docker_context.clone().or_else(configured);
-        Endpoint::Context(context.unwrap_or_else(|| "default".into()))
+        self.secured(Endpoint::Context(context.unwrap_or_else(|| "default".into())))
+    }
+
+    /// The same engine, with docker's variables for TLS if it is reached by them.
+    #[must_use]
+    pub fn secured(&self, endpoint: Endpoint) -> Endpoint {
+        endpoint.secured(self.docker_tls.clone())
     }
 
     /// The URL of the engine of a context, from docker's own file about it; `None` if there is none or it says no URL. The file

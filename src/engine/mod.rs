@@ -196,12 +196,14 @@ impl Engine {
         Self { program, endpoint, trace: env.trace, notice: env.notice, patience: env.patience, url, slots }
     }
 
-    /// The engine that a job was started on. If the recorded docker program is gone, the one found now is used.
+    /// The engine that a job was started on. If the recorded docker program is gone, the one found now is used. An older
+    /// version recorded a URL without what docker needs for TLS, so the present variables count for it.
     #[must_use]
     pub fn recorded(env: &Env, program: &Path, endpoint: &Endpoint) -> Self {
         let found = find(Some(program), None).or_else(|_| find(env.docker.as_deref(), env.path.as_deref()));
         let program = found.unwrap_or_else(|_| program.to_path_buf());
-        Self::with(env, program, endpoint.clone())
+        let endpoint = if let Endpoint::Host(_) = endpoint { env.secured(endpoint.clone()) } else { endpoint.clone() };
+        Self::with(env, program, endpoint)
     }
 
     /// The same for a person who waits with a finger on a key: no call waits for a slot.

@@ -10,6 +10,9 @@ use super::{Invalid, no};
 /// The context that docker has without any configuration.
 const DEFAULT: &str = "default";
 
+/// Where it leads with docker's variables for TLS.
+const DEFAULT_TLS: &str = "tcp://localhost:2376";
+
 /// One engine, as docker's command line names it. A job keeps the endpoint it was started on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -18,14 +21,14 @@ pub enum Endpoint {
     Host(String),
     /// `--context`: the name of a context.
     Context(String),
-    /// `--host` with a `tcp://` URL, and the variables with which docker uses TLS for it.
+    /// A `tcp://` URL, and the variables with which docker uses TLS for it.
     Tls(Secured),
 }
 
 /// An engine that docker reaches by TLS because of variables. A context has its own certificates.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Secured {
-    /// The URL, which begins with `tcp://`.
+    /// The URL, which begins with `tcp://` or has no scheme, which docker takes for the same.
     pub url: String,
     /// The directory with `ca.pem`, `cert.pem` and `key.pem`, as far as there are any: an absolute path.
     pub certificates: String,
@@ -63,14 +66,19 @@ impl Endpoint {
         }
     }
 
-    /// What is found at a URL, as [`Endpoint::Tls`] if docker would use TLS for it with these variables.
+    /// The same, as [`Endpoint::Tls`] if docker would use TLS for it with these variables. Its own context is not a socket
+    /// then.
     #[must_use]
     pub fn secured(self, tls: Option<(String, bool)>) -> Self {
-        match (self, tls) {
-            (Self::Host(url), Some((certificates, verify))) if url.starts_with("tcp://") => {
+        let Some((certificates, verify)) = tls else { return self };
+        match self {
+            Self::Host(url) if url.starts_with("tcp://") || !url.contains("://") => {
                 Self::Tls(Secured { url, certificates, verify })
             }
-            (endpoint, _) => endpoint,
+            Self::Context(name) if name == DEFAULT => {
+                Self::Tls(Secured { url: DEFAULT_TLS.into(), certificates, verify })
+            }
+            endpoint => endpoint,
         }
     }
 
@@ -139,6 +147,11 @@ mod tests {
             let endpoint = Endpoint::parse(text).unwrap();
             assert_eq!(endpoint.clone().secured(tls()), endpoint);
         }
+        let default = Endpoint::Context("default".into());
+        assert_eq!(default.clone().secured(None), default);
+        assert_eq!(default.secured(tls()).name(), "tcp://localhost:2376");
+        let bare = Endpoint::Host("far:2376".into()).secured(tls());
+        assert!(matches!(bare, Endpoint::Tls(Secured { url, .. }) if url == "far:2376"));
         let far = Endpoint::parse("tcp://far:2376").unwrap();
         assert_eq!(far.clone().secured(None), far);
         assert!(far.tls_variables().iter().all(|(_, value)| value.is_none()));

@@ -50,7 +50,7 @@ impl Reply for Copied {
 
 /// Copies each of them.
 pub fn copy(env: &Env, voice: &Voice, args: &ImageCopy) -> Result<u8> {
-    let (from, to) = (Engine::chosen(env)?, Engine::at(env, args.to.clone())?);
+    let (from, to) = (Engine::chosen(env)?, Engine::at(env, env.endpoint_of(Some(args.to.clone())))?);
     let interrupt = Interrupt::any_end()?;
     let copy = |image: &ImageRef| {
         let copying = Copying { voice, from: &from, to: &to, image, interrupt: &interrupt };

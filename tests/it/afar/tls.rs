@@ -110,5 +110,10 @@ fn a_run_behind_tls_is_reached_from_a_shell_without_the_variables() {
     assert_eq!(account["State"]["Running"], json!(true), "{account:#}");
     real.run(&["exec", "stop", &id]).code(0);
     assert_eq!(real.wait(&id).0["outcome"], "cancelled");
+    // With the variables and without a host, docker does not use the socket.
+    real.set("DOCKER_TLS_VERIFY", "1");
+    real.set("DOCKER_CERT_PATH", "certs");
+    let lost = real.run(&["image", "list"]).code(1);
+    assert!(lost.stderr.contains("tcp://localhost:2376"), "{lost:?}");
     assert_eq!(std::fs::metadata(real.path("out/result.bin")).unwrap().len(), 256_000);
 }
