@@ -276,11 +276,13 @@ impl Recipe {
 
     /// The step that installs what these packages have in addition to those before. It has all packages so far, because it
     /// checks that they are those of a build from nothing. For that it sees the base image. The packages of pip are checked
-    /// even if none of them is new: from nothing, they would be installed after those of apt.
+    /// even if none of them is new: from nothing, they would be installed after those of apt. Those of apt are checked if an
+    /// appended step has some: the archive may have other versions since then. The first step comes from the cache.
     fn appended_step(&self, dialect: Dialect, week: &str, packages: &Steps, at: usize) -> Step {
         let (new, part) = (&packages.packages()[at], self.first(packages, at + 1));
         let mut step = Step { words: vec!["appended"], sees_base: true, ..Step::default() };
-        let apt = part.apt_step(week).filter(|_| !new.apt.is_empty());
+        let has_apt = packages.packages()[1..=at].iter().any(|step| !step.apt.is_empty());
+        let apt = part.apt_step(week).filter(|_| has_apt);
         let mut pip = part.pip_step(dialect);
         if new.pip.is_empty() {
             pip.iter_mut()

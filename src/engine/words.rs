@@ -1,5 +1,5 @@
 //! Finds the reason of a failure in the output of docker and of the programs in a build. Pure. The reason is only shown: no
-//! status depends on it.
+//! status depends on it. Which step failed decides only whether a build is repeated.
 
 use crate::recipe::failure::{ANEW, Asked, KILLED, Reason, host, is_full, of_step};
 use crate::terminal::plain_lines;
@@ -25,19 +25,19 @@ pub fn of_build(log: &str, asked: &Asked) -> Option<Reason> {
         .or_else(|| last_words(&lines))
 }
 
-/// Whether the step of a build that failed is one for packages. BuildKit repeats its instruction after ` > [stage-0 2/3] `.
+/// Whether the step of a build that failed is one for packages. BuildKit repeats its instruction after ` > [stage-0 2/3] `. What
+/// a step prints has a prefix in each line, so it is not taken for that.
 #[must_use]
 pub fn failed_at_packages(log: &str) -> bool {
-    let log = plain_lines(log);
-    let failed = of_last_try(&log).into_iter().rfind(|line| line.starts_with(" > ["));
+    let failed = of_last_try(log).into_iter().rfind(|line| line.starts_with(" > ["));
     failed.is_some_and(|line| line.contains("/step.sh\", ") && !line.contains("\"commands\""))
 }
 
-/// The lines after the last note that the build is repeated.
+/// The lines after the last note that the build is repeated, unless nothing came of that.
 fn of_last_try(log: &str) -> Vec<&str> {
     let lines: Vec<&str> = log.lines().collect();
-    let begins = lines.iter().rposition(|line| *line == ANEW).map_or(0, |at| at + 1);
-    lines[begins..].to_vec()
+    let begins = lines.iter().rposition(|line| *line == ANEW).map(|at| at + 1);
+    lines[begins.filter(|at| *at < lines.len()).unwrap_or(0)..].to_vec()
 }
 
 /// The output of the step that failed, without the prefixes of BuildKit. BuildKit repeats the end of that output, and may

@@ -216,9 +216,11 @@ fn a_build_that_is_repeated_has_the_reason_of_its_last_try() {
     let asked = Asked::default();
     let not_added =
         ("the packages cannot be added to those of the last image".to_owned(), "build the image again".to_owned());
-    assert_eq!(said(&appended, &asked), not_added);
+    assert_eq!(said(&appended, &asked), not_added.clone());
     let last = said(&format!("{appended}{ANEW}\n{whole}"), &asked);
     assert_eq!(last, ("step pip ended with exit code 7".to_owned(), String::new()));
+    // The second client could not be started.
+    assert_eq!(said(&format!("{appended}{ANEW}\n"), &asked), not_added);
     for builder in ["buildkit-old", "buildx"] {
         let log = std::fs::read_to_string(recordings().join(builder).join("appended-unknown.log")).unwrap();
         let (first, _) = log.split_once(ANEW).unwrap();
@@ -229,7 +231,8 @@ fn a_build_that_is_repeated_has_the_reason_of_its_last_try() {
         (whole.clone(), true),
         (commands.clone(), false),
         (format!("{appended}{ANEW}\n{commands}"), false),
-        (format!("{appended}{ANEW}\n"), false),
+        (format!("{appended}{ANEW}\n"), true),
+        (commands.replace("1.5 ", "1.5 \r > [x /step.sh\", y\r"), false),
         (appended.replace(" > [", "> ["), false),
         (String::new(), false),
     ] {

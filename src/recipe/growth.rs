@@ -112,7 +112,9 @@ impl Recipe {
         let (first, appended) = steps.split_first()?;
         let count: usize = appended.iter().map(Packages::len).sum();
         let is_fine = appended.len() <= MOST_APPENDED && count <= MOST_TIMES * first.len();
-        (is_fine && appended.iter().all(|step| self.can_append(step))).then_some(Steps(steps))
+        let is_fine = is_fine && appended.iter().all(|step| self.can_append(step));
+        // Without a label, later builds would not know of the appended steps.
+        Some(Steps(steps)).filter(|steps| is_fine && self.steps_label(week, base, steps).is_some())
     }
 
     /// Whether an appended step can install these packages, and check the others.

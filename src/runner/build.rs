@@ -36,7 +36,7 @@ pub fn prepare(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &B
 }
 
 /// The docker call that builds the image from nothing, after a build in which the appended steps, or those before them, failed. `None`
-/// if this was another build, or another failure.
+/// if this was another build, or another failure, or the build is to end.
 pub fn anew(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &Build) -> Result<Option<Call>> {
     let dockerfile = job.dir.subdir(CONTEXT)?.read("Dockerfile", MOST_DOCKERFILE)?;
     if !is_appended(&String::from_utf8_lossy(&dockerfile)) || !words::failed_at_packages(&job.last_words()?) {
@@ -47,6 +47,9 @@ pub fn anew(engine: &Engine, env: &Env, job: &Job, record: &Record, build: &Buil
     let recipe = recipe(build)?;
     job.dir.remove_tree(CONTEXT)?;
     let call = written(job, record, build, builder, &recipe, base(engine, &record.image), &recipe.whole())?;
+    if job.requests().ask_for_end() {
+        return Ok(None);
+    }
     writeln!(job.dir.append(LOG)?, "{ANEW}")?;
     Ok(Some(call))
 }

@@ -119,7 +119,7 @@ impl Wish<'_> {
     fn is_asked_by(&self, env: &Env, record: &Record) -> bool {
         let recorded = || -> Result<String> {
             let Work::Build(build) = &record.work else { anyhow::bail!("it is not a build") };
-            anyhow::ensure!(build.squash || !self.squash, "it may append a step");
+            anyhow::ensure!(build.is_from_nothing() || !self.squash, "it may append a step");
             let ca_cert = build.ca_cert.as_deref().map(|pem| CaCert::parse(pem.as_bytes())).transpose()?;
             let spec: RecipeSpec = serde_json::from_value(build.recipe.clone())?;
             Ok(Recipe::new(&spec, ca_cert)?.fingerprint(&week(record.created), &record.labels))
@@ -146,7 +146,10 @@ impl Wish<'_> {
         let present = Present::of(image);
         let made_of: MadeOf = label(image, argv::RECIPE_LABEL).unwrap_or_default().parse()?;
         let wanted = MadeOf { recipe: self.fingerprint(env), base };
-        let is_split = self.squash && label(image, argv::STEPS_LABEL).is_some_and(|label| Steps::counted(label) > 1);
+        // The legacy builder leaves the label of the base image.
+        let inherited = if let [_, base] = images { label(base, argv::STEPS_LABEL) } else { None };
+        let steps = label(image, argv::STEPS_LABEL).filter(|steps| Some(*steps) != inherited);
+        let is_split = self.squash && steps.is_some_and(|steps| Steps::counted(steps) > 1);
         let is_same = made_of.is(&wanted) && !is_split && present.is_of_its_job(env)?;
         Ok(is_same.then_some(present))
     }

@@ -44,6 +44,7 @@ impl Real {
             ("jq", "requests==2.31.0 idna<3.8 attrs==23.1.0"),
             ("jq tree", "requests==2.31.0 idna<3.8 attrs==23.1.0"),
             ("jq tree less", "requests==2.31.0 idna<3.8 attrs==23.1.0 six"),
+            ("jq tree less", "requests==2.31.0 idna<3.8 attrs==23.1.0 six iniconfig"),
         ] {
             flags = vec!["--apt", apt, "--pip", pip, "--run", "echo done"];
             let status = self.built("grown", base, &flags);
@@ -57,7 +58,7 @@ impl Real {
         }
         let expected = json!([
             {"apt": ["jq"], "pip": ["idna<3.8", "requests==2.31.0"]}, {"apt": [], "pip": ["attrs==23.1.0"]},
-            {"apt": ["tree"], "pip": []}, {"apt": ["less"], "pip": ["six"]},
+            {"apt": ["tree"], "pip": []}, {"apt": ["less"], "pip": ["six"]}, {"apt": [], "pip": ["iniconfig"]},
         ]);
         assert_eq!(steps(self, "grown"), expected);
         let grown = packages(self, "grown");
@@ -67,7 +68,7 @@ impl Real {
 
         let many = layers(self, "grown").len();
         self.built("grown", base, &[&flags[..], &["--squash"]].concat());
-        assert_eq!((layers(self, "grown").len() + 3, steps(self, "grown").as_array().unwrap().len()), (many, 1));
+        assert_eq!((layers(self, "grown").len() + 4, steps(self, "grown").as_array().unwrap().len()), (many, 1));
         assert_eq!(grown, packages(self, "grown"));
     }
 }
