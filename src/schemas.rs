@@ -160,7 +160,7 @@ fn jobs() -> [File; 11] {
             "What `image logs`, `exec logs` and `logs` print: for one id an object, for several an array with an object each, in \
              their order, in which a failure has the shape of error.json.",
         ),
-        File::document::<crate::log::Row>(
+        File::document::<crate::log::FollowedRow>(
             "log-line",
             "A line of a job's output",
             "What `image logs --follow`, `exec logs --follow` and `logs --follow` print: one such object a line. `image create \

@@ -188,6 +188,8 @@ fn better<'a>(
             whole.seek(SeekFrom::Start(gone))?;
             (&ours.file).seek(SeekFrom::Start(gone))?;
             io::copy(&mut (&ours.file).take(first + end - gone), &mut whole)?;
+            // Another process may have kept our log to its limit meanwhile.
+            joined.gone = ours.gone.bytes().max(gone);
             (&copy.file).seek(SeekFrom::Start(first + start))?;
             io::copy(&mut &copy.file, &mut whole)?;
             (Found::Saved, Some(joined))

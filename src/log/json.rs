@@ -41,6 +41,30 @@ pub struct Row {
     line: String,
 }
 
+/// A row of a followed log in the place of lines that are gone.
+#[derive(Debug, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct GoneRow<'a> {
+    /// Of one of several jobs: its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<&'a str>,
+    /// How many bytes are gone.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub gone: u64,
+}
+
+/// What a row of a followed log is, for its JSON Schema.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is wanted")]
+pub enum FollowedRow {
+    /// A line.
+    Line(Row),
+    /// Lines that are gone.
+    Gone(GoneRow<'static>),
+}
+
 /// A value that may be null, and is not missing.
 #[cfg(test)]
 fn given<'de, T: serde::Deserialize<'de>, D: serde::Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {

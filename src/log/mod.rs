@@ -24,9 +24,9 @@ use crate::job::{Job, LOG, LOG_RECOVERED};
 use crate::names::Tail;
 pub use follow::Follower;
 pub use gone::Log;
-pub use json::JsonLines;
 #[cfg(test)]
-pub use json::Row;
+pub use json::{FollowedRow, Row};
+pub use json::{GoneRow, JsonLines};
 
 pub const CHUNK: usize = 64 * 1024;
 

@@ -135,7 +135,9 @@ impl Trim {
         std::thread::scope(|scope| {
             let watch = move || {
                 while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                    if self.read.metadata().is_ok_and(|data| self.is_due(data.len())) {
+                    // One that is shorter than what is gone is fetched once more.
+                    let is_due = |length| self.is_due(length) || length < self.state().gone;
+                    if self.read.metadata().is_ok_and(|data| is_due(data.len())) {
                         self.to_limit();
                     }
                 }

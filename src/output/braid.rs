@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use serde::Serialize;
+
 use super::log::Bytes;
 use super::{Form, LogSink, Voice};
 use crate::log::JsonLines;
@@ -119,6 +121,16 @@ impl Strand {
             }
         };
         self.write(text, is_open)
+    }
+
+    /// Writes an object of its own between lines, and nothing in the form for people.
+    pub fn row(&self, object: &impl Serialize) -> io::Result<()> {
+        if let Lines::Text(_) = self.lines {
+            return Ok(());
+        }
+        let mut text = serde_json::to_vec(object)?;
+        text.push(b'\n');
+        self.write(text, false)
     }
 
     /// Ends a line that has not ended.

@@ -194,6 +194,14 @@ impl LogSink {
         Ok(seen)
     }
 
+    /// Writes an object of its own between lines, and nothing in the form for people.
+    pub fn row(&mut self, voice: &Voice, object: &impl Serialize) -> Result<()> {
+        match self {
+            Self::Strand(strand) => Ok(strand.row(object)?),
+            _ => voice.row(object),
+        }
+    }
+
     /// Of one of several logs: whose it is.
     #[must_use]
     pub fn label(&self) -> Option<&Label> {

@@ -234,16 +234,6 @@ struct Doubt<'a> {
     reason: Option<&'a str>,
 }
 
-/// A row of a followed log in the place of lines that are gone.
-#[derive(Debug, Serialize)]
-struct GoneRow<'a> {
-    /// Of one of several jobs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    /// How many bytes.
-    gone: u64,
-}
-
 /// What the log has, and the engine's copy has more, of a run without a client; `None` if the log is all there is.
 fn engine_copy(env: &Env, job: &Job) -> Option<io::Result<Log>> {
     if job.kind == Kind::Build || job.dir.has(EXIT) || job.has_writer() || job.begun().is_none() {

@@ -86,7 +86,7 @@ fn of_forty_megabytes_two_are_kept_and_every_reader_says_how_much_is_gone() {
     let both = schema::validated("logs", logs(&real, &["--json", &id, &id, "latest"]).json());
     assert_eq!((&both[0]["gone"], &both[0]["id"]), (&json!(gone), &json!(id)));
     let rows = logs(&real, &["-f", "--json", &id]).stdout;
-    let mut rows = rows.lines().map(|row| serde_json::from_str::<Value>(row).unwrap());
+    let mut rows = rows.lines().map(|row| schema::validated("log-line", serde_json::from_str(row).unwrap()));
     assert_eq!(rows.next(), Some(json!({"gone": gone})));
     assert_eq!(rows.next(), Some(json!({"line": line(gone / 50).trim_end()})));
     // Each line has a time, and the ones that are gone are gone from any time.

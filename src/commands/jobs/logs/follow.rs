@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{GoneRow, engine_copy, tell_gone};
+use super::{engine_copy, tell_gone};
 use crate::commands::jobs::{LOOK, Waiting, forgotten};
 use crate::env::Env;
 use crate::job::record::Kind;
 use crate::job::{BEGUN, EXIT, Job};
 use crate::log::extent::{Extent, Timing};
 use crate::log::growth::Growth;
-use crate::log::{self, Follower};
+use crate::log::{self, Follower, GoneRow};
 use crate::output::{LogSink, Voice, check_reader};
 use crate::supervisor::{Recovery, recover};
 use crate::survey::view;
@@ -86,7 +86,10 @@ pub fn follow(
     if extent.until.is_some() {
         follower.end_at(job, &extent).with_context(could_not)?;
     }
-    while follower.advance(job, now(), out)? > 0 {}
+    show_gone(voice, job, &mut follower, out)?;
+    while follower.advance(job, now(), out)? > 0 {
+        show_gone(voice, job, &mut follower, out)?;
+    }
     out.flush()?;
     show_gone(voice, job, &mut follower, out)?;
     Ok(follower.timing())
@@ -97,9 +100,9 @@ fn show_gone(voice: &Voice, job: &Job, follower: &mut Follower, out: &mut LogSin
     let gone = follower.take_gone();
     if gone > 0 {
         out.end_line()?;
-        let label = out.label();
-        voice.row(&GoneRow { id: label.map(|label| label.id.as_str()), gone })?;
-        tell_gone(voice, label.map_or(job.id.as_str(), |label| label.name.as_str()), gone);
+        let label = out.label().cloned();
+        out.row(voice, &GoneRow { id: label.as_ref().map(|label| label.id.as_str()), gone })?;
+        tell_gone(voice, label.as_ref().map_or(job.id.as_str(), |label| label.name.as_str()), gone);
     }
     Ok(())
 }
@@ -160,7 +163,8 @@ fn idleness(job: &Job, follower: &Follower, before: Option<Idle>) -> Option<Idle
         return Some(Idle::Ended);
     }
     match before {
-        _ if job.has_writer() || is_to_start(job) => None,
+        // Between two tries of a build, nothing writes its log.
+        _ if job.has_writer() || is_to_start(job) || job.kind == Kind::Build && job.is_supervised() => None,
         None => Some(Idle::NoClient(Instant::now())),
         known => known,
     }
@@ -207,7 +211,10 @@ fn follow_engine(
         if is_past {
             follower.end_at(job, &Extent { now, ..*extent }).with_context(could_not)?;
         }
-        while follower.advance(job, now, out)? > 0 {}
+        show_gone(voice, job, &mut follower, out)?;
+        while follower.advance(job, now, out)? > 0 {
+            show_gone(voice, job, &mut follower, out)?;
+        }
         out.flush()?;
         show_gone(voice, job, &mut follower, out)?;
         if is_over || is_past || is_without_supervisor(env, job) {
