@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::invariants::{Bystanders, leftovers};
 pub use super::processes::Process;
-use super::processes::Processes;
+use super::processes::{Processes, is_any_ending};
 use super::{Ran, World, wait_until};
 
 /// The world and its engine. A test that drops it without a panic has its jobs and leftovers checked; one that leaves
@@ -345,7 +345,8 @@ impl Fake {
     pub fn wait_until_quiet(&self) {
         // One look is not enough: it misses a process whose parent ended during the look, and one that is just being
         // executed, whose environment is empty for that moment.
-        wait_until("no process is left", || (0..3).all(|_| self.processes().is_empty()));
+        let is_quiet = || self.processes().is_empty() && !is_any_ending();
+        wait_until("no process is left", || (0..3).all(|_| is_quiet()));
     }
 
     /// The jobs and leftovers are not checked when this test ends, for the reason given here.

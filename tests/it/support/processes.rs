@@ -39,6 +39,23 @@ impl Processes {
     }
 }
 
+/// Whether a process, whoever's, is being ended by the kernel and may still have its files open, with the locks on them. Its
+/// environment is gone by then, so it is in no list.
+pub fn is_any_ending() -> bool {
+    // The flag of a task that is exiting, in the kernel's `sched.h`.
+    const EXITING: u64 = 0x4;
+    let processes = names(Path::new("/proc")).into_iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    // Its threads share its files.
+    let tasks = processes.flat_map(|name| std::fs::read_dir(format!("/proc/{name}/task")).into_iter().flatten());
+    tasks.flatten().any(|task| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let (state, flags) = (fields.next(), fields.nth(5).and_then(|flags| flags.parse::<u64>().ok()));
+        // A zombie has closed its files.
+        state != Some("Z") && flags.is_some_and(|flags| flags & EXITING != 0)
+    })
+}
+
 impl Drop for Processes {
     fn drop(&mut self) {
         // More than once: a process may have started another a moment before it was killed.
