@@ -86,13 +86,23 @@ pub fn follow(
     if extent.until.is_some() {
         follower.end_at(job, &extent).with_context(could_not)?;
     }
-    show_gone(voice, job, &mut follower, out)?;
-    while follower.advance(job, now(), out)? > 0 {
-        show_gone(voice, job, &mut follower, out)?;
-    }
-    out.flush()?;
-    show_gone(voice, job, &mut follower, out)?;
+    show_rest(voice, job, &mut follower, now, out)?;
     Ok(follower.timing())
+}
+
+/// Shows all that the log has by now, and in its place what is gone.
+fn show_rest(
+    voice: &Voice,
+    job: &Job,
+    follower: &mut Follower,
+    now: impl Fn() -> i64,
+    out: &mut LogSink,
+) -> Result<()> {
+    show_gone(voice, job, follower, out)?;
+    while follower.advance(job, now(), out)? > 0 {
+        show_gone(voice, job, follower, out)?;
+    }
+    Ok(out.flush()?)
 }
 
 /// Tells what is gone of the log, in the place where it is missing.
@@ -163,16 +173,15 @@ fn idleness(job: &Job, follower: &Follower, before: Option<Idle>) -> Option<Idle
         return Some(Idle::Ended);
     }
     match before {
-        // Between two tries of a build, nothing writes its log.
-        _ if job.has_writer() || is_to_start(job) || job.kind == Kind::Build && job.is_supervised() => None,
+        _ if job.has_writer() || is_to_start(job) => None,
         None => Some(Idle::NoClient(Instant::now())),
         known => known,
     }
 }
 
-/// Whether a supervisor waits, or has just begun, to start the job or its next attempt.
+/// Whether a supervisor waits, or has just begun, to start the job or its next attempt. That of a build may start a second client.
 fn is_to_start(job: &Job) -> bool {
-    (!job.dir.has(BEGUN) || job.is_between_attempts()) && job.is_supervised()
+    (job.kind == Kind::Build || !job.dir.has(BEGUN) || job.is_between_attempts()) && job.is_supervised()
 }
 
 /// Continues with the engine's copy where the log ends.
@@ -211,12 +220,7 @@ fn follow_engine(
         if is_past {
             follower.end_at(job, &Extent { now, ..*extent }).with_context(could_not)?;
         }
-        show_gone(voice, job, &mut follower, out)?;
-        while follower.advance(job, now, out)? > 0 {
-            show_gone(voice, job, &mut follower, out)?;
-        }
-        out.flush()?;
-        show_gone(voice, job, &mut follower, out)?;
+        show_rest(voice, job, &mut follower, || now, out)?;
         if is_over || is_past || is_without_supervisor(env, job) {
             return Ok(follower.timing());
         }
