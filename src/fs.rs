@@ -35,6 +35,15 @@ pub struct Dir {
 }
 
 impl Dir {
+    /// A directory in a temporary one, which goes with the first value.
+    #[cfg(test)]
+    #[must_use]
+    pub fn temporary() -> (tempfile::TempDir, Self) {
+        let temporary = tempfile::tempdir().expect("a temporary directory");
+        let dir = Self::make(&temporary.path().join("state")).expect("a directory");
+        (temporary, dir)
+    }
+
     /// Opens `path`. Creates it and its parents if they are missing.
     ///
     /// # Errors
@@ -531,11 +540,8 @@ fn write(mut file: &File, name: &str, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// When it cannot be written. A part of it may have been.
 pub fn write_sample(file: &File, name: &str, bytes: &[u8], offset: u64) -> io::Result<()> {
-    use std::os::unix::fs::FileExt as _;
     // How many there are depends on the time, so they are not counted with the other writes.
-    uninterrupted(|| fault::call("sample", name))
-        .inspect_err(|_| drop(file.write_at(&bytes[..bytes.len() / 2], offset)))?;
-    file.write_all_at(bytes, offset)
+    write_at("sample", file, name, bytes, offset)
 }
 
 /// Overwrites bytes in the middle of a file, and syncs it. Its blocks are already allocated, so this works on a full disk.
@@ -543,11 +549,15 @@ pub fn write_sample(file: &File, name: &str, bytes: &[u8], offset: u64) -> io::R
 /// # Errors
 /// When it cannot be written. A part of it may have been.
 pub fn overwrite_at(file: &File, name: &str, bytes: &[u8], offset: u64) -> io::Result<()> {
-    use std::os::unix::fs::FileExt as _;
-    uninterrupted(|| fault::call("write", name))
-        .inspect_err(|_| drop(file.write_at(&bytes[..bytes.len() / 2], offset)))?;
-    file.write_all_at(bytes, offset)?;
+    write_at("write", file, name, bytes, offset)?;
     sync(file, name)
+}
+
+fn write_at(call: &str, file: &File, name: &str, bytes: &[u8], offset: u64) -> io::Result<()> {
+    use std::os::unix::fs::FileExt as _;
+    uninterrupted(|| fault::call(call, name))
+        .inspect_err(|_| drop(file.write_at(&bytes[..bytes.len() / 2], offset)))?;
+    file.write_all_at(bytes, offset)
 }
 
 /// Gives a part of a file back to the disk. It reads as zeros then, and the length of the file stays. Only whole blocks are
@@ -685,15 +695,9 @@ mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    fn dir() -> (tempfile::TempDir, Dir) {
-        let temporary = tempfile::tempdir().expect("a temporary directory");
-        let dir = Dir::make(&temporary.path().join("state")).expect("a directory");
-        (temporary, dir)
-    }
-
     #[test]
     fn the_size_of_a_directory_is_what_it_takes_on_the_disk_with_all_below_it() {
-        let (temporary, dir) = dir();
+        let (temporary, dir) = Dir::temporary();
         let empty = dir.size_on_disk();
         dir.write_new("log", &vec![b'x'; 100_000]).unwrap();
         dir.make_subdir("ctx").unwrap().write_new("Dockerfile", &vec![b'x'; 50_000]).unwrap();
@@ -709,7 +713,7 @@ mod tests {
 
     #[test]
     fn a_line_is_appended_and_one_that_was_cut_off_spoils_no_other() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         dir.append_line("day", "one").unwrap();
         io::Write::write_all(&mut dir.append("day").unwrap(), b"\ncut").unwrap();
         dir.append_line("day", "two").unwrap();
@@ -718,7 +722,7 @@ mod tests {
 
     #[test]
     fn a_link_in_a_files_place_is_refused() {
-        let (temporary, dir) = dir();
+        let (temporary, dir) = Dir::temporary();
         std::fs::write(temporary.path().join("secret"), "x").unwrap();
         symlink(temporary.path().join("secret"), dir.path().join("log")).unwrap();
         assert!(dir.open_file("log").is_err());
@@ -727,7 +731,7 @@ mod tests {
 
     #[test]
     fn a_hard_link_and_a_fifo_are_refused_without_hanging() {
-        let (temporary, dir) = dir();
+        let (temporary, dir) = Dir::temporary();
         std::fs::write(temporary.path().join("other"), "x").unwrap();
         std::fs::hard_link(temporary.path().join("other"), dir.path().join("log")).unwrap();
         assert_eq!(dir.open_file("log").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
@@ -737,7 +741,7 @@ mod tests {
 
     #[test]
     fn a_directory_others_can_write_is_refused() {
-        let (temporary, _) = dir();
+        let (temporary, _) = Dir::temporary();
         let path = temporary.path().join("state");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
         assert!(Dir::open(&path).unwrap_err().to_string().contains("mode 0777"));
@@ -745,7 +749,7 @@ mod tests {
 
     #[test]
     fn replace_leaves_one_file_with_the_new_content() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         dir.replace("a", b"one").unwrap();
         dir.replace("a", b"two").unwrap();
         assert_eq!(dir.read("a", 10).unwrap(), b"two");
@@ -754,7 +758,7 @@ mod tests {
 
     #[test]
     fn lines_fill_the_room_and_then_follow_it() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         dir.make_room("lines", 40).unwrap();
         let long = "x".repeat(20);
         let sizes = [&long, "b", &long, "d"].map(|line| {
@@ -769,7 +773,7 @@ mod tests {
 
     #[test]
     fn a_suspended_writer_does_not_stop_another() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         dir.make_room("lines", 40).unwrap();
         let held = dir.open_file("lines").unwrap();
         held.lock().unwrap();
@@ -787,7 +791,7 @@ mod tests {
 
     #[test]
     fn a_file_over_the_limit_is_refused() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         dir.write_new("big", &[0; 100]).unwrap();
         assert_eq!(dir.read("big", 99).unwrap_err().kind(), io::ErrorKind::InvalidData);
         assert_eq!(dir.read("big", 100).unwrap().len(), 100);
@@ -795,7 +799,7 @@ mod tests {
 
     #[test]
     fn a_fifo_without_a_reader_cannot_be_poked() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         dir.make_fifo("control").unwrap();
         assert!(!dir.poke_fifo("control"));
         let held = dir.open_fifo("control").unwrap();

@@ -170,8 +170,7 @@ mod tests {
 
     #[test]
     fn a_directory_with_room_is_not_full_and_a_look_leaves_nothing() {
-        let temporary = tempfile::tempdir().expect("a temporary directory");
-        let dir = Dir::make(&temporary.path().join("state")).expect("a directory");
+        let (_temporary, dir) = Dir::temporary();
         assert!(!dir.is_full());
         assert_eq!(dir.names().unwrap(), Vec::<String>::new());
     }

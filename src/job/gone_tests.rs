@@ -19,12 +19,6 @@ fn gone(id: &str, name: Option<&str>, removed: DateTime<Utc>) -> Gone {
     }
 }
 
-fn root() -> (tempfile::TempDir, Dir) {
-    let temporary = tempfile::tempdir().unwrap();
-    let root = Dir::make(&temporary.path().join("state")).unwrap();
-    (temporary, root)
-}
-
 const A: &str = "aaaaaaaaaaaa";
 const AB: &str = "aaaaaaaaaaab";
 const B: &str = "bbbbbbbbbbbb";
@@ -74,7 +68,7 @@ fn a_removed_job_is_told_in_one_sentence() {
 
 #[test]
 fn it_is_found_by_its_id_by_its_name_and_by_a_beginning_that_no_other_has() {
-    let (_temporary, root) = root();
+    let (_temporary, root) = Dir::temporary();
     let now = at(9, 0);
     assert_eq!(find(&root, Kind::Run, A, None, now), None);
     let old = gone(A, Some("report"), at(2, 0));
@@ -107,7 +101,7 @@ fn it_is_found_by_its_id_by_its_name_and_by_a_beginning_that_no_other_has() {
 
 #[test]
 fn a_name_is_not_taken_for_the_beginning_of_an_id_and_the_other_way_round() {
-    let (_temporary, root) = root();
+    let (_temporary, root) = Dir::temporary();
     let named = gone(A, Some("bbbb"), at(2, 0));
     let begins = gone(B, None, at(3, 0));
     remember(&root, &named).unwrap();
@@ -118,7 +112,7 @@ fn a_name_is_not_taken_for_the_beginning_of_an_id_and_the_other_way_round() {
 
 #[test]
 fn it_is_told_for_thirty_days_and_its_line_is_gone_a_day_later() {
-    let (_temporary, root) = root();
+    let (_temporary, root) = Dir::temporary();
     let removed = at(1, 12);
     remember(&root, &gone(A, None, removed)).unwrap();
     remember(&root, &gone(B, None, removed + TimeDelta::days(5))).unwrap();
@@ -137,7 +131,7 @@ fn it_is_told_for_thirty_days_and_its_line_is_gone_a_day_later() {
 
 #[test]
 fn what_is_no_line_or_no_day_is_passed_over() {
-    let (_temporary, root) = root();
+    let (_temporary, root) = Dir::temporary();
     remember(&root, &gone(A, None, at(1, 0))).unwrap();
     let place = root.subdir(PLACE).unwrap();
     let newer = gone(B, None, at(1, 0)).line().replace("\"format\":2", "\"format\":3");

@@ -117,15 +117,9 @@ mod tests {
     use super::*;
     use crate::job::LOG;
 
-    fn dir() -> (tempfile::TempDir, Dir) {
-        let temporary = tempfile::tempdir().unwrap();
-        let dir = Dir::make(&temporary.path().join("job")).unwrap();
-        (temporary, dir)
-    }
-
     #[test]
     fn what_was_recorded_last_is_read_by_all_who_have_it_open() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         assert_eq!(Mark::open(&dir, LOG).unwrap_err().kind(), io::ErrorKind::NotFound);
         Mark::make(&dir, LOG, 0).unwrap();
         let (reader, writer) = (Mark::open(&dir, LOG).unwrap(), Mark::change(&dir, LOG).unwrap());
@@ -141,7 +135,7 @@ mod tests {
     fn a_mark_that_was_torn_leaves_the_one_before() {
         for last in [100_u64, 200, 300] {
             for torn in 0..PLACE {
-                let (_temporary, dir) = dir();
+                let (_temporary, dir) = Dir::temporary();
                 Mark::make(&dir, LOG, 0).unwrap();
                 let writer = Mark::change(&dir, LOG).unwrap();
                 (100..=last).step_by(100).for_each(|gone| writer.record(gone).unwrap());
@@ -159,7 +153,7 @@ mod tests {
 
     #[test]
     fn garbage_is_damaged_and_never_a_number() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         for bytes in [&b""[..], b"x", &[0; SIZE], &[0xff; SIZE], &b"{\"gone\": 7}".repeat(2000)] {
             let _ = dir.remove(&name(LOG));
             dir.write_new(&name(LOG), bytes).unwrap();

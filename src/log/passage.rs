@@ -101,8 +101,7 @@ mod tests {
     }
 
     fn world(bytes: &[u8]) -> World {
-        let temporary = tempfile::tempdir().unwrap();
-        let dir = Dir::make(&temporary.path().join("job")).unwrap();
+        let (temporary, dir) = Dir::temporary();
         dir.write_new(LOG, bytes).unwrap();
         Mark::make(&dir, LOG, 0).unwrap();
         let file = dir.open_file(LOG).unwrap();

@@ -182,8 +182,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn dir() -> (tempfile::TempDir, Dir) {
-        let temporary = tempfile::tempdir().unwrap();
-        let dir = Dir::make(&temporary.path().join("job")).unwrap();
+        let (temporary, dir) = Dir::temporary();
         Mark::make(&dir, LOG, 0).unwrap();
         (temporary, dir)
     }

@@ -148,12 +148,6 @@ mod tests {
 
     use super::*;
 
-    fn dir() -> (tempfile::TempDir, Dir) {
-        let temporary = tempfile::tempdir().unwrap();
-        let dir = Dir::make(&temporary.path().join("job")).unwrap();
-        (temporary, dir)
-    }
-
     fn sample(time: i64, length: u64) -> Sample {
         Sample { time, length, gap: false }
     }
@@ -165,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_torn_sample_is_overwritten_and_another_supervisor_continues() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         let mut recorder = Recorder::open(&dir).unwrap();
         recorder.add(&dir, sample(100, 5));
         recorder.add(&dir, sample(200, 9));
@@ -181,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_index_of_other_bytes_is_begun_anew() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         dir.write_new(LOG_INDEX, &[b'x'; 100]).unwrap();
         let mut recorder = Recorder::open(&dir).unwrap();
         recorder.add(&dir, sample(1, 1));
@@ -192,7 +186,7 @@ mod tests {
 
     #[test]
     fn times_never_go_back_when_the_clock_is_set_back() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         let mut recorder = Recorder::open(&dir).unwrap();
         for at in 0..1000_u32 {
             recorder.add(&dir, sample(i64::from(at) * 100, at.into()));
@@ -212,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_full_index_is_thinned_and_its_newer_half_is_not() {
-        let (_temporary, dir) = dir();
+        let (_temporary, dir) = Dir::temporary();
         let mut recorder = Recorder::open(&dir).unwrap();
         // Ten samples in a second, then a pause of a minute, and a gap in every third.
         let time = |at: u64| i64::try_from(at / 10 * 60_000 + at % 10 * 100).unwrap();

@@ -250,8 +250,8 @@ pub fn remove(engine: &Engine, service: &str, sighting: &Sighting) -> bool {
         Sighting::NeverStarted(container) => Some((&container.account, false)),
         _ => None,
     };
-    let mut parts = known.and_then(|(task, has_ended)| Parts::of(&id, task, has_ended));
-    parts.take_if(|parts| engine.clear_parts(parts)).is_some() || engine.clear_swarm(&id)
+    let parts = known.and_then(|(task, has_ended)| Parts::of(&id, task, has_ended));
+    parts.is_some_and(|parts| engine.clear_parts(&parts)) || engine.clear_swarm(&id)
 }
 
 pub fn clear(engine: &Engine, tombstone: &Tombstone, here: &Here) -> bool {
