@@ -4,11 +4,8 @@ Each function returns a Chart, whose lines are points of (size, seconds)."""
 
 import math
 import os
-import subprocess
-import time
 
-from .rows import LINE, NOWHERE
-from .world import DOCKER, LABEL
+from .rows import LINE, NOWHERE, at_once
 
 # A command whose time should not depend on the size may take so many times as long with the largest as with the smallest.
 FLAT = 1.5
@@ -131,29 +128,11 @@ def logs(world, rounds, largest):
 def runs(world):
     """Runs at once, until all have ended: the seconds for each."""
     chart = Chart("Runs at once: the time for each", "runs")
-    world.write("short.py", "print('x')\n")
-    ours = [world.binary, "exec", "run", "--image", world.image, "--src", world.src, "--main", "short.py"]
-    theirs = [DOCKER, "run", "-d", "--label", LABEL, "-v", f"{world.src}:/app", world.image, "python3", "/app/short.py"]
-
-    def each(count, argv, wait, remove):
-        begun = time.perf_counter()
-        started = [subprocess.run(argv, env=world.env, check=True, stdout=subprocess.PIPE, text=True) for _ in range(count)]
-        ids = [one.stdout.strip() for one in started]
-        wait(*ids)
-        took = time.perf_counter() - begun
-        remove(*ids)
-        return took / count
-
-    def peer(count):
-        return each(count, theirs, lambda *ids: world.docker("wait", *ids), lambda *ids: world.docker("rm", *ids))
-
-    def own(count):
-        return each(count, ours, lambda *ids: world.ours("exec", "wait", *ids), lambda *ids: None)
-
-    own(1), peer(1)
+    at_once(world, 1)
     for count in (1, 3, 10, 30, 100):
-        chart.add("exec run, exec wait", count, own(count), flat=True)
-        chart.add("docker run -d, docker wait", count, peer(count), peer=True)
+        ours, theirs = at_once(world, count)
+        chart.add("exec run, exec wait", count, ours / count, flat=True)
+        chart.add("docker run -d, docker wait", count, theirs / count, peer=True)
     return chart
 
 

@@ -207,23 +207,29 @@ def program(world, report, rounds):
     report.limit("P11", "the size of the program", os.path.getsize(world.binary), 5e6, "B")
 
 
+def at_once(world, count):
+    """The seconds until so many runs have ended that were started one after the other, and the same with docker."""
+    world.write("short.py", "print('x')\n")
+
+    def each(argv, wait):
+        begun = time.perf_counter()
+        started = [subprocess.run(argv, env=world.env, check=True, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+        ids = [one.stdout.strip() for one in started]
+        wait(*ids)
+        return time.perf_counter() - begun, ids
+
+    run = [world.binary, "exec", "run", "--image", world.image, "--src", world.src, "--main", "short.py"]
+    ours, _ = each(run, lambda *ids: world.ours("exec", "wait", *ids))
+    run = [DOCKER, "run", "-d", "--label", LABEL, "-v", f"{world.src}:/app", world.image, "python3", "/app/short.py"]
+    theirs, ids = each(run, lambda *ids: world.docker("wait", *ids))
+    world.docker("rm", *ids)
+    return ours, theirs
+
+
 def concurrent(world, report, rounds):
     """A hundred runs at once, until all have ended: what docker needs for as many containers is the limit."""
     del rounds
-    count = 100
-    world.write("short.py", "print('x')\n")
-    run = [world.binary, "exec", "run", "--image", world.image, "--src", world.src, "--main", "short.py"]
-    begun = time.perf_counter()
-    started = [subprocess.run(run, env=world.env, check=True, stdout=subprocess.PIPE, text=True) for _ in range(count)]
-    ids = [one.stdout.strip() for one in started]
-    world.ours("exec", "wait", *ids)
-    ours = time.perf_counter() - begun
-    argv = [DOCKER, "run", "-d", "--label", LABEL, "-v", f"{world.src}:/app", world.image, "python3", "/app/short.py"]
-    begun = time.perf_counter()
-    ids = [subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout.strip() for _ in range(count)]
-    world.docker("wait", *ids)
-    theirs = time.perf_counter() - begun
-    world.docker("rm", *ids)
+    ours, theirs = at_once(world, 100)
     report.ratio("P9", "100 runs, until all have ended", ours, "docker run -d, wait, rm", theirs, 1.5)
 
 
